@@ -1,0 +1,181 @@
+import { type Batch, batchRows, type Column } from './batch.ts'
+import { MillraceError } from './errors.ts'
+import { type Arena, type MemoryViews, viewsOver } from './memory.ts'
+import { type Lane, laneWidth } from './sql-type.ts'
+
+/**
+ * A block is a batch's bytes behind a directory: what the log stores, what crosses threads and what snapshots hold.
+ * Reading one is a copy. Little-endian; every section starts 8-byte aligned:
+ *
+ *     u32 magic · u32 version · u32 bytes in all · u32 rows · u32 columns · u32 0 · u64 0
+ *     per column: u16 id · u8 lane · u8 0 · u32 data · u32 data length · u32 state (0: none) · u64 0
+ *     sections
+ *
+ * `id` is the column's ordinal in its schema, or one of `blockColumn`. A bytes column's data are its cells followed
+ * by its heap; offsets count from the data's start. A column that is not there is NULL in every row.
+ */
+export interface Block {
+  readonly bytes: Uint8Array
+  /** Views over `bytes`: addresses in `columns` count from the block's start. */
+  readonly memory: MemoryViews
+  readonly rows: number
+  readonly columns: ReadonlyMap<number, Column>
+}
+
+export const blockColumn = { weight: 65535, operation: 65534, rest: 65533 } as const
+
+export const blockMagic = 0x4b4c424d
+export const blockVersion = 1
+export const headerBytes = 32
+export const directoryBytes = 24
+const lanes: readonly Lane[] = ['i32', 'i64', 'f64', 'bytes']
+
+export interface NumberedColumn {
+  readonly id: number
+  readonly column: Column
+}
+
+const align8 = (n: number): number => (n + 7) & ~7
+
+/** Serialises rows of a batch, strings compacted. The result owns its buffer and can be handed to another thread. */
+export function writeBlock(memory: MemoryViews, batch: Batch, ids?: readonly number[], shared = false): Uint8Array {
+  const columns: NumberedColumn[] = batch.columns.map((column, i) => ({ id: ids === undefined ? i : ids[i], column }))
+  if (batch.weights !== 0) {
+    columns.push({ id: blockColumn.weight, column: { lane: 'i32', data: batch.weights, state: 0, heap: 0 } })
+  }
+  const rows = batch.rows
+  const lengths = columns.map(({ column }) => cellBytes(column, rows) + heapBytes(memory, column, rows))
+  let size = headerBytes + columns.length * directoryBytes
+  for (let i = 0; i < columns.length; i++) size += align8(lengths[i]) + (columns[i].column.state === 0 ? 0 : align8(rows))
+  const buffer = shared ? new SharedArrayBuffer(size) : new ArrayBuffer(size)
+  const out = viewsOver(buffer)
+  out.u32.set([blockMagic, blockVersion, size, rows, columns.length, 0, 0, 0])
+  let at = headerBytes + columns.length * directoryBytes
+  for (let i = 0; i < columns.length; i++) {
+    const { id, column } = columns[i]
+    const entry = (headerBytes + i * directoryBytes) >>> 2
+    out.u32[entry] = id | (lanes.indexOf(column.lane) << 16)
+    out.u32[entry + 1] = at
+    out.u32[entry + 2] = lengths[i]
+    writeCells(memory, column, rows, out, at)
+    at += align8(lengths[i])
+    if (column.state !== 0) {
+      out.u32[entry + 3] = at
+      out.u8.set(memory.u8.subarray(column.state, column.state + rows), at)
+      at += align8(rows)
+    }
+  }
+  return out.u8
+}
+
+function cellBytes(column: Column, rows: number): number {
+  return rows * laneWidth(column.lane)
+}
+
+function heapBytes(memory: MemoryViews, column: Column, rows: number): number {
+  if (column.lane !== 'bytes') return 0
+  let sum = 0
+  for (let i = 0, at = (column.data >>> 2) + 1; i < rows; i++, at += 2) sum += memory.u32[at]
+  return sum
+}
+
+function writeCells(memory: MemoryViews, column: Column, rows: number, out: MemoryViews, at: number): void {
+  if (column.lane !== 'bytes') {
+    out.u8.set(memory.u8.subarray(column.data, column.data + cellBytes(column, rows)), at)
+    return
+  }
+  const from = memory.u8
+  const to = out.u8
+  let heap = rows * 8
+  for (let i = 0, read = column.data >>> 2, write = at >>> 2; i < rows; i++, read += 2, write += 2) {
+    const length = memory.u32[read + 1]
+    out.u32[write] = heap
+    out.u32[write + 1] = length
+    const start = column.heap + memory.u32[read]
+    if (length < 32) for (let k = 0; k < length; k++) to[at + heap + k] = from[start + k]
+    else to.set(from.subarray(start, start + length), at + heap)
+    heap += length
+  }
+}
+
+/**
+ * Reads a block's directory and checks that every section lies inside it, so that a damaged block is refused by
+ * name and never read out of bounds.
+ * @throws MillraceError log/corrupt
+ */
+export function openBlock(bytes: Uint8Array): Block {
+  const whole = bytes.byteOffset % 8 === 0 ? bytes : bytes.slice()
+  if (whole.byteLength < headerBytes) throw corrupt('it ends inside its header')
+  const memory = viewsOver(whole.buffer, whole.byteOffset, whole.byteLength)
+  const [magic, version, size, rows, count] = memory.u32
+  if (magic !== blockMagic) throw corrupt('it does not begin with a block header')
+  if (version !== blockVersion) throw corrupt(`its version is ${version}, this program reads ${blockVersion}`)
+  if (size !== whole.byteLength || rows > batchRows || headerBytes + count * directoryBytes > size) throw corrupt('its header does not fit its length')
+  const columns = new Map<number, Column>()
+  for (let i = 0; i < count; i++) {
+    const entry = (headerBytes + i * directoryBytes) >>> 2
+    const id = memory.u32[entry] & 0xffff
+    const lane = lanes[(memory.u32[entry] >>> 16) & 0xff]
+    const data = memory.u32[entry + 1]
+    const length = memory.u32[entry + 2]
+    const state = memory.u32[entry + 3]
+    if (lane === undefined || data % 8 !== 0 || data + length > size || length < rows * laneWidth(lane) || state + (state === 0 ? 0 : rows) > size) {
+      throw corrupt(`its column ${id} does not lie inside it`)
+    }
+    const column: Column = { lane, data, state, heap: lane === 'bytes' ? data : 0 }
+    if (lane === 'bytes') checkHeap(memory, column, rows, length)
+    columns.set(id, column)
+  }
+  return { bytes: whole, memory, rows, columns }
+}
+
+function checkHeap(memory: MemoryViews, column: Column, rows: number, length: number): void {
+  for (let i = 0, at = column.data >>> 2; i < rows; i++, at += 2) {
+    if (memory.u32[at] + memory.u32[at + 1] > length) throw corrupt('a cell points outside its heap')
+  }
+}
+
+function corrupt(what: string): MillraceError {
+  return new MillraceError('log/corrupt', `a block is damaged: ${what}`)
+}
+
+/**
+ * Copies the wanted columns of a block into an engine's memory, in the order asked for.
+ * @param wanted the columns' ids and lanes; one that the block lacks comes as all NULL
+ */
+export function readBlock(arena: Arena, block: Block, wanted: readonly { readonly id: number; readonly lane: Lane }[]): Batch {
+  const columns = wanted.map(({ id, lane }) => {
+    const column = block.columns.get(id)
+    return column === undefined ? nullColumn(arena, lane, block.rows) : copyColumn(arena, block, column)
+  })
+  const weights = block.columns.get(blockColumn.weight)
+  return { rows: block.rows, columns, weights: weights === undefined ? 0 : copyColumn(arena, block, weights).data }
+}
+
+function copyColumn(arena: Arena, block: Block, column: Column): Column {
+  const length = column.lane === 'bytes' ? sectionLength(block, column) : block.rows * laneWidth(column.lane)
+  const data = arena.allocate(length)
+  arena.memory.u8.set(block.memory.u8.subarray(column.data, column.data + length), data)
+  let state = 0
+  if (column.state !== 0) {
+    state = arena.allocate(block.rows)
+    arena.memory.u8.set(block.memory.u8.subarray(column.state, column.state + block.rows), state)
+  }
+  return { lane: column.lane, data, state, heap: column.lane === 'bytes' ? data : 0 }
+}
+
+function sectionLength(block: Block, column: Column): number {
+  const { u32 } = block.memory
+  for (let i = 0, entry = headerBytes >>> 2; i < u32[4]; i++, entry += directoryBytes >>> 2) {
+    if (u32[entry + 1] === column.data) return u32[entry + 2]
+  }
+  return 0
+}
+
+/** A column whose every cell is NULL. */
+export function nullColumn(arena: Arena, lane: Lane, rows: number): Column {
+  const data = arena.allocateZeroed(rows * laneWidth(lane))
+  const state = arena.allocate(rows)
+  arena.memory.u8.fill(1, state, state + rows)
+  return { lane, data, state, heap: 0 }
+}

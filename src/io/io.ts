@@ -1,0 +1,80 @@
+/**
+ * The only door of our code to clock, random, disk, threads and environment. Production binds it to Node (node.ts);
+ * the simulator binds the same interfaces to seeded twins (twin/), which is why nothing else may touch the outside.
+ */
+export interface Io {
+  readonly clock: Clock
+  readonly random: Random
+  readonly disk: Disk
+  readonly threads: Threads
+}
+
+export interface Clock {
+  /** Wall clock, microseconds since 1970 UTC. It may jump; whoever needs order keeps the greatest seen. */
+  nowMicros(): bigint
+  /** Milliseconds from an arbitrary start; never goes back. */
+  monotonicMs(): number
+  /** Runs `task` once, not before `delayMs`; 0 means after what is already queued. @returns cancels it */
+  after(delayMs: number, task: () => void): () => void
+}
+
+export interface Random {
+  /** @returns `length` unpredictable bytes (seeded in a simulation) */
+  bytes(length: number): Uint8Array
+}
+
+/** Paths are absolute or relative to the process's folder, with `/`. Every failure is an `IoError`. */
+export interface Disk {
+  /** Opens for reading and writing; `create` makes the file when it is missing. */
+  open(path: string, options?: { readonly create?: boolean; readonly readOnly?: boolean }): Promise<DiskFile>
+  /** Names in a folder, sorted; empty when the folder is missing. */
+  list(folder: string): Promise<readonly string[]>
+  makeFolder(folder: string): Promise<void>
+  remove(path: string): Promise<void>
+  rename(from: string, to: string): Promise<void>
+  /** Makes creations, removals and renames in the folder durable. */
+  syncFolder(folder: string): Promise<void>
+  /** Takes an exclusive lock that ends with the process, or null when another process holds it. */
+  lock(path: string): Promise<DiskLock | null>
+}
+
+export interface DiskFile {
+  size(): Promise<number>
+  /** @returns bytes read: fewer than asked for only at the end of the file */
+  read(into: Uint8Array, position: number): Promise<number>
+  /** Writes all of `bytes`, or fails. Not durable before a `sync` that began after it has resolved. */
+  write(bytes: Uint8Array, position: number): Promise<void>
+  /** fdatasync. After a failure nothing written since the last success may be believed, whatever a retry says. */
+  sync(): Promise<void>
+  truncate(length: number): Promise<void>
+  close(): Promise<void>
+}
+
+export interface DiskLock {
+  release(): Promise<void>
+}
+
+export type IoFailure = 'missing' | 'exists' | 'full' | 'denied' | 'failed'
+
+export class IoError extends Error {
+  override readonly name = 'IoError'
+  readonly failure: IoFailure
+  readonly path: string
+
+  constructor(failure: IoFailure, path: string, cause?: unknown) {
+    super(`${path}: ${failure}${cause instanceof Error ? ` (${cause.message})` : ''}`, { cause })
+    this.failure = failure
+    this.path = path
+  }
+}
+
+/** Starts threads that run one of our entries. Messages are structured clones; buffers may be transferred. */
+export interface Threads {
+  start(entry: 'engine', onMessage: (message: unknown) => void, onFailure: (error: Error) => void): ThreadPort
+}
+
+export interface ThreadPort {
+  post(message: unknown, transfer?: readonly ArrayBuffer[]): void
+  /** Ends the thread; messages under way are lost. */
+  stop(): Promise<void>
+}

@@ -1,0 +1,107 @@
+import type { MillraceError } from '../data/errors.ts'
+
+/**
+ * The one durable log: events of all topics on one timeline of ticks. Commit is durability: an append is answered
+ * after the sync it waited for, together with all others that waited. Tick is visibility: a seal names the end of
+ * what became visible together, and is durable before anybody hears of it.
+ *
+ * Order: commits are numbered by the journal's order. A seal covers every commit before it in the journal, so an
+ * append that is written after seal n becomes visible at tick n + 1, which is why its answer can name the tick.
+ */
+export interface Log {
+  /**
+   * Appends blocks atomically.
+   * @returns once durable
+   * @throws MillraceError append/idempotency-conflict, event/too-large, log/full (nothing was written, the log goes
+   * on), log/poisoned (a sync failed: no more writes), log/closed
+   */
+  append(append: Append): Promise<AppendAnswer>
+
+  /**
+   * Asks for a tick even if nothing arrived (a `now()` filter or an idle watermark is due) or because the engine
+   * became free. Seals what is durable but unsealed; `evenIfEmpty` writes a seal without events too.
+   */
+  requestSeal(evenIfEmpty: boolean): void
+
+  /**
+   * Reads all sealed ticks in order, from the first to the last that is durable now, and hands them to `each`,
+   * waiting for it. Called once, after open and before the first append; later ticks go to `onTick`.
+   * @param mergeRows neighbouring ticks may be handed over as one (the last one's number) up to so many rows; 0: never
+   */
+  replay(each: (tick: SealedTick) => Promise<void> | void, mergeRows?: number): Promise<void>
+
+  /** Called for each new tick, in order, once its seal is durable. One listener. */
+  onTick(listener: (tick: SealedTick) => void): void
+
+  /** Called once when a failed sync poisons the log. */
+  onPoisoned(listener: (error: MillraceError) => void): void
+
+  /** Events of a topic from an offset, sealed ones only, in offset order, at most about `limitRows`. */
+  readTopic(topic: number, fromOffset: number, limitRows: number): Promise<readonly ReadBlock[]>
+
+  /** Where the log stands: the newest sealed tick (0: none), its time, and the next offset per topic (sealed). */
+  position(): LogPosition
+
+  /** Writes the mark of a clean close, after what is queued is durable. */
+  close(): Promise<void>
+}
+
+export interface Append {
+  readonly blocks: readonly AppendBlock[]
+  readonly idempotency?: Idempotency
+}
+
+export interface AppendBlock {
+  readonly topic: number
+  readonly rows: number
+  /** data/block.ts; at most `batchRows` rows. The log keeps it: do not write to it again. */
+  readonly bytes: Uint8Array
+}
+
+/** The same scope and key with the same body gets the first answer again; with another body it is refused. */
+export interface Idempotency {
+  readonly scope: string
+  readonly key: string
+  /** A digest of the request's exact bytes, at most 32 bytes. */
+  readonly digest: Uint8Array
+}
+
+export interface AppendAnswer {
+  /** The tick at which the events become visible. */
+  readonly tick: number
+  readonly offsets: readonly { readonly topic: number; readonly firstOffset: number; readonly lastOffset: number }[]
+  /** The answer of an earlier append with the same idempotency key. */
+  readonly repeated: boolean
+}
+
+export interface SealedTick {
+  readonly tick: number
+  /** Never less than the tick before it. */
+  readonly timeMicros: bigint
+  readonly blocks: readonly LoggedBlock[]
+}
+
+export interface LoggedBlock {
+  readonly topic: number
+  readonly partition: number
+  readonly firstOffset: number
+  readonly appendedAtMicros: bigint
+  readonly rows: number
+  readonly bytes: Uint8Array
+}
+
+/** A block read back, with the tick that made it visible. */
+export interface ReadBlock extends LoggedBlock {
+  readonly tick: number
+}
+
+export interface LogPosition {
+  readonly tick: number
+  readonly timeMicros: bigint
+  readonly offsets: ReadonlyMap<number, number>
+}
+
+export interface LogOptions {
+  /** Asked when a commit frame is about to be written: may it carry a seal (is the engine idle)? */
+  readonly sealNow: () => boolean
+}

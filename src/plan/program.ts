@@ -1,0 +1,34 @@
+import type { ColumnSchema } from '../data/sql-type.ts'
+import type { Order, Plan } from './plan.ts'
+
+/** All that an engine runs: JSON-safe, so that it can be stored in the log and sent to a worker. */
+export interface Program {
+  readonly topics: readonly TopicDefinition[]
+  /** In dependency order: a view reads only topics and earlier views. */
+  readonly views: readonly ViewDefinition[]
+}
+
+export interface TopicDefinition {
+  /** Unique among topics and views, and stable over restarts. */
+  readonly id: number
+  readonly name: string
+  readonly columns: readonly ColumnSchema[]
+  /** Ordinals of the primary key; empty for an append-only topic. */
+  readonly primaryKey: readonly number[]
+  /** Ordinal of the event time, or null. */
+  readonly eventTime: number | null
+  /** Microseconds as decimal text. */
+  readonly latenessMicros: string
+}
+
+export interface ViewDefinition {
+  readonly id: number
+  readonly name: string
+  readonly columns: readonly ColumnSchema[]
+  readonly plan: Plan
+  /** The order its rows are read in, by ORDER BY; completed by all columns. */
+  readonly order: readonly Order[]
+  readonly emit: 'continuous' | 'final'
+  /** The definition as it was written. */
+  readonly sql: string
+}
