@@ -46,7 +46,8 @@ export function writeBlock(memory: MemoryViews, batch: Batch, ids?: readonly num
   const rows = batch.rows
   const lengths = columns.map(({ column }) => cellBytes(column, rows) + heapBytes(memory, column, rows))
   let size = headerBytes + columns.length * directoryBytes
-  for (let i = 0; i < columns.length; i++) size += align8(lengths[i]) + (columns[i].column.state === 0 ? 0 : align8(rows))
+  for (let i = 0; i < columns.length; i++)
+    size += align8(lengths[i]) + (columns[i].column.state === 0 ? 0 : align8(rows))
   const buffer = shared ? new SharedArrayBuffer(size) : new ArrayBuffer(size)
   const out = viewsOver(buffer)
   out.u32.set([blockMagic, blockVersion, size, rows, columns.length, 0, 0, 0])
@@ -110,7 +111,8 @@ export function openBlock(bytes: Uint8Array): Block {
   const [magic, version, size, rows, count] = memory.u32
   if (magic !== blockMagic) throw corrupt('it does not begin with a block header')
   if (version !== blockVersion) throw corrupt(`its version is ${version}, this program reads ${blockVersion}`)
-  if (size !== whole.byteLength || rows > batchRows || headerBytes + count * directoryBytes > size) throw corrupt('its header does not fit its length')
+  if (size !== whole.byteLength || rows > batchRows || headerBytes + count * directoryBytes > size)
+    throw corrupt('its header does not fit its length')
   const columns = new Map<number, Column>()
   for (let i = 0; i < count; i++) {
     const entry = (headerBytes + i * directoryBytes) >>> 2
@@ -119,7 +121,13 @@ export function openBlock(bytes: Uint8Array): Block {
     const data = memory.u32[entry + 1]
     const length = memory.u32[entry + 2]
     const state = memory.u32[entry + 3]
-    if (lane === undefined || data % 8 !== 0 || data + length > size || length < rows * laneWidth(lane) || state + (state === 0 ? 0 : rows) > size) {
+    if (
+      lane === undefined ||
+      data % 8 !== 0 ||
+      data + length > size ||
+      length < rows * laneWidth(lane) ||
+      state + (state === 0 ? 0 : rows) > size
+    ) {
       throw corrupt(`its column ${id} does not lie inside it`)
     }
     const column: Column = { lane, data, state, heap: lane === 'bytes' ? data : 0 }
@@ -143,7 +151,11 @@ function corrupt(what: string): MillraceError {
  * Copies the wanted columns of a block into an engine's memory, in the order asked for.
  * @param wanted the columns' ids and lanes; one that the block lacks comes as all NULL
  */
-export function readBlock(arena: Arena, block: Block, wanted: readonly { readonly id: number; readonly lane: Lane }[]): Batch {
+export function readBlock(
+  arena: Arena,
+  block: Block,
+  wanted: readonly { readonly id: number; readonly lane: Lane }[],
+): Batch {
   const columns = wanted.map(({ id, lane }) => {
     const column = block.columns.get(id)
     return column === undefined ? nullColumn(arena, lane, block.rows) : copyColumn(arena, block, column)

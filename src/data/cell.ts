@@ -28,7 +28,9 @@ export const cellErrors = {
 export type CellErrorName = keyof typeof cellErrors
 
 /** What an error cell says to a person, with PostgreSQL's SQLSTATE for the same mistake. */
-export const cellErrorTexts: Readonly<Record<number, { readonly name: CellErrorName; readonly sqlstate: string; readonly text: string }>> = {
+export const cellErrorTexts: Readonly<
+  Record<number, { readonly name: CellErrorName; readonly sqlstate: string; readonly text: string }>
+> = {
   2: { name: 'divisionByZero', sqlstate: '22012', text: 'division by zero' },
   3: { name: 'integerOutOfRange', sqlstate: '22003', text: 'integer out of range' },
   4: { name: 'numericOutOfRange', sqlstate: '22003', text: 'numeric field overflow' },
@@ -42,7 +44,11 @@ export const cellErrorTexts: Readonly<Record<number, { readonly name: CellErrorN
   12: { name: 'negativeLength', sqlstate: '22011', text: 'negative substring length' },
   13: { name: 'invalidRegex', sqlstate: '2201B', text: 'invalid regular expression' },
   14: { name: 'notNull', sqlstate: '22004', text: 'NULL where a value is needed' },
-  15: { name: 'cardinality', sqlstate: '21000', text: 'more than one row returned by a subquery used as an expression' },
+  15: {
+    name: 'cardinality',
+    sqlstate: '21000',
+    text: 'more than one row returned by a subquery used as an expression',
+  },
   16: { name: 'unknownTimeZone', sqlstate: '22023', text: 'unknown time zone' },
   17: { name: 'userFunction', sqlstate: '38000', text: 'a function of the app threw' },
 }

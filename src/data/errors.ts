@@ -45,7 +45,7 @@ export const errorCodes = {
   'schema/incompatible': { status: 409, exit: 2 },
   'schema/unmappable': { status: 400, exit: 2 },
   'app/load': { status: 400, exit: 2 },
-  'usage': { status: 400, exit: 2 },
+  usage: { status: 400, exit: 2 },
   'server/unreachable': { status: 502, exit: 4 },
   'engine/memory': { status: 507, exit: 1 },
   'engine/stopped': { status: 503, exit: 1 },

@@ -13,7 +13,11 @@ export interface MemoryViews {
 }
 
 /** Views over a buffer that never grows, such as a block read from disk. The length is rounded down to 8. */
-export function viewsOver(buffer: ArrayBufferLike, byteOffset = 0, byteLength = buffer.byteLength - byteOffset): MemoryViews {
+export function viewsOver(
+  buffer: ArrayBufferLike,
+  byteOffset = 0,
+  byteLength = buffer.byteLength - byteOffset,
+): MemoryViews {
   if (byteOffset % 8 !== 0) throw new Bug('views need an 8-byte aligned start')
   const words = byteLength >>> 3
   return {
@@ -81,9 +85,13 @@ export class LinearMemory implements MemoryViews {
   #grow(needed: number): void {
     if (needed > this.#maximumPages) {
       this.#usedPages -= needed - this.#top
-      throw new MillraceError('engine/memory', `the engine needs more than its ${Math.floor((this.#maximumPages * pageBytes) / 1048576)} MiB of memory`, {
-        hint: 'raise the memory limit, or keep less state: narrower views, final windows, fewer groups',
-      })
+      throw new MillraceError(
+        'engine/memory',
+        `the engine needs more than its ${Math.floor((this.#maximumPages * pageBytes) / 1048576)} MiB of memory`,
+        {
+          hint: 'raise the memory limit, or keep less state: narrower views, final windows, fewer groups',
+        },
+      )
     }
     // Doubling up to 256 MiB a step keeps the number of grows small without taking what is not needed.
     const wanted = Math.min(this.#maximumPages, Math.max(needed, this.#pages + Math.min(this.#pages, 4096)))
@@ -145,7 +153,10 @@ export class Arena {
   #open(size: number): void {
     while (this.#chunk < this.#chunks.length) {
       const chunk = this.#chunks[this.#chunk++]
-      if (chunk.pages * pageBytes >= size) return this.#use(chunk)
+      if (chunk.pages * pageBytes >= size) {
+        this.#use(chunk)
+        return
+      }
     }
     const pages = Math.max(chunkPages, Math.ceil(size / pageBytes))
     const chunk = { address: this.memory.allocatePages(pages), pages }

@@ -9,17 +9,36 @@ export type Scalar =
   | { readonly op: 'column'; readonly index: number; readonly type: SqlType; readonly nullable: boolean }
   /** `text` is the value as PostgreSQL would print it for the type; null is NULL. */
   | { readonly op: 'literal'; readonly text: string | null; readonly type: SqlType; readonly nullable: boolean }
-  | { readonly op: 'call'; readonly fn: string; readonly args: readonly Scalar[]; readonly type: SqlType; readonly nullable: boolean }
+  | {
+      readonly op: 'call'
+      readonly fn: string
+      readonly args: readonly Scalar[]
+      readonly type: SqlType
+      readonly nullable: boolean
+    }
   | { readonly op: 'cast'; readonly arg: Scalar; readonly type: SqlType; readonly nullable: boolean }
   | { readonly op: 'and' | 'or'; readonly args: readonly Scalar[]; readonly type: SqlType; readonly nullable: boolean }
   | { readonly op: 'not'; readonly arg: Scalar; readonly type: SqlType; readonly nullable: boolean }
-  | { readonly op: 'isNull'; readonly arg: Scalar; readonly negated: boolean; readonly type: SqlType; readonly nullable: false }
+  | {
+      readonly op: 'isNull'
+      readonly arg: Scalar
+      readonly negated: boolean
+      readonly type: SqlType
+      readonly nullable: false
+    }
   /** IS [NOT] DISTINCT FROM */
-  | { readonly op: 'distinct'; readonly left: Scalar; readonly right: Scalar; readonly negated: boolean; readonly type: SqlType; readonly nullable: false }
+  | {
+      readonly op: 'distinct'
+      readonly left: Scalar
+      readonly right: Scalar
+      readonly negated: boolean
+      readonly type: SqlType
+      readonly nullable: false
+    }
   /** A searched CASE; a simple CASE is bound to one. NULL without an `otherwise`. */
   | {
       readonly op: 'case'
-      readonly whens: readonly { readonly when: Scalar; readonly then: Scalar }[]
+      readonly whens: readonly { readonly when: Scalar; readonly result: Scalar }[]
       readonly otherwise: Scalar | null
       readonly type: SqlType
       readonly nullable: boolean
@@ -53,7 +72,10 @@ export function childrenOf(scalar: Scalar): readonly Scalar[] {
     case 'distinct':
       return [scalar.left, scalar.right]
     case 'case':
-      return [...scalar.whens.flatMap(({ when, then }) => [when, then]), ...(scalar.otherwise === null ? [] : [scalar.otherwise])]
+      return [
+        ...scalar.whens.flatMap(({ when, result }) => [when, result]),
+        ...(scalar.otherwise === null ? [] : [scalar.otherwise]),
+      ]
   }
 }
 
@@ -76,7 +98,7 @@ export function withChildren(scalar: Scalar, children: readonly Scalar[]): Scala
     case 'distinct':
       return { ...scalar, left: children[0], right: children[1] }
     case 'case': {
-      const whens = scalar.whens.map((_, i) => ({ when: children[i * 2], then: children[i * 2 + 1] }))
+      const whens = scalar.whens.map((_, i) => ({ when: children[i * 2], result: children[i * 2 + 1] }))
       return { ...scalar, whens, otherwise: scalar.otherwise === null ? null : children[whens.length * 2] }
     }
   }
@@ -86,5 +108,10 @@ export function withChildren(scalar: Scalar, children: readonly Scalar[]): Scala
 export function mapColumns(scalar: Scalar, replace: (index: number) => Scalar): Scalar {
   if (scalar.op === 'column') return replace(scalar.index)
   const children = childrenOf(scalar)
-  return children.length === 0 ? scalar : withChildren(scalar, children.map((child) => mapColumns(child, replace)))
+  return children.length === 0
+    ? scalar
+    : withChildren(
+        scalar,
+        children.map(child => mapColumns(child, replace)),
+      )
 }
