@@ -1,19 +1,29 @@
 // Builds dist/ from nothing: what is published is what the compiler made of src/ today, never a left-over file.
+// It is built beside dist/ and then put in its place, so that whoever runs from dist/ meanwhile never sees half of it.
 import { spawnSync } from 'node:child_process'
-import { chmodSync, cpSync, existsSync, rmSync } from 'node:fs'
+import { chmodSync, cpSync, existsSync, renameSync, rmSync } from 'node:fs'
+import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-const root = fileURLToPath(new URL('..', import.meta.url))
-process.chdir(root)
+process.chdir(fileURLToPath(new URL('..', import.meta.url)))
 
-rmSync('dist', { recursive: true, force: true })
+const built = `dist.${process.pid}`
+const old = `dist.${process.pid}.old`
+process.on('exit', () => {
+  for (const folder of [built, old]) rmSync(folder, { recursive: true, force: true })
+})
 
-const compiler = fileURLToPath(new URL('../node_modules/typescript/bin/tsc', import.meta.url))
-const { status } = spawnSync(process.execPath, [compiler, '-p', 'tsconfig.build.json'], { stdio: 'inherit' })
+const compiler = path.resolve('node_modules/typescript/bin/tsc')
+const { status } = spawnSync(process.execPath, [compiler, '-p', 'tsconfig.build.json', '--outDir', built], {
+  stdio: 'inherit',
+})
 if (status !== 0) process.exit(status ?? 1)
 
 // The page's files are served as they are, so the compiler does not carry them over.
 if (existsSync('src/server/page')) {
-  cpSync('src/server/page', 'dist/server/page', { recursive: true, filter: path => !path.endsWith('.ts') })
+  cpSync('src/server/page', `${built}/server/page`, { recursive: true, filter: (name) => !name.endsWith('.ts') })
 }
-if (existsSync('dist/cli/main.js')) chmodSync('dist/cli/main.js', 0o755)
+if (existsSync(`${built}/cli/main.js`)) chmodSync(`${built}/cli/main.js`, 0o755)
+
+if (existsSync('dist')) renameSync('dist', old)
+renameSync(built, 'dist')

@@ -2,6 +2,7 @@
 // Arguments are vitest's own: name parts of test files, `-t pattern`, `--coverage`, …
 import { parseCLI, startVitest } from 'vitest/node'
 
+console.error(`Node ${process.version}`)
 const { filter, options } = parseCLI(['vitest', 'run', ...process.argv.slice(2)])
 const vitest = await startVitest('test', filter, { ...options, watch: false, run: true })
 

@@ -15,7 +15,7 @@ test('src/ keeps its rooms and rules', () => {
 /** What is found in a tree of planted files; `user.ts` keeps them alive. */
 function found(files: Record<string, string>, ratchet: Ratchet = {}): string[] {
   const texts = new Map(Object.entries(files))
-  const users = Object.keys(files).map(path => `import '../${path}'`)
+  const users = Object.keys(files).map((path) => `import '../${path}'`)
   texts.set('test/user.ts', users.join('\n'))
   return check(texts, ratchet).map(({ file, line, what }) => `${file}:${line} ${what}`)
 }
@@ -166,7 +166,7 @@ describe('rules', () => {
     'class A {\n  async f() {\n    for await (const a of b) c(a)\n  }\n}',
     'const a = date.getUTCHours()',
     'interface A {\n  enum: string\n  namespace: string\n}',
-  ])('allowed: %s', line => {
+  ])('allowed: %s', (line) => {
     expect(found({ 'src/plan/value.ts': `export const z = 1\n${line}\n` })).toEqual([])
   })
 
@@ -178,7 +178,7 @@ describe('rules', () => {
 
   test.each(['src/data/utils.ts', 'src/plan/helpers/a.ts', 'src/plan/core/a.ts', 'src/data/types.test.ts'])(
     '%s',
-    path => {
+    (path) => {
       expect(found({ [path]: empty })).toEqual([expect.stringContaining('says nothing')])
     },
   )
@@ -238,7 +238,7 @@ describe('scanning', () => {
       'const importer = { from: 1 }',
       "import.meta.resolve('./g.ts')",
     ].join('\n')
-    expect(importsOf(text).map(i => `${i.line} ${i.form} ${i.typeOnly ? 'type ' : ''}${i.specifier}`)).toEqual([
+    expect(importsOf(text).map((i) => `${i.line} ${i.form} ${i.typeOnly ? 'type ' : ''}${i.specifier}`)).toEqual([
       '1 import ./a.ts',
       '2 import type ./b.ts',
       '3 import ./c.ts',

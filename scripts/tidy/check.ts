@@ -43,8 +43,8 @@ function deadFiles(all: ReadonlyMap<string, SourceFile>): Finding[] {
     }
   }
   return [...all.keys()]
-    .filter(path => path.startsWith('src/') && !isTest(path) && !path.endsWith('.d.ts') && !used.has(path))
-    .map(file => ({ file, line: 1, what: 'nobody imports this file', instead: 'use it or delete it' }))
+    .filter((path) => path.startsWith('src/') && !isTest(path) && !path.endsWith('.d.ts') && !used.has(path))
+    .map((file) => ({ file, line: 1, what: 'nobody imports this file', instead: 'use it or delete it' }))
 }
 
 function lengths(sources: ReadonlyMap<string, SourceFile>, ratchet: Ratchet): Finding[] {

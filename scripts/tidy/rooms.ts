@@ -67,7 +67,7 @@ export function roomOf(file: string): string | undefined {
 }
 
 function rank(room: string): number {
-  return order.findIndex(line => line.includes(room))
+  return order.findIndex((line) => line.includes(room))
 }
 
 export function resolveImport(from: string, specifier: string): string {
@@ -138,7 +138,7 @@ function betweenConnectors(file: string, target: string): Problem {
 
 function nodeModule(file: string, name: string): Problem {
   if (isTest(file)) return undefined
-  const allowed = nodeAllowed.find(rule => file.startsWith(rule.path))
+  const allowed = nodeAllowed.find((rule) => file.startsWith(rule.path))
   if (pureModules.has(name) || allowed?.modules === 'all' || allowed?.modules.includes(name)) return undefined
   return {
     what: `imports node:${name} outside io/`,
@@ -156,14 +156,14 @@ function packageImport(file: string, specifier: string): Problem {
       instead: "write Node's own modules with node:, or name the package's room in scripts/tidy/rooms.ts",
     }
   }
-  if (homes.some(home => file.startsWith(home))) return undefined
+  if (homes.some((home) => file.startsWith(home))) return undefined
   return { what: `imports '${name}'`, instead: `only ${homes.join(', ')} may: go through its adapter` }
 }
 
 /** The client runs in browsers: nothing that it loads at run time may need Node or a package. */
 export function checkBrowserSafe(known: ReadonlyMap<string, SourceFile>): Finding[] {
   const findings: Finding[] = []
-  const queue = [...known.keys()].filter(file => roomOf(file) === 'client' && !isTest(file))
+  const queue = [...known.keys()].filter((file) => roomOf(file) === 'client' && !isTest(file))
   const seen = new Set(queue)
   for (let file = queue.pop(); file !== undefined; file = queue.pop()) {
     for (const { specifier, typeOnly, line } of known.get(file)!.imports) {

@@ -115,7 +115,7 @@ export function checkFile(file: SourceFile): Finding[] {
   if (isTest(path)) return findings
 
   if (!path.startsWith('src/io/') && path !== 'src/io.ts') {
-    for (const ban of bans) if (!ban.except?.some(prefix => path.startsWith(prefix))) find(ban, code)
+    for (const ban of bans) if (!ban.except?.some((prefix) => path.startsWith(prefix))) find(ban, code)
   }
   findings.push(...topLevelAwaits(file), ...barrel(file))
   return findings

@@ -123,7 +123,7 @@ export function importsOf(text: string, scanned: Scanned = scan(text)): Import[]
   const collect = (pattern: RegExp, form: Import['form'], typed: boolean): void => {
     for (const match of scanned.code.matchAll(pattern)) {
       const start = match.index + match[0].length
-      const string = scanned.strings.find(s => s.start === start)
+      const string = scanned.strings.find((s) => s.start === start)
       if (string === undefined) continue
       found.push({
         specifier: text.slice(string.start, string.end),
