@@ -21,6 +21,7 @@ const dash = code('-')
 const slash = code('/')
 const star = code('*')
 const colon = code(':')
+const point = code('.')
 const newline = code('\n')
 const carriageReturn = code('\r')
 const operators = new Set([...'~!@#^&|`?+-*/%<>='].map(code))
@@ -50,14 +51,15 @@ export function tokenize(text: string): Token[] {
 
 function tokenAt(text: string, start: number, c: number): Token {
   if (isWordStart(c)) return wordAt(text, start, c)
-  if (c === quote) return { kind: 'string', start, end: quotedEnd(text, start, quote) }
-  if (c === doubleQuote) return { kind: 'quoted', start, end: quotedEnd(text, start, doubleQuote) }
-  if (isDigit(c) || (c === code('.') && isDigit(text.charCodeAt(start + 1)))) return numberAt(text, start)
+  if (c === quote) return { kind: 'string', start, end: stringEnd(text, start, 'plain') }
+  if (c === doubleQuote) return { kind: 'quoted', start, end: quotedEnd(text, start) }
+  if (isDigit(c) || (c === point && isDigit(text.charCodeAt(start + 1)))) return numberAt(text, start)
   if (c === dollar) return dollarAt(text, start)
   let end = start + 1
   if (c === colon) {
     if (text.charCodeAt(end) === colon || text.charCodeAt(end) === code('=')) end++
-  } else if (operators.has(c)) end = operatorEnd(text, start)
+  } else if (c === point && text.charCodeAt(end) === point) end++
+  else if (operators.has(c)) end = operatorEnd(text, start)
   return { kind: 'symbol', start, end }
 }
 
@@ -80,15 +82,15 @@ function wordAt(text: string, start: number, c: number): Token {
   const next = text.charCodeAt(start + 1)
   if (next === quote) {
     const letter = c | 32
-    if (letter === code('e')) return { kind: 'string', start, end: escapedEnd(text, start + 1) }
+    if (letter === code('e')) return { kind: 'string', start, end: stringEnd(text, start + 1, 'escaped') }
     if (letter === code('b') || letter === code('x')) {
-      return { kind: 'string', start, end: quotedEnd(text, start + 1, quote) }
+      return { kind: 'string', start, end: stringEnd(text, start + 1, 'bits') }
     }
   }
   if ((c | 32) === code('u') && next === code('&')) {
     const mark = text.charCodeAt(start + 2)
-    if (mark === quote) return { kind: 'string', start, end: quotedEnd(text, start + 2, quote) }
-    if (mark === doubleQuote) return { kind: 'quoted', start, end: quotedEnd(text, start + 2, doubleQuote) }
+    if (mark === quote) return { kind: 'string', start, end: stringEnd(text, start + 2, 'plain') }
+    if (mark === doubleQuote) return { kind: 'quoted', start, end: quotedEnd(text, start + 2) }
   }
   let end = start + 1
   while (end < text.length && isWordPart(text.charCodeAt(end))) end++
@@ -115,26 +117,28 @@ function dollarAt(text: string, start: number): Token {
   return { kind: 'string', start, end: close < 0 ? text.length : close + tag.length }
 }
 
-/** From an opening quote to behind its closing one; a doubled quote stands for itself. */
-function quotedEnd(text: string, open: number, mark: number): number {
-  const character = String.fromCharCode(mark)
+/** From an opening double quote to behind its closing one; a doubled quote stands for itself. */
+function quotedEnd(text: string, open: number): number {
   let at = open + 1
   for (;;) {
-    const close = text.indexOf(character, at)
+    const close = text.indexOf('"', at)
     if (close < 0) return text.length
-    if (text.charCodeAt(close + 1) !== mark) return close + 1
+    if (text.charCodeAt(close + 1) !== doubleQuote) return close + 1
     at = close + 2
   }
 }
 
-/** As `quotedEnd` for E'…'. Pieces on later lines continue it under the same rules. */
-function escapedEnd(text: string, open: number): number {
+/** In E'…' a backslash escapes; in B'…' and X'…' not even a doubled quote stands for itself. */
+type StringRule = 'plain' | 'escaped' | 'bits'
+
+/** From a string's opening quote to behind its last. Pieces on later lines continue it under the same rule. */
+function stringEnd(text: string, open: number, rule: StringRule): number {
   let at = open + 1
   while (at < text.length) {
     const c = text.charCodeAt(at)
-    if (c === backslash) at += 2
+    if (c === backslash && rule === 'escaped') at += 2
     else if (c !== quote) at++
-    else if (text.charCodeAt(at + 1) === quote) at += 2
+    else if (text.charCodeAt(at + 1) === quote && rule !== 'bits') at += 2
     else {
       const next = continuation(text, at + 1)
       if (next < 0) return at + 1
