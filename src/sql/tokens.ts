@@ -63,10 +63,14 @@ function tokenAt(text: string, start: number, c: number): Token {
   return { kind: 'symbol', start, end }
 }
 
+/** PostgreSQL refuses operators that are longer. */
+const longestOperator = 63
+
 /** The longest run, but a sign at its end belongs to what follows unless SQL has no such operator anyway: `2*-1`. */
 function operatorEnd(text: string, start: number): number {
   let end = start + 1
-  while (operators.has(text.charCodeAt(end)) && !startsComment(text, end)) end++
+  const most = start + longestOperator
+  while (end < most && operators.has(text.charCodeAt(end)) && !startsComment(text, end)) end++
   if (/[~!@#^&|`?%]/.test(text.slice(start, end))) return end
   while (end > start + 1 && (text.charCodeAt(end - 1) === dash || text.charCodeAt(end - 1) === code('+'))) end--
   return end
