@@ -1,0 +1,11 @@
+-- Average price of a category: the average over each auction's highest valid bid.
+CREATE MATERIALIZED VIEW q4 AS
+SELECT category, avg(final) AS final
+FROM (
+  SELECT a.id, a.category, max(b.price) AS final
+  FROM auction a
+  JOIN bid b ON a.id = b.auction
+  WHERE b.date_time BETWEEN a.date_time AND a.expires
+  GROUP BY a.id, a.category
+) best
+GROUP BY category;
