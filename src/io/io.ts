@@ -29,6 +29,7 @@ export interface Disk {
   open(path: string, options?: { readonly create?: boolean; readonly readOnly?: boolean }): Promise<DiskFile>
   /** Names in a folder, sorted; empty when the folder is missing. */
   list(folder: string): Promise<readonly string[]>
+  /** Makes the folder with its missing parents; their names are durable when it resolves. */
   makeFolder(folder: string): Promise<void>
   remove(path: string): Promise<void>
   rename(from: string, to: string): Promise<void>
@@ -78,3 +79,11 @@ export interface ThreadPort {
   /** Ends the thread; messages under way are lost. */
   stop(): Promise<void>
 }
+
+/**
+ * What a thread runs: it is given the way back and returns what takes the messages, one at a time, in order. The same
+ * entry runs in a worker (thread-entry.ts) and in the simulator (twin/in-thread.ts).
+ */
+export type ThreadEntry = (
+  post: (message: unknown, transfer?: readonly ArrayBuffer[]) => void,
+) => (message: unknown) => void

@@ -1,0 +1,145 @@
+import type { FileHandle } from 'node:fs/promises'
+import fs from 'node:fs/promises'
+import path from 'node:path'
+import type { Disk, DiskFile, DiskLock, IoFailure } from './io.ts'
+import { IoError } from './io.ts'
+import { lockPath } from './node-lock.ts'
+
+/** Node's file system. Folders are synced by opening them, which Linux and macOS allow. */
+export class NodeDisk implements Disk {
+  async open(
+    file: string,
+    options: { readonly create?: boolean; readonly readOnly?: boolean } = {},
+  ): Promise<DiskFile> {
+    return new NodeFile(file, await naming(file, openFile(file, options)))
+  }
+
+  async list(folder: string): Promise<readonly string[]> {
+    try {
+      return (await fs.readdir(folder)).sort()
+    } catch (error) {
+      const failure = ioError(folder, error)
+      if (failure.failure === 'missing') return []
+      throw failure
+    }
+  }
+
+  async makeFolder(folder: string): Promise<void> {
+    const first = await naming(folder, fs.mkdir(folder, { recursive: true }))
+    if (first === undefined) return
+    // Each new folder is a new name in its parent.
+    const top = path.dirname(path.resolve(first))
+    for (let parent = path.dirname(path.resolve(folder)); ; parent = path.dirname(parent)) {
+      await this.syncFolder(parent)
+      if (parent === top || parent === path.dirname(parent)) return
+    }
+  }
+
+  async remove(file: string): Promise<void> {
+    await naming(file, fs.unlink(file))
+  }
+
+  async rename(from: string, to: string): Promise<void> {
+    await naming(from, fs.rename(from, to))
+  }
+
+  async syncFolder(folder: string): Promise<void> {
+    // Windows can't open folders; its file systems log names on their own.
+    if (process.platform === 'win32') return
+    const handle = await naming(folder, fs.open(folder, 'r'))
+    try {
+      await naming(folder, handle.sync())
+    } finally {
+      await handle.close()
+    }
+  }
+
+  async lock(file: string): Promise<DiskLock | null> {
+    return naming(file, lockPath(file))
+  }
+}
+
+async function openFile(file: string, options: { readonly create?: boolean; readonly readOnly?: boolean }) {
+  if (options.readOnly === true) return fs.open(file, 'r')
+  try {
+    return await fs.open(file, 'r+')
+  } catch (error) {
+    if (options.create !== true || (error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    return fs.open(file, 'wx+')
+  }
+}
+
+class NodeFile implements DiskFile {
+  readonly #path: string
+  readonly #handle: FileHandle
+
+  constructor(file: string, handle: FileHandle) {
+    this.#path = file
+    this.#handle = handle
+  }
+
+  async size(): Promise<number> {
+    return (await naming(this.#path, this.#handle.stat())).size
+  }
+
+  async read(into: Uint8Array, position: number): Promise<number> {
+    let done = 0
+    while (done < into.byteLength) {
+      const { bytesRead } = await naming(
+        this.#path,
+        this.#handle.read(into, done, into.byteLength - done, position + done),
+      )
+      if (bytesRead === 0) break
+      done += bytesRead
+    }
+    return done
+  }
+
+  async write(bytes: Uint8Array, position: number): Promise<void> {
+    let done = 0
+    while (done < bytes.byteLength) {
+      const { bytesWritten } = await naming(
+        this.#path,
+        this.#handle.write(bytes, done, bytes.byteLength - done, position + done),
+      )
+      done += bytesWritten
+    }
+  }
+
+  async sync(): Promise<void> {
+    await naming(this.#path, this.#handle.datasync())
+  }
+
+  async truncate(length: number): Promise<void> {
+    await naming(this.#path, this.#handle.truncate(length))
+  }
+
+  async close(): Promise<void> {
+    await naming(this.#path, this.#handle.close())
+  }
+}
+
+async function naming<T>(file: string, work: Promise<T>): Promise<T> {
+  try {
+    return await work
+  } catch (error) {
+    throw ioError(file, error)
+  }
+}
+
+const failures: Readonly<Record<string, IoFailure>> = {
+  ENOENT: 'missing',
+  ENOTDIR: 'missing',
+  EEXIST: 'exists',
+  ENOSPC: 'full',
+  EDQUOT: 'full',
+  EFBIG: 'full',
+  EACCES: 'denied',
+  EPERM: 'denied',
+  EROFS: 'denied',
+}
+
+function ioError(file: string, error: unknown): IoError {
+  if (error instanceof IoError) return error
+  return new IoError(failures[(error as NodeJS.ErrnoException).code ?? ''] ?? 'failed', file, error)
+}

@@ -1,0 +1,156 @@
+import { spawn } from 'node:child_process'
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { IoError } from './io.ts'
+import { nodeIo } from './node.ts'
+
+const io = nodeIo()
+let folder = ''
+beforeAll(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), 'millrace-io-'))
+})
+afterAll(() => rm(folder, { recursive: true }))
+
+async function failureOf(work: Promise<unknown>): Promise<string> {
+  const error = await work.then(
+    () => null,
+    (thrown: unknown) => thrown,
+  )
+  expect(error).toBeInstanceOf(IoError)
+  return (error as IoError).failure
+}
+
+describe('the disk', () => {
+  it('writes anywhere, reads back, and reads less only at the end', async () => {
+    const file = await io.disk.open(`${folder}/a`, { create: true })
+    await file.write(Uint8Array.of(1, 2, 3), 5)
+    await file.sync()
+    const into = new Uint8Array(10)
+    expect(await file.read(into, 4)).toBe(4)
+    expect([...into.subarray(0, 4)]).toEqual([0, 1, 2, 3])
+    expect(await file.size()).toBe(8)
+    await file.truncate(6)
+    expect(await file.size()).toBe(6)
+    await file.close()
+  })
+
+  it('keeps what is there when it opens with create', async () => {
+    for (const size of [0, 4]) {
+      const file = await io.disk.open(`${folder}/kept`, { create: true })
+      expect(await file.size()).toBe(size)
+      await file.write(new Uint8Array(4), 0)
+      await file.close()
+    }
+  })
+
+  it('makes, lists, renames and removes', async () => {
+    await io.disk.makeFolder(`${folder}/x/y/z`)
+    for (const name of ['b', 'a']) await (await io.disk.open(`${folder}/x/y/z/${name}`, { create: true })).close()
+    await io.disk.syncFolder(`${folder}/x/y/z`)
+    expect(await io.disk.list(`${folder}/x/y/z`)).toEqual(['a', 'b'])
+    await io.disk.rename(`${folder}/x/y/z/a`, `${folder}/x/y/z/c`)
+    await io.disk.remove(`${folder}/x/y/z/b`)
+    expect(await io.disk.list(`${folder}/x/y/z`)).toEqual(['c'])
+    expect(await io.disk.list(`${folder}/none`)).toEqual([])
+  })
+
+  it('names failures', async () => {
+    expect(await failureOf(io.disk.open(`${folder}/none`))).toBe('missing')
+    expect(await failureOf(io.disk.remove(`${folder}/none`))).toBe('missing')
+  })
+
+  it.runIf(process.platform === 'linux')('says when the disk is full', async () => {
+    const full = await io.disk.open('/dev/full')
+    expect(await failureOf(full.write(new Uint8Array(8), 0))).toBe('full')
+    await full.close()
+  })
+})
+
+describe('the lock', () => {
+  it('is held once, also within a process, and can be taken again after release', async () => {
+    const lock = await io.disk.lock(`${folder}/lock`)
+    expect(lock).not.toBeNull()
+    expect(await io.disk.lock(`${folder}/lock`)).toBeNull()
+    expect(await nodeIo().disk.lock(`${folder}/lock`)).toBeNull()
+    await lock!.release()
+    const again = await io.disk.lock(`${folder}/lock`)
+    expect(again).not.toBeNull()
+    await again!.release()
+    expect((await readdir(folder)).filter((name) => name.startsWith('lock'))).toEqual([])
+  })
+
+  it('never goes to two of many at once', async () => {
+    const taken = await Promise.all(Array.from({ length: 20 }, () => io.disk.lock(`${folder}/many`)))
+    const held = taken.filter((lock) => lock !== null)
+    expect(held.length).toBeLessThanOrEqual(1)
+    for (const lock of held) await lock.release()
+  })
+
+  it('ends with a process that is killed', async () => {
+    const node = fileURLToPath(new URL('./node-lock.ts', import.meta.url))
+    const program = `
+      import { lockPath } from ${JSON.stringify(node)}
+      const lock = await lockPath(${JSON.stringify(`${folder}/killed`)})
+      console.log(lock === null ? 'refused' : 'held')
+      setInterval(() => {}, 1000)`
+    await writeFile(`${folder}/holder.mts`, program)
+    const child = spawn(process.execPath, ['--import', 'tsx', `${folder}/holder.mts`], {
+      cwd: fileURLToPath(new URL('../..', import.meta.url)),
+    })
+    const said = await new Promise<string>((resolve) => child.stdout.once('data', (data) => resolve(String(data))))
+    expect(said.trim()).toBe('held')
+    expect(await io.disk.lock(`${folder}/killed`)).toBeNull()
+    const ended = new Promise((resolve) => child.once('exit', resolve))
+    child.kill('SIGKILL')
+    await ended
+    const lock = await io.disk.lock(`${folder}/killed`)
+    expect(lock).not.toBeNull()
+    await lock!.release()
+  })
+
+  it('takes over a claim that the machine left unfinished when it stopped', async () => {
+    await writeFile(`${folder}/torn.1-aa`, '{"pid":')
+    const lock = await io.disk.lock(`${folder}/torn`)
+    expect(lock).not.toBeNull()
+    await lock!.release()
+  })
+})
+
+describe('the clock', () => {
+  it('tells microseconds since 1970 and never goes back by itself', () => {
+    let last = io.clock.nowMicros()
+    expect(Math.abs(Number(last / 1000n) - Date.now())).toBeLessThan(1000)
+    for (let i = 0; i < 1000; i++) {
+      const now = io.clock.nowMicros()
+      expect(now - last).toBeGreaterThan(-2_000n)
+      last = now
+    }
+  })
+
+  it('runs a task once, not early, unless cancelled', async () => {
+    const start = io.clock.monotonicMs()
+    let runs = 0
+    const cancel = io.clock.after(5, () => runs++)
+    cancel()
+    await new Promise<void>((resolve) => io.clock.after(20, resolve))
+    expect(io.clock.monotonicMs() - start).toBeGreaterThanOrEqual(20)
+    expect(runs).toBe(0)
+    // Node's own timers fire at once when asked to wait so long.
+    io.clock.after(2 ** 40, () => runs++)()
+    let far = false
+    const forget = io.clock.after(2 ** 33, () => {
+      far = true
+    })
+    await new Promise<void>((resolve) => io.clock.after(5, resolve))
+    expect(far).toBe(false)
+    forget()
+  })
+})
+
+it('random bytes differ', () => {
+  expect(io.random.bytes(16)).toHaveLength(16)
+  expect(io.random.bytes(16)).not.toEqual(io.random.bytes(16))
+})
