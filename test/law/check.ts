@@ -1,0 +1,43 @@
+// The law itself: view(n) = query(log[0..n]) at every tick n, for a given size of ticks.
+import type { CaseEvent, LawCase } from './case-file.ts'
+import { compare, printDifference } from './compare.ts'
+import type { Answers } from './oracle.ts'
+import type { Subject, SubjectOptions } from './subject.ts'
+
+/** Cuts events into ticks of so many; the first tick is empty, since a view must be right before the first event. */
+export function cut(events: readonly CaseEvent[], size: number): CaseEvent[][] {
+  const ticks: CaseEvent[][] = [[]]
+  for (let at = 0; at < events.length; at += size) ticks.push(events.slice(at, at + size))
+  return ticks
+}
+
+export function definitionOf(item: LawCase): string {
+  return `${item.schema}\n${item.views}`
+}
+
+/** @returns null where the law holds, else a text that says where it does not */
+export async function check(
+  item: LawCase,
+  answers: Answers,
+  subject: Subject,
+  ticks: readonly (readonly CaseEvent[])[],
+  options: SubjectOptions,
+): Promise<string | null> {
+  let events = 0
+  let tick = 0
+  for await (const states of subject.run(definitionOf(item), ticks, options)) {
+    events += ticks[tick].length
+    const differences = []
+    for (const [view, answer] of answers[events]) {
+      const difference = compare(view, answer, states.get(view))
+      if (difference) differences.push(printDifference(difference))
+    }
+    if (differences.length > 0) {
+      const mode = options.reopen ? ', reopened' : ''
+      const sizes = ticks.map((each) => each.length).join(' ')
+      return `${item.name}: tick ${tick} (${events} events; ticks of ${sizes}${mode})\n${differences.join('\n')}`
+    }
+    tick++
+  }
+  return tick === ticks.length ? null : `${item.name}: ${tick} states for ${ticks.length} ticks`
+}

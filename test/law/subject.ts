@@ -1,0 +1,31 @@
+// What is put to the test, behind an interface: the law's runner knows nothing of how it computes.
+import type { CaseEvent } from './case-file.ts'
+
+export interface ColumnName {
+  readonly name: string
+  /** As PostgreSQL's format_type prints it, without a type modifier. */
+  readonly type: string
+}
+
+export interface ViewState {
+  readonly columns: readonly ColumnName[]
+  /** One array per row, as often as the row is there; cells as PostgreSQL prints them. */
+  readonly rows: readonly (readonly (string | null)[])[]
+  readonly errors: number
+}
+
+/** Materialized views by name, in lower case. */
+export type ViewStates = ReadonlyMap<string, ViewState>
+
+export interface SubjectOptions {
+  /** Destroy and rebuild all state at other addresses after every tick. */
+  readonly reopen: boolean
+}
+
+export interface Subject {
+  /**
+   * Runs a definition over ticks and yields all views after each.
+   * @throws MillraceError where it refuses the definition or an event
+   */
+  run(definition: string, ticks: readonly (readonly CaseEvent[])[], options: SubjectOptions): AsyncIterable<ViewStates>
+}
