@@ -1,0 +1,217 @@
+import type { ErrorCode, ErrorDetail } from '../errors.ts'
+import type { JsonScanner } from './json-scan.ts'
+import { type Problem, pointerStep } from './row-reader.ts'
+
+/** What is wrong with one event. */
+export interface EventError extends ErrorDetail {
+  /** RFC 6901, from the body: `/3/price` for the fourth element or line, `/price` in a body of one object. */
+  readonly pointer: string
+  readonly detail: string
+  readonly code: ErrorCode
+  /** Element or line, from 0. */
+  readonly index: number
+  /** Line of an NDJSON input, from 1. */
+  readonly line?: number
+}
+
+/** What reads one event and then keeps it or gives it up. */
+export interface EventReader {
+  /** @returns the position behind the event, with `problems`, or `failed` where it is not JSON */
+  read(at: number): number
+  readonly problems: readonly Problem[]
+  commit(): void
+  rollback(): void
+}
+
+/** One object; an array of objects; or one object a line. */
+export type BodyFormat = 'object' | 'array' | 'ndjson'
+
+/** Goes from event to event through a scanner's bytes, which may still grow. */
+export class EventWalker {
+  /** The first mistakes, at most `maxErrors`. */
+  readonly errors: EventError[] = []
+  badEvents = 0
+  /** An array or object that is not JSON: nothing in it can be believed. The walk is over. */
+  malformed = false
+  /** Where the walk stands in the scanner's bytes. */
+  at = 0
+  readonly #scanner: JsonScanner
+  readonly #reader: EventReader
+  readonly #format: BodyFormat
+  readonly #maxErrors: number
+  readonly #prefix: string
+  #place: 'start' | 'first' | 'event' | 'separator' | 'end' = 'start'
+  #index = 0
+  /** Bytes dropped before the scanner's first one; where the current line begins. */
+  #dropped = 0
+  #lineStart = 0
+
+  /** @param prefix of all pointers */
+  constructor(scanner: JsonScanner, reader: EventReader, format: BodyFormat, maxErrors: number, prefix = '') {
+    this.#scanner = scanner
+    this.#reader = reader
+    this.#format = format
+    this.#maxErrors = maxErrors
+    this.#prefix = prefix
+    scanner.lineFeed = format === 'ndjson' ? 0x0a : 0x20
+  }
+
+  /** Is the array closed? Its closing bracket is before `at`. */
+  get closed(): boolean {
+    return this.#place === 'end'
+  }
+
+  /** Reads the events that are there. @param final no more bytes will come */
+  walk(final: boolean): void {
+    if (this.malformed) return
+    if (this.#format === 'ndjson') this.#walkLines(final)
+    else if (this.#format === 'array') this.#walkArray(final)
+    else if (final) this.#walkObject()
+  }
+
+  /** Drops the bytes that are done with from the scanner. */
+  discard(): void {
+    this.#scanner.discard(this.at)
+    this.#dropped += this.at
+    this.#lineStart -= this.at
+    this.at = 0
+  }
+
+  #walkObject(): void {
+    const next = this.#reader.read(this.#scanner.space(this.at))
+    if (next < 0) {
+      this.#stop()
+      return
+    }
+    this.at = this.#scanner.space(next)
+    if (this.#take()) this.#expectEnd()
+  }
+
+  /** Nothing may follow the body. */
+  #expectEnd(): void {
+    this.at = this.#scanner.space(this.at)
+    if (this.at < this.#scanner.end) this.#unexpected('the end')
+  }
+
+  #unexpected(wanted: string): void {
+    this.#scanner.expected(this.at, wanted)
+    this.#stop()
+  }
+
+  #walkArray(final: boolean): void {
+    const scanner = this.#scanner
+    while (this.#place !== 'end') {
+      this.at = scanner.space(this.at)
+      if (this.at >= scanner.end && !final) return
+      const c = scanner.bytes[this.at]
+      if (this.#place === 'event') {
+        if (!this.#walkElement(final)) return
+      } else if (this.#place === 'start') {
+        if (c !== 0x5b) {
+          this.#unexpected("'['")
+          return
+        }
+        this.#place = 'first'
+        this.at++
+      } else if (c === 0x5d) {
+        this.#place = 'end'
+        this.at++
+      } else if (this.#place === 'first') {
+        this.#place = 'event'
+      } else {
+        if (c !== 0x2c) {
+          this.#unexpected("',' or ']'")
+          return
+        }
+        this.#place = 'event'
+        this.at++
+      }
+    }
+  }
+
+  /** @returns false if the walk cannot go on, for now or for good */
+  #walkElement(final: boolean): boolean {
+    const scanner = this.#scanner
+    const next = this.#reader.read(this.at)
+    if (!final && (next < 0 ? scanner.mayContinue : next >= scanner.end)) {
+      this.#reader.rollback()
+      return false
+    }
+    if (next < 0) {
+      this.#stop()
+      return false
+    }
+    this.at = next
+    this.#take()
+    this.#index++
+    this.#place = 'separator'
+    return true
+  }
+
+  /** What follows the array's end. */
+  expectEnd(): void {
+    if (!this.malformed) this.#expectEnd()
+  }
+
+  #walkLines(final: boolean): void {
+    const scanner = this.#scanner
+    const lastLine = final ? scanner.end : scanner.bytes.lastIndexOf(0x0a, scanner.end - 1)
+    for (;;) {
+      const at = scanner.space(this.at)
+      this.at = at
+      if (at >= scanner.end || at > lastLine) return
+      if (scanner.bytes[at] === 0x0a) {
+        this.at++
+        this.#index++
+        this.#lineStart = this.at
+        continue
+      }
+      let next = this.#reader.read(at)
+      if (next >= 0) {
+        next = scanner.space(next)
+        if (next < scanner.end && scanner.bytes[next] !== 0x0a) next = scanner.expected(next, 'the end of the line')
+      }
+      if (next >= 0) {
+        this.at = next
+        this.#take()
+        continue
+      }
+      this.#reader.rollback()
+      this.#notJson('event/invalid', scanner.errorAt - this.#lineStart, ' of the line')
+      const end = scanner.bytes.indexOf(0x0a, scanner.errorAt)
+      this.at = end < 0 || end > scanner.end ? scanner.end : end
+    }
+  }
+
+  /** Keeps the event just read, or says what is wrong with it. */
+  #take(): boolean {
+    const { problems } = this.#reader
+    if (problems.length === 0) {
+      this.#reader.commit()
+      return true
+    }
+    this.#reader.rollback()
+    this.badEvents++
+    for (const { pointer, detail, code = 'event/invalid' } of problems) this.#report(pointer, detail, code)
+    return false
+  }
+
+  #stop(): void {
+    this.malformed = true
+    this.#reader.rollback()
+    this.#notJson('request/malformed', this.#dropped + this.#scanner.errorAt, '')
+  }
+
+  #notJson(code: ErrorCode, byte: number, where: string): void {
+    this.badEvents++
+    this.#report('', `not JSON: ${this.#scanner.errorText} (byte ${byte + 1}${where})`, code)
+  }
+
+  #report(pointer: string, detail: string, code: ErrorCode): void {
+    if (this.errors.length >= this.#maxErrors) return
+    const index = this.#index
+    const start = this.#format === 'object' ? this.#prefix : this.#prefix + pointerStep(index)
+    const line = this.#format === 'ndjson' ? { line: index + 1 } : {}
+    this.errors.push({ pointer: start + pointer, detail, code, index, ...line })
+  }
+}

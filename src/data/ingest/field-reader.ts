@@ -1,0 +1,185 @@
+import type { BuilderColumn } from '../block-builder.ts'
+import { narrowDigits, type SqlType } from '../sql-type.ts'
+import {
+  readBoolean,
+  readDate,
+  readDecimal,
+  readF64,
+  readI32,
+  readI64,
+  readReal,
+  readScaled,
+  readText,
+  readTime,
+  readTimestamp,
+  readUuid,
+} from './json-readers.ts'
+import { failed, type JsonScanner } from './json-scan.ts'
+
+/**
+ * Generates the function that reads one event's fields. It predicts which column comes behind which, by what came
+ * there last time, and then only compares the key's bytes, a word at a time; any other order costs a look-up per
+ * field and is learnt. Names and values of the schema enter the code as integers only.
+ */
+
+/** What the generated code leaves to its host: all that is not the usual case. */
+export interface FieldHost {
+  readonly scanner: JsonScanner
+  readonly columns: readonly BuilderColumn[]
+  /** Per column the number of the last event that had it. */
+  readonly stamps: Int32Array
+  /** Where `findKey` ended: behind the colon. */
+  at: number
+  /** @returns a column, as many as there are columns for an unknown key, or `failed` */
+  findKey(at: number): number
+  readSlowly(column: number, at: number): number
+  readUnknown(at: number): number
+  duplicate(column: number, at: number): number
+  fillMissing(event: number): void
+}
+
+/**
+ * @param at behind the opening brace
+ * @param event a number that no earlier event had
+ * @returns the position behind the closing brace, or `failed` for what is not JSON
+ */
+export type ReadFields = (s: Uint8Array, d: DataView, at: number, row: number, event: number) => number
+
+export interface Field {
+  readonly name: string
+  readonly type: SqlType
+}
+
+const readers = {
+  readBoolean,
+  readDate,
+  readDecimal,
+  readF64,
+  readI32,
+  readI64,
+  readReal,
+  readScaled,
+  readText,
+  readTime,
+  readTimestamp,
+  readUuid,
+}
+
+export function generateFieldReader(fields: readonly Field[], host: FieldHost): ReadFields {
+  const count = fields.length
+  // By the field before: which one to expect. Two more stand for the start and for unknown fields.
+  const follows = Int32Array.from({ length: count + 2 }, (_, i) => (i < count ? i + 1 : i === count ? 0 : count))
+  const lines = [
+    `const { ${Object.keys(readers).join(', ')} } = readers`,
+    'const { scanner, stamps } = host',
+    ...fields.map((_, i) => `const c${i} = host.columns[${i}]`),
+    'return function readFields(s, d, at, row, event) {',
+    '  let column = 0, next = 0, seen = 0',
+    `  let previous = ${count}`,
+    '  if (s[at] !== 0x22) {',
+    '    at = scanner.space(at)',
+    '    if (s[at] === 0x7d) { host.fillMissing(event); return at + 1 }',
+    `    if (s[at] !== 0x22) return scanner.expected(at, "a key in double quotes or '}'")`,
+    '  }',
+    '  for (;;) {',
+    '    column = follows[previous]',
+    '    found: {',
+    '      switch (column) {',
+    ...fields.map((field, i) => keyCase(field.name, i)),
+    '      }',
+    '      column = host.findKey(at)',
+    `      if (column < 0) return ${failed}`,
+    '      at = host.at',
+    `      follows[previous] = column`,
+    '    }',
+    '    if (s[at] <= 0x20) at = scanner.space(at)',
+    `    if (column === ${count}) {`,
+    '      next = host.readUnknown(at)',
+    `      previous = ${count + 1}`,
+    '    } else if (stamps[column] === event) {',
+    '      next = host.duplicate(column, at)',
+    '    } else {',
+    '      stamps[column] = event',
+    '      seen++',
+    '      switch (column) {',
+    ...fields.map((field, i) => `        case ${i}: next = ${readerCall(field.type, `c${i}`)}; break`),
+    '      }',
+    '      if (next < 0) next = host.readSlowly(column, at)',
+    '      previous = column',
+    '    }',
+    `    if (next < 0) return ${failed}`,
+    '    at = next',
+    '    next = s[at]',
+    '    if (next !== 0x2c) {',
+    '      if (next <= 0x20) { at = scanner.space(at); next = s[at] }',
+    '      if (next === 0x7d) break',
+    `      if (next !== 0x2c) return scanner.expected(at, "',' or '}'")`,
+    '    }',
+    '    at++',
+    '    if (s[at] === 0x20) at++',
+    '    if (s[at] !== 0x22) {',
+    '      at = scanner.space(at)',
+    `      if (s[at] !== 0x22) return scanner.expected(at, 'a key in double quotes')`,
+    '    }',
+    '  }',
+    `  if (seen !== ${count}) host.fillMissing(event)`,
+    '  return at + 1',
+    '}',
+  ]
+  return new Function('host', 'readers', 'follows', lines.join('\n'))(host, readers, follows)
+}
+
+/** Compares the key with its quotes and its colon, all as words; the last overlaps the one before it. */
+function keyCase(name: string, index: number): string {
+  const key = new TextEncoder().encode(`${JSON.stringify(name)}:`)
+  if (key.length < 4) return ''
+  const view = new DataView(key.buffer)
+  const tests: string[] = []
+  for (let at = 0; at < key.length; at += 4) {
+    const start = Math.min(at, key.length - 4)
+    const place = start === 0 ? 'at' : `at + ${start}`
+    tests.push(`d.getInt32(${place}, true) === ${view.getInt32(start, true)}`)
+  }
+  return `        case ${index}: if (${tests.join(' && ')}) { at += ${key.length}; break found } break`
+}
+
+function readerCall(type: SqlType, column: string): string {
+  const plain = `(s, at, ${column}, row)`
+  switch (type.kind) {
+    case 'boolean':
+      return `readBoolean${plain}`
+    case 'smallint':
+      return `readI32(s, at, ${column}, row, -32768, 32767)`
+    case 'integer':
+      return `readI32(s, at, ${column}, row, -2147483648, 2147483647)`
+    case 'bigint':
+      return `readI64${plain}`
+    case 'double':
+      return `readF64(scanner, s, at, ${column}, row)`
+    case 'real':
+      return `readReal(scanner, s, at, ${column}, row)`
+    case 'numeric': {
+      const scale = type.precision === undefined ? -1 : (type.scale ?? 0)
+      const limit = type.precision === undefined ? 'Infinity' : `1e${Math.trunc(type.precision)}`
+      const narrow = type.precision !== undefined && type.precision <= narrowDigits
+      return `${narrow ? 'readScaled' : 'readDecimal'}(s, at, ${column}, row, ${Math.trunc(scale)}, ${limit})`
+    }
+    case 'text':
+    case 'varchar': {
+      const call = `readText(scanner, s, d, at, ${column}, row)`
+      if (type.kind === 'text' || type.length === undefined) return call
+      return `${call}; if (${column}.words[row * 2 + 1] > ${Math.trunc(type.length)}) next = ${failed}`
+    }
+    case 'date':
+      return `readDate${plain}`
+    case 'time':
+      return `readTime${plain}`
+    case 'timestamp':
+    case 'timestamptz':
+      return `readTimestamp${plain}`
+    case 'uuid':
+      return `readUuid${plain}`
+    default:
+      return `${failed}`
+  }
+}

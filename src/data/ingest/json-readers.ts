@@ -1,0 +1,390 @@
+import type { BuilderColumn } from '../block-builder.ts'
+import { smallBytesMax, writeSmallDecimal } from '../decimal-bytes.ts'
+import { failed, type JsonScanner, lowest, special } from './json-scan.ts'
+
+/**
+ * The hot readers: each takes the form that a value of its type nearly always has, from bytes to cell without an
+ * object. Whatever else comes, right or wrong, they leave to cell-reader.ts by returning `failed`; they have then
+ * written nothing that counts. `at` is the value's first byte; the result is the position behind its last.
+ */
+
+const quote = 0x22
+const minus = 0x2d
+const point = 0x2e
+
+const powers = Float64Array.from({ length: 23 }, (_, i) => Number(`1e${i}`))
+
+/** Would these bytes go on with a number that digits alone have begun? */
+function goesOn(c: number): boolean {
+  return c === point || c === 0x65 || c === 0x45
+}
+
+/** Digits whose value a double holds exactly whatever they are. */
+const safeDigits = 15
+
+export function readI64(s: Uint8Array, at: number, column: BuilderColumn, row: number): number {
+  const quoted = s[at] === quote
+  if (quoted) at++
+  const negative = s[at] === minus
+  if (negative) at++
+  const first = at
+  let digit = s[at] - 48
+  if (digit < 0 || digit > 9) return failed
+  let value = 0
+  const short = at + 9
+  do {
+    value = (value * 10 + digit) | 0
+    digit = s[++at] - 48
+  } while (digit >= 0 && digit <= 9 && at < short)
+  const { words } = column
+  if (digit < 0 || digit > 9) {
+    if (negative) value = -value | 0
+    words[row * 2] = value
+    words[row * 2 + 1] = value >> 31
+  } else {
+    let long = value
+    do {
+      long = long * 10 + digit
+      digit = s[++at] - 48
+    } while (digit >= 0 && digit <= 9)
+    if (at - first > safeDigits) return failed
+    if (negative) long = -long
+    words[row * 2] = long
+    words[row * 2 + 1] = Math.floor(long / 4294967296)
+  }
+  if (at - first > 1 && s[first] === 48) return failed
+  if (quoted) return s[at] === quote ? at + 1 : failed
+  return goesOn(s[at]) ? failed : at
+}
+
+export function readI32(
+  s: Uint8Array,
+  at: number,
+  column: BuilderColumn,
+  row: number,
+  least: number,
+  most: number,
+): number {
+  const negative = s[at] === minus
+  if (negative) at++
+  const first = at
+  let value = 0
+  for (;;) {
+    const digit = s[at] - 48
+    if (digit < 0 || digit > 9) break
+    value = value * 10 + digit
+    at++
+  }
+  const digits = at - first
+  if (digits === 0 || digits > 10 || (digits > 1 && s[first] === 48) || goesOn(s[at])) return failed
+  if (negative) value = -value
+  if (value < least || value > most) return failed
+  column.words[row] = value
+  return at
+}
+
+export function readBoolean(s: Uint8Array, at: number, column: BuilderColumn, row: number): number {
+  if (s[at] === 0x74 && s[at + 1] === 0x72 && s[at + 2] === 0x75 && s[at + 3] === 0x65) {
+    column.words[row] = 1
+    return at + 4
+  }
+  if (s[at] === 0x66 && s[at + 1] === 0x61 && s[at + 2] === 0x6c && s[at + 3] === 0x73 && s[at + 4] === 0x65) {
+    column.words[row] = 0
+    return at + 5
+  }
+  return failed
+}
+
+export function readF64(scanner: JsonScanner, s: Uint8Array, at: number, column: BuilderColumn, row: number): number {
+  const next = readDouble(scanner, s, at)
+  if (next >= 0) column.doubles[row] = double
+  return next
+}
+
+export function readReal(scanner: JsonScanner, s: Uint8Array, at: number, column: BuilderColumn, row: number): number {
+  const next = readDouble(scanner, s, at)
+  if (next < 0) return failed
+  const rounded = Math.fround(double)
+  // A double halfway between two floats may itself have been rounded: the text decides.
+  const mirrored = rounded + 2 * (double - rounded)
+  if (double !== rounded && Math.fround(mirrored) === mirrored) return failed
+  if (rounded === 0 ? double !== 0 : rounded === Number.POSITIVE_INFINITY || rounded === Number.NEGATIVE_INFINITY) {
+    return failed
+  }
+  column.doubles[row] = rounded
+  return next
+}
+
+// A function returns but one number: what it has read goes through module variables.
+let double = 0
+let coefficient = 0
+let fractionDigits = 0
+
+/** Up to 15 digits over a power of ten that a double holds exactly round once, and so correctly. */
+function readDouble(scanner: JsonScanner, s: Uint8Array, start: number): number {
+  let at = start
+  const negative = s[at] === minus
+  if (negative) at++
+  const first = at
+  let value = 0
+  let digit = s[at] - 48
+  while (digit >= 0 && digit <= 9) {
+    value = value * 10 + digit
+    digit = s[++at] - 48
+  }
+  let digits = at - first
+  if (digits === 0 || (digits > 1 && s[first] === 48)) return failed
+  if (s[at] === point) {
+    const behind = ++at
+    digit = s[at] - 48
+    while (digit >= 0 && digit <= 9) {
+      value = value * 10 + digit
+      digit = s[++at] - 48
+    }
+    const fraction = at - behind
+    if (fraction === 0) return failed
+    digits += fraction
+    if (fraction < 23) value /= powers[fraction]
+  }
+  if (digits > safeDigits || s[at] === 0x65 || s[at] === 0x45) return readLongDouble(scanner, start)
+  // Subtracting from 0 keeps −0 out.
+  double = negative ? 0 - value : value
+  return at
+}
+
+function readLongDouble(scanner: JsonScanner, start: number): number {
+  const end = scanner.skipNumber(start)
+  if (end < 0) return failed
+  double = Number(scanner.ascii(start, end))
+  // Zero may be an underflow, which is refused as an overflow is.
+  return double === 0 || double === Number.POSITIVE_INFINITY || double === Number.NEGATIVE_INFINITY ? failed : end
+}
+
+/** Reads a number of up to 15 digits without exponent: its digits as an integer, and how many are behind the point. */
+function readCoefficient(s: Uint8Array, at: number): number {
+  const quoted = s[at] === quote
+  if (quoted) at++
+  const negative = s[at] === minus
+  if (negative) at++
+  const first = at
+  let value = 0
+  let digit = s[at] - 48
+  while (digit >= 0 && digit <= 9) {
+    value = value * 10 + digit
+    digit = s[++at] - 48
+  }
+  let digits = at - first
+  if (digits === 0 || (digits > 1 && s[first] === 48)) return failed
+  fractionDigits = 0
+  if (s[at] === point) {
+    const behind = ++at
+    digit = s[at] - 48
+    while (digit >= 0 && digit <= 9) {
+      value = value * 10 + digit
+      digit = s[++at] - 48
+    }
+    fractionDigits = at - behind
+    if (fractionDigits === 0) return failed
+    digits += fractionDigits
+  }
+  if (digits > safeDigits || s[at] === 0x65 || s[at] === 0x45) return failed
+  coefficient = negative ? 0 - value : value
+  if (quoted) return s[at] === quote ? at + 1 : failed
+  return at
+}
+
+/** numeric(p, s) in an i64. @param limit 10^p as a double */
+export function readScaled(
+  s: Uint8Array,
+  at: number,
+  column: BuilderColumn,
+  row: number,
+  scale: number,
+  limit: number,
+): number {
+  const next = readCoefficient(s, at)
+  if (next < 0 || fractionDigits > scale) return failed
+  const value = coefficient * powers[scale - fractionDigits]
+  if (value >= limit || value <= -limit || value > 9007199254740991 || value < -9007199254740991) return failed
+  column.words[row * 2] = value
+  column.words[row * 2 + 1] = Math.floor(value / 4294967296)
+  return next
+}
+
+/** numeric as bytes. @param scale the type's, or −1 where each value brings its own @param limit 10^p as a double */
+export function readDecimal(
+  s: Uint8Array,
+  at: number,
+  column: BuilderColumn,
+  row: number,
+  scale: number,
+  limit: number,
+): number {
+  const next = readCoefficient(s, at)
+  if (next < 0) return failed
+  let value = coefficient
+  let digits = fractionDigits
+  if (scale >= 0) {
+    if (digits > scale || scale - digits > 22) return failed
+    value *= powers[scale - digits]
+    digits = scale
+  }
+  if (value >= limit || value <= -limit || value > 9007199254740991 || value < -9007199254740991) return failed
+  column.reserve(smallBytesMax)
+  column.setLength(row, writeSmallDecimal(column.heap, column.end, value, digits) - column.end)
+  return next
+}
+
+/** Any text; its length in characters is the caller's to check. */
+export function readText(
+  scanner: JsonScanner,
+  s: Uint8Array,
+  d: DataView,
+  at: number,
+  column: BuilderColumn,
+  row: number,
+): number {
+  if (s[at] !== quote) return failed
+  at++
+  let view = column.heapView
+  const from = column.end
+  let to = from
+  // Beyond this a whole word, or an escape's four bytes behind a part of one, would not fit.
+  let limit = view.byteLength - 8
+  for (;;) {
+    if (to > limit) {
+      column.reserve(to - from + 64)
+      view = column.heapView
+      limit = view.byteLength - 8
+    }
+    const word = d.getInt32(at, true)
+    view.setInt32(to, word, true)
+    const flags = special(word)
+    if (flags === 0) {
+      at += 4
+      to += 4
+      continue
+    }
+    const plain = lowest(flags)
+    at += plain
+    to += plain
+    if (s[at] === quote) break
+    const next = s[at] === 0x5c ? scanner.escape(at) : scanner.character(at)
+    if (next < 0) return failed
+    if (s[at] === 0x5c) to += scanner.writeEscape(at, column.heap, to)
+    else for (let i = at; i < next; i++) column.heap[to++] = s[i]
+    at = next
+  }
+  column.words[row * 2] = from
+  column.words[row * 2 + 1] = to - from
+  return at + 1
+}
+
+const monthDays = Int32Array.of(0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+
+/** Two digits as a number, or more than 99 where a byte is no digit. */
+function twoDigits(s: Uint8Array, at: number): number {
+  const tens = s[at] - 48
+  const ones = s[at + 1] - 48
+  return tens < 0 || tens > 9 || ones < 0 || ones > 9 ? 65536 : tens * 10 + ones
+}
+
+/** @returns days since 1970-01-01 of the `YYYY-MM-DD` at `at`, from 1700 to 2199, else `noDay` */
+function readDay(s: Uint8Array, at: number): number {
+  const year = twoDigits(s, at) * 100 + twoDigits(s, at + 2)
+  const month = twoDigits(s, at + 5)
+  const day = twoDigits(s, at + 8)
+  if (s[at + 4] !== minus || s[at + 7] !== minus || year < 1700 || year > 2199 || month > 12) return noDay
+  const leap = month === 2 && (year & 3) === 0 && (year % 100 !== 0 || year % 400 === 0)
+  if (day < 1 || day > monthDays[month] + (leap ? 1 : 0)) return noDay
+  // Years that begin in March put the leap day last, which makes the months' lengths a linear function.
+  const shifted = month <= 2 ? year - 1 : year
+  const century = (shifted / 100) | 0
+  const dayOfYear = ((153 * (month > 2 ? month - 3 : month + 9) + 2) / 5) | 0
+  return shifted * 365 + (shifted >> 2) - century + (century >> 2) + dayOfYear + day - 1 - 719468
+}
+
+const noDay = 1 << 30
+
+/** Reads `HH:MM:SS[.ffffff]` into microseconds. @returns −1 for another form; `timeEnd` is where it ended */
+function readClock(s: Uint8Array, at: number): number {
+  const hour = twoDigits(s, at)
+  const minute = twoDigits(s, at + 3)
+  const second = twoDigits(s, at + 6)
+  if (s[at + 2] !== 0x3a || s[at + 5] !== 0x3a || hour > 23 || minute > 59 || second > 59) return -1
+  let fraction = 0
+  at += 8
+  if (s[at] === point) {
+    let unit = 100000
+    let digit = s[++at] - 48
+    if (digit < 0 || digit > 9) return -1
+    while (digit >= 0 && digit <= 9) {
+      if (unit === 0) return -1
+      fraction += digit * unit
+      unit = (unit / 10) | 0
+      digit = s[++at] - 48
+    }
+  }
+  timeEnd = at
+  return (hour * 3600 + minute * 60 + second) * 1e6 + fraction
+}
+
+let timeEnd = 0
+
+export function readTimestamp(s: Uint8Array, at: number, column: BuilderColumn, row: number): number {
+  if (s[at] !== quote) return failed
+  const day = readDay(s, at + 1)
+  if (day === noDay) return failed
+  let time = 0
+  at += 11
+  if (s[at] === 0x54 || s[at] === 0x20) {
+    time = readClock(s, at + 1)
+    if (time < 0) return failed
+    at = timeEnd
+    if (s[at] === 0x5a) at++
+  }
+  if (s[at] !== quote) return failed
+  const micros = day * 86_400_000_000 + time
+  column.words[row * 2] = micros
+  column.words[row * 2 + 1] = Math.floor(micros / 4294967296)
+  return at + 1
+}
+
+export function readDate(s: Uint8Array, at: number, column: BuilderColumn, row: number): number {
+  if (s[at] !== quote || s[at + 11] !== quote) return failed
+  const day = readDay(s, at + 1)
+  if (day === noDay) return failed
+  column.words[row] = day
+  return at + 12
+}
+
+export function readTime(s: Uint8Array, at: number, column: BuilderColumn, row: number): number {
+  if (s[at] !== quote) return failed
+  const time = readClock(s, at + 1)
+  if (time < 0 || s[timeEnd] !== quote) return failed
+  column.setI64(row, time)
+  return timeEnd + 1
+}
+
+const hexDigits = new Int8Array(256).fill(-1)
+for (let i = 0; i < 16; i++) {
+  hexDigits[i.toString(16).charCodeAt(0)] = i
+  hexDigits[i.toString(16).toUpperCase().charCodeAt(0)] = i
+}
+
+export function readUuid(s: Uint8Array, at: number, column: BuilderColumn, row: number): number {
+  if (s[at] !== quote || s[at + 37] !== quote) return failed
+  if (s[at + 9] !== minus || s[at + 14] !== minus || s[at + 19] !== minus || s[at + 24] !== minus) return failed
+  column.reserve(16)
+  const { heap, end } = column
+  at++
+  for (let i = 0; i < 16; i++) {
+    if (i === 4 || i === 6 || i === 8 || i === 10) at++
+    const pair = (hexDigits[s[at]] << 4) | hexDigits[s[at + 1]]
+    if (pair < 0) return failed
+    heap[end + i] = pair
+    at += 2
+  }
+  column.setLength(row, 16)
+  return at + 1
+}
