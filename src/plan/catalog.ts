@@ -42,20 +42,29 @@ export const catalogTopicId = 0
 
 /** What is defined, by name. Immutable: adding gives a new one. Names are the same if they differ only in case. */
 export class Catalog {
-  static readonly empty = new Catalog(new Map(), null)
+  static readonly empty = new Catalog(new Map(), new Map(), new Set())
 
   readonly #byName: ReadonlyMap<string, Relation>
   readonly #ids: ReadonlyMap<string, number>
+  readonly #later: ReadonlySet<string>
 
-  private constructor(byName: ReadonlyMap<string, Relation>, ids: ReadonlyMap<string, number> | null) {
+  private constructor(
+    byName: ReadonlyMap<string, Relation>,
+    ids: ReadonlyMap<string, number>,
+    later: ReadonlySet<string>,
+  ) {
     this.#byName = byName
-    this.#ids = ids ?? new Map()
+    this.#ids = ids
+    this.#later = later
   }
 
-  /** An empty catalog in which names that `previous` has get the ids that they have there. */
-  static after(previous: Program): Catalog {
+  /**
+   * An empty catalog in which names that `previous` has get the ids that they have there.
+   * @param later what will be defined: who uses one of these too early is told so
+   */
+  static after(previous: Program, later: readonly string[] = []): Catalog {
     const ids = [...previous.topics, ...previous.views].map(({ name, id }) => [fold(name), id] as const)
-    return new Catalog(new Map(), new Map(ids))
+    return new Catalog(new Map(), new Map(ids), new Set(later.map(fold)))
   }
 
   /** The catalog of a program alone. Named queries are not in it: a program has no need of them. */
@@ -93,6 +102,10 @@ export class Catalog {
   resolve(name: string, place: ErrorPlace): Relation {
     const relation = this.find(name)
     if (relation !== null) return relation
+    if (this.#later.has(fold(name))) {
+      const what = `relation "${name}" is used before it is defined`
+      throw refusal('sql/unknown-relation', what, place, 'put its definition above this one')
+    }
     const names = this.relations.map((known) => known.name)
     const near = nearest(name, names)
     const known = names.length === 0 ? 'nothing is defined yet' : `defined are ${listed(names)}`
@@ -100,7 +113,7 @@ export class Catalog {
       'sql/unknown-relation',
       `relation "${name}" does not exist`,
       place,
-      near === null ? `${known}; a definition sees only what stands above it` : `did you mean ${near}?`,
+      near === null ? known : `did you mean ${near}?`,
     )
   }
 
@@ -125,7 +138,7 @@ export class Catalog {
   add(relation: Relation): Catalog {
     const name = fold(relation.name)
     invariant(!this.#byName.has(name), `${relation.name} is defined twice`)
-    return new Catalog(new Map([...this.#byName, [name, relation]]), this.#ids)
+    return new Catalog(new Map([...this.#byName, [name, relation]]), this.#ids, this.#later)
   }
 }
 
