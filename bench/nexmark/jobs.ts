@@ -1,0 +1,98 @@
+import { peakMemory } from '../child.ts'
+import { median } from '../measure.ts'
+import { canonicalRows, type Fingerprint, fingerprint } from './canonical.ts'
+import { Generator } from './generator.ts'
+import { duckdbSql } from './queries.ts'
+import type { NexmarkOptions } from './rules.ts'
+
+/** What the benchmark asks a child process to do with one or more queries. */
+export interface NexmarkTask {
+  readonly system: 'millrace' | 'duckdb' | 'db-ivm' | 'journal'
+  readonly queries: readonly string[]
+  readonly events: number
+  readonly options: Partial<NexmarkOptions>
+  /** 0: answer with fingerprints of the rows; else measure so many runs. */
+  readonly runs: number
+  /** Folder of the journal. */
+  readonly folder: string
+}
+
+export interface Measured {
+  /** Median seconds of one core. */
+  readonly seconds: number
+  /** Rows, or changes of rows, that were handed over. */
+  readonly changes: number
+  readonly peakBytes: number
+  readonly stateBytes: number
+}
+
+export interface NexmarkAnswer {
+  readonly fingerprints: Readonly<Record<string, Fingerprint>>
+  readonly measured: Readonly<Record<string, Measured>>
+  /** Why a query could not be run. */
+  readonly failed: Readonly<Record<string, string>>
+}
+
+class Answers implements NexmarkAnswer {
+  readonly fingerprints: Record<string, Fingerprint> = {}
+  readonly measured: Record<string, Measured> = {}
+  readonly failed: Record<string, string> = {}
+
+  async forEach(queries: readonly string[], work: (query: string) => Promise<void>): Promise<this> {
+    for (const query of queries) {
+      try {
+        await work(query)
+      } catch (error) {
+        this.failed[query] = error instanceof Error ? error.message : String(error)
+      }
+    }
+    return this
+  }
+}
+
+async function duckdb({ queries, events, options, runs }: NexmarkTask): Promise<NexmarkAnswer> {
+  const { DuckDb } = await import('../peers/duckdb.ts')
+  const database = await DuckDb.load(new Generator(options), events)
+  const answers = new Answers()
+  await answers.forEach(queries, async (query) => {
+    if (runs === 0) {
+      answers.fingerprints[query] = fingerprint(canonicalRows(await database.rows(duckdbSql(query))))
+      return
+    }
+    const seconds: number[] = []
+    for (let i = 0; i < runs; i++) seconds.push(await database.run(duckdbSql(query)))
+    answers.measured[query] = { seconds: median(seconds), changes: 0, peakBytes: peakMemory(), stateBytes: 0 }
+  })
+  database.close()
+  return answers
+}
+
+async function dbIvm({ queries, events, options, runs }: NexmarkTask): Promise<NexmarkAnswer> {
+  const { expressible, run, rows, steps } = await import('../peers/db-ivm.ts')
+  const input = steps(new Generator(options), events)
+  const answers = new Answers()
+  return await answers.forEach(queries.filter(expressible), async (query) => {
+    if (runs === 0) {
+      answers.fingerprints[query] = fingerprint(canonicalRows(rows(query, input)))
+      return
+    }
+    const seconds: number[] = []
+    let changes = 0
+    for (let i = 0; i < runs; i++) {
+      globalThis.gc?.()
+      changes = 0
+      seconds.push(
+        run(query, input, (taken) => {
+          changes += taken.length
+        }),
+      )
+    }
+    answers.measured[query] = { seconds: median(seconds), changes, peakBytes: peakMemory(), stateBytes: 0 }
+  })
+}
+
+const systems = { millrace, journal, duckdb, 'db-ivm': dbIvm }
+
+export function runJob(task: NexmarkTask): Promise<NexmarkAnswer> {
+  return systems[task.system](task)
+}

@@ -1,0 +1,64 @@
+import { mkdirSync, rmSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { reportAppend } from './append.ts'
+import { calibrate, printCalibration } from './calibrate.ts'
+import { reportFlights } from './flights.ts'
+import { reportNexmark } from './nexmark/report.ts'
+
+const usage = `npm run bench -- [nexmark] [append] [flights] [options]
+
+Runs the named parts, or all of them.
+  --events N      events of Nexmark (default 3000000)
+  --ivm-events N  how many of them db-ivm gets (default 300000)
+  --runs N        runs of each measurement; the median is printed (default 5)
+  --only q5,q7    only these queries of Nexmark
+  --rate N        events a second of Nexmark's event time (default 10000)
+  --seed N        what the events are drawn from (default 1)
+  --smoke         everything once over a few events: does it still run?`
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    events: { type: 'string' },
+    'ivm-events': { type: 'string' },
+    runs: { type: 'string' },
+    only: { type: 'string' },
+    rate: { type: 'string', default: '10000' },
+    seed: { type: 'string', default: '1' },
+    smoke: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+})
+
+if (values.help) {
+  console.log(usage)
+} else {
+  const smoke = values.smoke
+  const parts = new Set(positionals.length > 0 ? positionals : values.only ? ['nexmark'] : ['nexmark', 'append', 'flights'])
+  // The journal must lie on a disk, not in a temporary folder that may be memory.
+  const folder = fileURLToPath(new URL(`.millrace/${process.pid}`, import.meta.url))
+  mkdirSync(folder, { recursive: true })
+  try {
+    const calibration = calibrate(folder, smoke)
+    printCalibration(calibration)
+    const runs = Number(values.runs ?? (smoke ? 1 : 5))
+    let right = true
+    if (parts.has('nexmark')) {
+      right = await reportNexmark({
+        events: Number(values.events ?? (smoke ? 50_000 : 3_000_000)),
+        ivmEvents: Number(values['ivm-events'] ?? (smoke ? 20_000 : 300_000)),
+        runs,
+        only: values.only?.split(',') ?? [],
+        rate: Number(values.rate),
+        seed: Number(values.seed),
+        folder,
+      })
+    }
+    if (parts.has('append')) await reportAppend({ folder, runs, smoke, calibration })
+    if (parts.has('flights')) await reportFlights({ folder, smoke })
+    if (!right) process.exitCode = 1
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
