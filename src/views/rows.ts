@@ -1,34 +1,25 @@
-import type { Block } from '../data/block.ts'
 import type { ColumnSchema } from '../data/sql-type.ts'
+import { type Page, rowBits, rowMask } from './page.ts'
 
 /**
- * Rows of a read or of a change, in order, by reference into immutable blocks: nothing is copied and no object is
- * made per row. Columns of a block are numbered by `columns`' ordinals.
+ * Rows of a read or of a change, in order, by reference into immutable pages: nothing is copied and no object is
+ * made per row. Columns of a page lie in `columns`' order.
  */
 export class Rows {
   readonly columns: readonly ColumnSchema[]
   /** Entries: a row of weight n is one entry. */
   readonly length: number
-  readonly blocks: readonly Block[]
-  /** Per entry the index of its block. */
-  readonly blockOf: Uint32Array
-  /** Per entry its row within the block. */
-  readonly rowOf: Uint32Array
+  readonly pages: readonly Page[]
+  /** Per entry a page and a row in it: page.ts's `refOf`. */
+  readonly refs: Uint32Array
   /** Per entry its weight, never 0; null: all +1. */
   readonly weights: Int32Array | null
 
-  constructor(
-    columns: readonly ColumnSchema[],
-    blocks: readonly Block[],
-    blockOf: Uint32Array,
-    rowOf: Uint32Array,
-    weights: Int32Array | null,
-  ) {
+  constructor(columns: readonly ColumnSchema[], pages: readonly Page[], refs: Uint32Array, weights: Int32Array | null) {
     this.columns = columns
-    this.length = rowOf.length
-    this.blocks = blocks
-    this.blockOf = blockOf
-    this.rowOf = rowOf
+    this.length = refs.length
+    this.pages = pages
+    this.refs = refs
     this.weights = weights
   }
 
@@ -41,9 +32,10 @@ export class Rows {
   }
 
   /** Calls `each` for the entries from `from` up to `to`. */
-  forEach(each: (block: Block, row: number, weight: number) => void, from = 0, to = this.length): void {
+  forEach(each: (page: Page, row: number, weight: number) => void, from = 0, to = this.length): void {
     for (let i = from; i < to; i++) {
-      each(this.blocks[this.blockOf[i]], this.rowOf[i], this.weights === null ? 1 : this.weights[i])
+      const ref = this.refs[i]
+      each(this.pages[ref >>> rowBits], ref & rowMask, this.weights === null ? 1 : this.weights[i])
     }
   }
 }

@@ -1,0 +1,148 @@
+import type { Merge } from './merge.ts'
+import { netChange, openRead, rowsOf } from './read.ts'
+import type { Rows } from './rows.ts'
+import { stepRows } from './run.ts'
+import type { View } from './view.ts'
+import type { ViewSet } from './view-set.ts'
+
+/**
+ * `reset`: forget everything, a snapshot follows. `snapshot`: a piece of the rows at `tick`, in the view's order;
+ * `last` with the piece that completes it. `change`: the net change from the last tick told to this one.
+ */
+export type LiveMessage =
+  | { readonly kind: 'reset'; readonly tick: number }
+  | { readonly kind: 'snapshot'; readonly tick: number; readonly rows: Rows; readonly last: boolean }
+  | { readonly kind: 'change'; readonly tick: number; readonly rows: Rows }
+
+export interface LiveOptions {
+  /** Resume: the tick up to which the subscriber has everything. */
+  readonly fromTick?: number
+  /** Ends the stream. */
+  readonly signal?: AbortSignal
+  /** Rows in one piece of a snapshot (default 1000). */
+  readonly pieceRows?: number
+}
+
+/**
+ * A subscriber: a cursor, not a queue. Each pull gives what has happened since the last one, as one net change, so a
+ * slow reader costs no memory; one that is so slow that the changes it lacks are gone starts anew.
+ */
+export class LiveCursor implements AsyncIterableIterator<LiveMessage> {
+  readonly #set: ViewSet
+  readonly #view: View
+  readonly #pieceRows: number
+  readonly #signal: AbortSignal | undefined
+  readonly #failure: () => Error | null
+  /** The subscriber has everything up to here; null before its first snapshot. */
+  #tick: number | null
+  #snapshot: { readonly tick: number; readonly merge: Merge } | null = null
+  #ended = false
+  #pulling: Promise<unknown> = Promise.resolve()
+  readonly #end = (): void => {
+    this.#ended = true
+    this.#set.wake()
+  }
+
+  /** @param failure why no tick will come any more, if so: then the cursor throws it instead of waiting */
+  constructor(set: ViewSet, view: View, options: LiveOptions, failure: () => Error | null = () => null) {
+    this.#set = set
+    this.#view = view
+    this.#pieceRows = Math.max(1, options.pieceRows ?? 1000)
+    this.#tick = options.fromTick ?? null
+    this.#failure = failure
+    this.#signal = options.signal
+    if (this.#signal?.aborted) this.#ended = true
+    else this.#signal?.addEventListener('abort', this.#end, { once: true })
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  /** Pulls queue up behind each other. */
+  next(): Promise<IteratorResult<LiveMessage>> {
+    const pull = this.#pulling.then(async (): Promise<IteratorResult<LiveMessage>> => {
+      const message = await this.#pull()
+      return message === null ? { done: true, value: undefined } : { done: false, value: message }
+    })
+    this.#pulling = pull.catch(() => this.#finish())
+    return pull
+  }
+
+  /** Ends the stream, a pull that is waiting included. */
+  async return(): Promise<IteratorResult<LiveMessage>> {
+    this.#end()
+    this.#finish()
+    return { done: true, value: undefined }
+  }
+
+  async #pull(): Promise<LiveMessage | null> {
+    while (!this.#ended) {
+      if (this.#snapshot !== null) return this.#piece(this.#snapshot)
+      if (this.#tick === null) {
+        await this.#open()
+        continue
+      }
+      const message = await this.#change(this.#tick)
+      if (message !== null) return message
+    }
+    this.#finish()
+    return null
+  }
+
+  async #open(): Promise<void> {
+    const moment = this.#set.pin()
+    const plan = { where: null, order: [], limit: null }
+    const merge = await openRead(this.#view, moment.version(this.#view), plan, this.#set.slices())
+    this.#snapshot = { tick: moment.tick, merge }
+  }
+
+  async #piece({ tick, merge }: { readonly tick: number; readonly merge: Merge }): Promise<LiveMessage> {
+    const slices = this.#set.slices()
+    const refs = new Uint32Array(this.#pieceRows)
+    const weights = new Int32Array(this.#pieceRows)
+    let filled = 0
+    while (!merge.done && filled < refs.length) {
+      filled = merge.fill(refs, weights, filled, stepRows)
+      if (slices.due) await slices.pause()
+    }
+    const last = merge.done
+    if (last) {
+      this.#snapshot = null
+      this.#tick = tick
+    }
+    const rows = rowsOf(this.#view, merge.pages, refs.slice(0, filled), weights.slice(0, filled))
+    return { kind: 'snapshot', tick, rows, last }
+  }
+
+  /** The net change since the cursor, or null when it has to look again. */
+  async #change(from: number): Promise<LiveMessage | null> {
+    const { tick } = this.#set
+    const retained = from > tick ? null : this.#view.retained.since(from)
+    if (retained === null) {
+      this.#tick = null
+      return { kind: 'reset', tick }
+    }
+    if (retained.pages.length === 0) {
+      this.#tick = tick
+      const failure = this.#failure()
+      if (failure !== null) throw failure
+      await this.#changed()
+      return null
+    }
+    const rows = await netChange(this.#view, retained.pages, retained.ticks, this.#set.slices())
+    this.#tick = tick
+    return rows.length === 0 ? null : { kind: 'change', tick, rows }
+  }
+
+  #changed(): Promise<void> {
+    if (this.#ended) return Promise.resolve()
+    return new Promise((resolve) => this.#set.onceChanged(resolve))
+  }
+
+  #finish(): void {
+    this.#ended = true
+    this.#snapshot = null
+    this.#signal?.removeEventListener('abort', this.#end)
+  }
+}

@@ -1,0 +1,64 @@
+import { batchRows, type Column } from '../data/batch.ts'
+import { type Block, blockColumn, openBlock } from '../data/block.ts'
+import { Bug } from '../data/errors.ts'
+import type { MemoryViews } from '../data/memory.ts'
+import type { ColumnSchema } from '../data/sql-type.ts'
+import { gatherBlock } from './gather.ts'
+
+/** Bits of a row's number within its page, in a reference: see `refOf`. */
+export const rowBits = 14
+export const rowMask = batchRows - 1
+
+/**
+ * An immutable block of a view's rows, opened: columns by ordinal, weights as an array, and the orders in which its
+ * rows were already sorted.
+ */
+export interface Page {
+  readonly memory: MemoryViews
+  readonly bytes: number
+  readonly rows: number
+  readonly columns: readonly Column[]
+  /** Null: all +1. */
+  readonly weights: Int32Array | null
+  /** Row numbers sorted by an order, by the order's id; null: the rows lie in that order. Made on demand. */
+  readonly sorted: Map<number, Uint16Array | null>
+}
+
+/** A row among several pages: the page's index and the row's number in one unsigned integer. */
+export function refOf(page: number, row: number): number {
+  return ((page << rowBits) | row) >>> 0
+}
+
+/** @throws MillraceError log/corrupt */
+export function openPage(bytes: Uint8Array, schema: readonly ColumnSchema[]): Page {
+  return pageOf(openBlock(bytes), schema)
+}
+
+export function pageOf(block: Block, schema: readonly ColumnSchema[]): Page {
+  const columns: Column[] = []
+  for (let i = 0; i < schema.length; i++) {
+    const column = block.columns.get(i)
+    if (column === undefined) throw new Bug(`a view's block lacks its column ${schema[i].name}`)
+    columns.push(column)
+  }
+  const weight = block.columns.get(blockColumn.weight)
+  return {
+    memory: block.memory,
+    bytes: block.bytes.byteLength,
+    rows: block.rows,
+    columns,
+    weights:
+      weight === undefined ? null : block.memory.i32.subarray(weight.data >>> 2, (weight.data >>> 2) + block.rows),
+    sorted: new Map(),
+  }
+}
+
+/** A page of its own with the referred rows in the order given. */
+export function gatherPage(
+  pages: readonly Page[],
+  refs: Uint32Array,
+  weights: Int32Array | null,
+  schema: readonly ColumnSchema[],
+): Page {
+  return openPage(gatherBlock(pages, refs, weights, schema), schema)
+}

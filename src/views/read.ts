@@ -1,0 +1,185 @@
+import { Bug } from '../data/errors.ts'
+import type { Order } from '../plan/plan.ts'
+import { Merge, type Source } from './merge.ts'
+import { type Page, refOf } from './page.ts'
+import { compileCompare, type RowCompare, type RowOrder } from './row-order.ts'
+import { Rows } from './rows.ts'
+import { type Run, rowsInOrder, sourcesOf, stepRows } from './run.ts'
+import type { Slices } from './slices.ts'
+import { sortRows } from './sort.ts'
+import type { Version, View } from './view.ts'
+
+/** Columns that must equal the cells of the one row of `page`. */
+export interface Equality {
+  readonly ordinals: readonly number[]
+  readonly page: Page
+}
+
+export interface ReadPlan {
+  readonly where: Equality | null
+  /** Empty: the view's own. */
+  readonly order: readonly Order[]
+  /** Rows, each counted as often as it is there. */
+  readonly limit: number | null
+}
+
+/** So many reads by the same columns scan; later ones find the columns sorted. */
+const scansBeforeIndex = 2
+
+/** The rows of a view at a version, in order. Long work lets others run in between. */
+export async function readVersion(view: View, version: Version, plan: ReadPlan, slices: Slices): Promise<Rows> {
+  const merge = await openRead(view, version, plan, slices)
+  let most = plan.limit ?? Number.POSITIVE_INFINITY
+  if (most === 0) return new Rows(view.definition.columns, [], new Uint32Array(0), null)
+  let refs = new Uint32Array(Math.min(most, 1024))
+  let weights = new Int32Array(refs.length)
+  let filled = 0
+  while (!merge.done && most > 0) {
+    if (filled === refs.length) {
+      refs = grown(refs, new Uint32Array(refs.length * 2))
+      weights = grown(weights, new Int32Array(refs.length))
+    }
+    const from = filled
+    filled = merge.fill(refs, weights, from, stepRows)
+    for (let i = from; i < filled; i++) {
+      if (weights[i] < 0) throw new Bug(`view ${view.definition.name} holds a row ${weights[i]} times`)
+      if (weights[i] >= most) {
+        weights[i] = most
+        filled = i + 1
+      }
+      most -= weights[i]
+    }
+    if (slices.due) await slices.pause()
+  }
+  return rowsOf(view, merge.pages, refs.slice(0, filled), weights.slice(0, filled))
+}
+
+function grown<A extends Uint32Array | Int32Array>(from: A, to: A): A {
+  to.set(from)
+  return to
+}
+
+export function rowsOf(view: View, pages: readonly Page[], refs: Uint32Array, weights: Int32Array): Rows {
+  const plain = weights.every((weight) => weight === 1)
+  return new Rows(view.definition.columns, pages, refs, plain ? null : weights)
+}
+
+/** A merge that yields the wanted rows in order. */
+export async function openRead(view: View, version: Version, plan: ReadPlan, slices: Slices): Promise<Merge> {
+  const { where } = plan
+  if (where === null || where.ordinals.length === 0) {
+    const order = view.orderBy(plan.order)
+    const { pages, sources } = await sourcesOf(version.runs, order, slices)
+    return new Merge(order, pages, sources)
+  }
+  const order = plan.order.length === 0 ? view.definition.order : plan.order
+  const columns = where.ordinals.map((column) => ({ column, descending: false, nullsFirst: false }))
+  const access = view.orderBy([...columns, ...order])
+  const compare = compileCompare(access.keys.slice(0, columns.length))
+  const probe: Probe = { compare, page: where.page }
+  if (access.id !== 0 && view.countUse(access) <= scansBeforeIndex) return scan(version, probe, access, slices)
+  return lookUp(version, probe, access, slices)
+}
+
+interface Probe {
+  /** By the wanted columns only. */
+  readonly compare: RowCompare
+  readonly page: Page
+}
+
+/** Looks at every row. */
+async function scan(version: Version, probe: Probe, order: RowOrder, slices: Slices): Promise<Merge> {
+  const pages: Page[] = []
+  const sources: Source[] = []
+  for (const run of version.runs) {
+    for (const page of run.pages) {
+      const found: number[] = []
+      for (let row = 0; row < page.rows; row++) if (probe.compare(page, row, probe.page, 0) === 0) found.push(row)
+      if (slices.due) await slices.pause()
+      if (found.length === 0) continue
+      sources.push({ pages: [pages.length], rows: [sortRows(page, order, Uint16Array.from(found))] })
+      pages.push(page)
+    }
+  }
+  return new Merge(order, pages, sources)
+}
+
+/** Searches each page in an order that begins with the wanted columns, so that its rows lie side by side there. */
+async function lookUp(version: Version, probe: Probe, order: RowOrder, slices: Slices): Promise<Merge> {
+  const pages: Page[] = []
+  const sources: Source[] = []
+  for (const run of version.runs) {
+    for (let i = order.id === 0 && run.inOrder ? firstPage(run, probe) : 0; i < run.pages.length; i++) {
+      const page = run.pages[i]
+      const rows = rowsInOrder(page, order)
+      const from = bound(page, rows, probe, 0)
+      const to = bound(page, rows, probe, 1)
+      if (from < to) {
+        const found = rows === null ? Uint16Array.from({ length: to - from }, (_, k) => from + k) : rows.slice(from, to)
+        sources.push({ pages: [pages.length], rows: [found] })
+        pages.push(page)
+      }
+      if (rows === null && run.inOrder && to < page.rows) break
+      if (slices.due) await slices.pause()
+    }
+  }
+  return new Merge(order, pages, sources)
+}
+
+/** The first page of a run in order whose last row is not less than the probe. */
+function firstPage(run: Run, probe: Probe): number {
+  let low = 0
+  let high = run.pages.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    const page = run.pages[middle]
+    if (probe.compare(page, page.rows - 1, probe.page, 0) < 0) low = middle + 1
+    else high = middle
+  }
+  return low
+}
+
+/** The first place whose row is at least (0) or beyond (1) the probe. */
+function bound(page: Page, rows: Uint16Array | null, probe: Probe, beyond: 0 | 1): number {
+  let low = 0
+  let high = page.rows
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (probe.compare(page, rows === null ? middle : rows[middle], probe.page, 0) < beyond) low = middle + 1
+    else high = middle
+  }
+  return low
+}
+
+/**
+ * The net change of some pages, in the order of arrival where nothing can cancel.
+ * @param ticks how many ticks the pages are of: one tick's change is net already
+ */
+export async function netChange(view: View, pages: readonly Page[], ticks: number, slices: Slices): Promise<Rows> {
+  if (ticks <= 1 || pages.every((page) => page.weights === null)) return allRows(view, pages)
+  const sources = pages.map((page, i) => ({ pages: [i], rows: [rowsInOrder(page, view.order)] }))
+  const merge = new Merge(view.order, pages, sources)
+  let total = 0
+  for (const page of pages) total += page.rows
+  const refs = new Uint32Array(total)
+  const weights = new Int32Array(total)
+  let filled = 0
+  while (!merge.done) {
+    filled = merge.fill(refs, weights, filled, stepRows)
+    if (slices.due) await slices.pause()
+  }
+  return rowsOf(view, pages, refs.slice(0, filled), weights.slice(0, filled))
+}
+
+function allRows(view: View, pages: readonly Page[]): Rows {
+  let total = 0
+  for (const page of pages) total += page.rows
+  const refs = new Uint32Array(total)
+  const weights = new Int32Array(total).fill(1)
+  let at = 0
+  pages.forEach((page, index) => {
+    if (page.weights !== null) weights.set(page.weights, at)
+    for (let row = 0; row < page.rows; row++) refs[at++] = refOf(index, row)
+  })
+  return rowsOf(view, pages, refs, weights)
+}

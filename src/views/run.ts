@@ -1,0 +1,128 @@
+import { batchRows } from '../data/batch.ts'
+import { Bug } from '../data/errors.ts'
+import type { ColumnSchema } from '../data/sql-type.ts'
+import { Merge, type Source } from './merge.ts'
+import { gatherPage, type Page, refOf } from './page.ts'
+import type { RowOrder } from './row-order.ts'
+import type { Slices } from './slices.ts'
+import { sortPage } from './sort.ts'
+
+/** An immutable stretch of a view's changes: what one tick brought, or several merged. */
+export interface Run {
+  readonly pages: readonly Page[]
+  /** Entries, whatever their weights. */
+  readonly rows: number
+  readonly bytes: number
+  /** The pages' rows lie in the view's order, one page behind the other. */
+  readonly inOrder: boolean
+}
+
+export function runOf(pages: readonly Page[], inOrder: boolean): Run {
+  let rows = 0
+  let bytes = 0
+  for (const page of pages) {
+    rows += page.rows
+    bytes += page.bytes
+  }
+  return { pages, rows, bytes, inOrder }
+}
+
+/** A page's rows in an order, sorted now if nobody has asked before. */
+export function rowsInOrder(page: Page, order: RowOrder): Uint16Array | null {
+  let rows = page.sorted.get(order.id)
+  if (rows === undefined) {
+    rows = sortPage(page, order)
+    page.sorted.set(order.id, rows)
+  }
+  return rows
+}
+
+/** Sorts what is not sorted yet; runs that lie in the order already are one source each. */
+export async function sourcesOf(
+  runs: readonly Run[],
+  order: RowOrder,
+  slices: Slices,
+): Promise<{ readonly pages: readonly Page[]; readonly sources: readonly Source[] }> {
+  const pages: Page[] = []
+  const sources: Source[] = []
+  for (const run of runs) {
+    const first = pages.length
+    for (const page of run.pages) pages.push(page)
+    if (run.inOrder && order.id === 0) {
+      sources.push({ pages: run.pages.map((_, i) => first + i), rows: run.pages.map(() => null) })
+      continue
+    }
+    for (let i = 0; i < run.pages.length; i++) {
+      sources.push({ pages: [first + i], rows: [rowsInOrder(run.pages[i], order)] })
+      if (slices.due) await slices.pause()
+    }
+  }
+  return { pages, sources }
+}
+
+/** Rows looked at between two looks at the clock. */
+export const stepRows = 2048
+
+/** One run of the net rows of several, in the view's order. */
+export async function mergeRuns(
+  runs: readonly Run[],
+  order: RowOrder,
+  schema: readonly ColumnSchema[],
+  slices: Slices,
+): Promise<Run> {
+  if (order.id !== 0) throw new Bug('runs are merged in the view’s own order')
+  const { pages, sources } = await sourcesOf(runs, order, slices)
+  const merge = new Merge(order, pages, sources)
+  const merged: Page[] = []
+  while (!merge.done) {
+    const refs = new Uint32Array(batchRows)
+    const weights = new Int32Array(batchRows)
+    let filled = 0
+    while (!merge.done && filled < batchRows) {
+      filled = merge.fill(refs, weights, filled, stepRows)
+      if (slices.due) await slices.pause()
+    }
+    if (filled === 0) continue
+    const page = gatherPage(pages, refs.subarray(0, filled), weights.subarray(0, filled), schema)
+    page.sorted.set(order.id, null)
+    merged.push(page)
+    if (slices.due) await slices.pause()
+  }
+  return runOf(merged, true)
+}
+
+/** One run of several that hold no negative weight: full pages are kept, small ones are packed together. */
+export async function packRuns(runs: readonly Run[], schema: readonly ColumnSchema[], slices: Slices): Promise<Run> {
+  const packed: Page[] = []
+  let small: Page[] = []
+  let smallRows = 0
+  const flush = (): void => {
+    if (small.length === 1) packed.push(small[0])
+    else if (small.length > 1) packed.push(packPages(small, smallRows, schema))
+    small = []
+    smallRows = 0
+  }
+  for (const page of runs.flatMap((run) => run.pages)) {
+    if (page.rows > batchRows / 2) {
+      packed.push(page)
+      continue
+    }
+    if (smallRows + page.rows > batchRows) flush()
+    small.push(page)
+    smallRows += page.rows
+    if (slices.due) await slices.pause()
+  }
+  flush()
+  return runOf(packed, false)
+}
+
+function packPages(pages: readonly Page[], rows: number, schema: readonly ColumnSchema[]): Page {
+  const refs = new Uint32Array(rows)
+  const weights = pages.some((page) => page.weights !== null) ? new Int32Array(rows).fill(1) : null
+  let at = 0
+  pages.forEach((page, index) => {
+    if (page.weights !== null) weights!.set(page.weights, at)
+    for (let row = 0; row < page.rows; row++) refs[at++] = refOf(index, row)
+  })
+  return gatherPage(pages, refs, weights, schema)
+}

@@ -1,0 +1,103 @@
+import { invariant } from '../data/errors.ts'
+import type { TickOutput } from '../engine/port.ts'
+import type { Clock } from '../io/io.ts'
+import type { ViewDefinition } from '../plan/program.ts'
+import { Slices } from './slices.ts'
+import { type Version, View } from './view.ts'
+
+/** Changes kept per view for subscribers that lag. */
+const retainedBytesDefault = 16 * 1024 * 1024
+
+/** Several views at the same tick. */
+export interface Moment {
+  readonly tick: number
+  readonly timeMicros: bigint
+  version(view: View): Version
+}
+
+/** All views: they move from tick to tick together, in one turn, so that no two of them ever disagree. */
+export class ViewSet {
+  readonly views: readonly View[]
+  tick = 0
+  timeMicros = 0n
+  readonly #clock: Clock
+  readonly #byId = new Map<number, View>()
+  #waiting = new Set<() => void>()
+  #compacting = false
+  #closed = false
+
+  constructor(clock: Clock, definitions: readonly ViewDefinition[], retainedBytes = retainedBytesDefault) {
+    this.#clock = clock
+    this.views = definitions.map((definition) => new View(definition, retainedBytes))
+    for (const view of this.views) this.#byId.set(view.definition.id, view)
+  }
+
+  /** Names resolve in their own spelling first, then in any case. */
+  find(name: string): View | null {
+    const lower = name.toLowerCase()
+    return (
+      this.views.find((view) => view.definition.name === name) ??
+      this.views.find((view) => view.definition.name.toLowerCase() === lower) ??
+      null
+    )
+  }
+
+  /** Moves every view to the tick. */
+  apply(output: Pick<TickOutput, 'tick' | 'timeMicros' | 'deltas'>): void {
+    invariant(output.tick > this.tick, `tick ${output.tick} came after tick ${this.tick}`)
+    for (const delta of output.deltas) {
+      const view = this.#byId.get(delta.view)
+      invariant(view !== undefined, `a change of the unknown view ${delta.view}`)
+      view.apply(output.tick, delta)
+    }
+    this.tick = output.tick
+    this.timeMicros = output.timeMicros
+    this.wake()
+    if (!this.#compacting && !this.#closed) void this.#compact()
+  }
+
+  /** The views as they are right now, for reads that take longer than a turn. */
+  pin(): Moment {
+    const versions = new Map(this.views.map((view) => [view, view.version]))
+    return { tick: this.tick, timeMicros: this.timeMicros, version: (view) => versions.get(view)! }
+  }
+
+  slices(): Slices {
+    return new Slices(this.#clock)
+  }
+
+  /** Calls `listener` once: at the next tick or when whoever waits should look around. @returns stops waiting */
+  onceChanged(listener: () => void): () => void {
+    this.#waiting.add(listener)
+    return () => this.#waiting.delete(listener)
+  }
+
+  wake(): void {
+    const waiting = this.#waiting
+    this.#waiting = new Set()
+    for (const listener of waiting) listener()
+  }
+
+  /** Ends background work. Reads of what is there stay possible. */
+  close(): void {
+    this.#closed = true
+    this.wake()
+  }
+
+  /** In the background, view by view, until nothing is due. */
+  async #compact(): Promise<void> {
+    this.#compacting = true
+    const slices = this.slices()
+    try {
+      for (let worked = true; worked && !this.#closed; ) {
+        worked = false
+        for (const view of this.views) {
+          if (this.#closed) break
+          if (await view.compact(slices)) worked = true
+        }
+      }
+    } finally {
+      this.#compacting = false
+    }
+  }
+}

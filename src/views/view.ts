@@ -1,0 +1,145 @@
+import { invariant } from '../data/errors.ts'
+import type { ErrorRow, ViewDelta } from '../engine/port.ts'
+import type { Order } from '../plan/plan.ts'
+import type { ViewDefinition } from '../plan/program.ts'
+import { dueMerge } from './compaction.ts'
+import { openPage, type Page } from './page.ts'
+import { RetainedChanges } from './retained.ts'
+import { compileCompare, completeKeys, completeOrder, keysName, type RowOrder } from './row-order.ts'
+import { mergeRuns, packRuns, type Run, runOf } from './run.ts'
+import type { Slices } from './slices.ts'
+
+/** A view at one tick. Immutable: whoever holds it reads that tick, however far the view moves on. */
+export interface Version {
+  /** Oldest first; the view's rows are the sum of all their changes. */
+  readonly runs: readonly Run[]
+  /** Rows, each counted as often as it is there. */
+  readonly rows: number
+  readonly errors: number
+}
+
+/** Orders that pages keep their rows sorted by, beside the view's own. */
+const keptOrders = 8
+
+/**
+ * The rows of one view, on the owner's thread: an LSM-tree of immutable columnar runs. A tick adds a run as it came
+ * and costs no more than opening it; sorting waits until somebody reads, netting until enough has gathered.
+ */
+export class View {
+  readonly definition: ViewDefinition
+  /** The order its rows are read in unless told otherwise. */
+  readonly order: RowOrder
+  readonly retained: RetainedChanges
+  version: Version = { runs: [], rows: 0, errors: 0 }
+  /** The tick of its last change. */
+  changedTick = 0
+  /** Whether any weight was ever negative: only then can rows cancel. */
+  #retracts = false
+  readonly #errors = new Map<string, ErrorRow>()
+  readonly #ownOrder: string
+  readonly #orders = new Map<string, RowOrder>()
+  #nextOrder = 1
+  readonly #uses = new Map<number, number>()
+
+  constructor(definition: ViewDefinition, retainedBytes: number) {
+    this.definition = definition
+    this.order = completeOrder(0, definition.order, definition.columns)
+    this.#ownOrder = keysName(this.order.keys)
+    this.retained = new RetainedChanges(retainedBytes)
+  }
+
+  get bytes(): number {
+    let sum = this.retained.bytes
+    for (const run of this.version.runs) sum += run.bytes
+    return sum
+  }
+
+  get retracts(): boolean {
+    return this.#retracts
+  }
+
+  /** Error rows with their weights. */
+  errorRows(): Iterable<ErrorRow> {
+    return this.#errors.values()
+  }
+
+  /** @throws MillraceError log/corrupt when a block is damaged; nothing has changed then */
+  apply(tick: number, delta: ViewDelta): void {
+    const pages = delta.blocks.map((bytes) => openPage(bytes, this.definition.columns)).filter((page) => page.rows > 0)
+    let { rows, errors, runs } = this.version
+    for (const page of pages) {
+      if (page.weights === null) rows += page.rows
+      else {
+        for (const weight of page.weights) {
+          rows += weight
+          if (weight < 0) this.#retracts = true
+        }
+      }
+    }
+    for (const error of delta.errors) {
+      errors += error.weight
+      this.#addError(error)
+    }
+    if (pages.length > 0) runs = [...runs, runOf(pages, false)]
+    this.version = { runs, rows, errors }
+    this.changedTick = tick
+    if (pages.length > 0) this.retained.add(tick, pages)
+  }
+
+  #addError(error: ErrorRow): void {
+    const key = `${error.code} ${error.reason}`
+    const weight = error.weight + (this.#errors.get(key)?.weight ?? 0)
+    if (weight === 0) this.#errors.delete(key)
+    else this.#errors.set(key, { ...error, weight })
+  }
+
+  /** Merges what is due. Ticks may come in meanwhile. @returns whether there was anything to do */
+  async compact(slices: Slices): Promise<boolean> {
+    const from = dueMerge(this.version.runs, this.#retracts)
+    if (from === null) return false
+    const old = this.version.runs.slice(from)
+    const retracts = this.#retracts
+    const merged = retracts
+      ? await mergeRuns(old, this.order, this.definition.columns, slices)
+      : await packRuns(old, this.definition.columns, slices)
+    const { runs } = this.version
+    invariant(runs[from] === old[0] && runs.length >= from + old.length, 'runs changed under a merge')
+    this.version = {
+      ...this.version,
+      runs: [...runs.slice(0, from), ...(merged.rows === 0 ? [] : [merged]), ...runs.slice(from + old.length)],
+    }
+    return true
+  }
+
+  /** An order of its rows, completed by all columns; pages remember how their rows lie in the latest few. */
+  orderBy(order: readonly Order[]): RowOrder {
+    if (order.length === 0) return this.order
+    const keys = completeKeys(order, this.definition.columns)
+    const name = keysName(keys)
+    if (name === this.#ownOrder) return this.order
+    const found = this.#orders.get(name) ?? { id: this.#nextOrder++, keys, compare: compileCompare(keys) }
+    this.#orders.delete(name)
+    this.#orders.set(name, found)
+    if (this.#orders.size > keptOrders) this.#forgetOldestOrder()
+    return found
+  }
+
+  /** @returns how often the order was asked for, this time included */
+  countUse(order: RowOrder): number {
+    const uses = (this.#uses.get(order.id) ?? 0) + 1
+    this.#uses.set(order.id, uses)
+    return uses
+  }
+
+  #forgetOldestOrder(): void {
+    const [name, order] = this.#orders.entries().next().value!
+    this.#orders.delete(name)
+    this.#uses.delete(order.id)
+    for (const page of this.#pages()) page.sorted.delete(order.id)
+  }
+
+  *#pages(): Iterable<Page> {
+    for (const run of this.version.runs) yield* run.pages
+    yield* this.retained.pages()
+  }
+}
