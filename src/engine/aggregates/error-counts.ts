@@ -1,0 +1,73 @@
+import type { Column } from '../../data/batch.ts'
+import { blobColumn } from '../../state/dump.ts'
+import type { Step } from '../operator.ts'
+import { restoreBlobs } from './double-sum.ts'
+
+/** Codes are bytes, in use are less than this. */
+const codes = 32
+const blobBytes = codes * 4
+
+/**
+ * How many of a call's arguments in a group are error cells, by code: while there is one, the call's result is that
+ * error (the least code if there are several), and it heals when the event is retracted. Payload: u32 address and
+ * u32 length of the counts, 0 while there never was an error.
+ */
+export class ErrorCounts {
+  readonly bytes = 8
+  offset = 0
+  readonly #step: Step
+
+  constructor(step: Step) {
+    this.#step = step
+  }
+
+  add(entry: number, code: number, weight: number): void {
+    const { memory, heap } = this.#step
+    const slot = (entry + this.offset) >>> 2
+    let blob = memory.u32[slot]
+    if (blob === 0) {
+      blob = heap.allocate(blobBytes)
+      memory.u8.fill(0, blob, blob + blobBytes)
+      memory.u32[slot] = blob
+      memory.u32[slot + 1] = blobBytes
+    }
+    memory.i32[(blob >>> 2) + (code % codes)] += weight
+  }
+
+  /** Replaces results by errors where a group has some. */
+  apply(entries: number, rows: number, column: Column): Column {
+    const { arena, memory } = this.#step
+    let { state } = column
+    for (let i = 0; i < rows; i++) {
+      const code = this.#least(memory.u32[(entries >>> 2) + i])
+      if (code === 0) continue
+      if (state === 0) state = arena.allocateZeroed(rows)
+      memory.u8[state + i] = code
+      const width = column.lane === 'i32' ? 4 : 8
+      memory.u8.fill(0, column.data + i * width, column.data + (i + 1) * width)
+    }
+    return { ...column, state }
+  }
+
+  #least(entry: number): number {
+    const { u32, i32 } = this.#step.memory
+    const blob = u32[(entry + this.offset) >>> 2]
+    if (blob === 0) return 0
+    for (let code = 2; code < codes; code++) if (i32[(blob >>> 2) + code] > 0) return code
+    return 0
+  }
+
+  release(entry: number): void {
+    const { u32 } = this.#step.memory
+    const slot = (entry + this.offset) >>> 2
+    if (u32[slot] !== 0) this.#step.heap.freeLater(u32[slot], u32[slot + 1])
+  }
+
+  save(entries: number, rows: number): Column {
+    return blobColumn(this.#step.arena, entries, rows, this.offset)
+  }
+
+  restore(entries: number, rows: number, column: Column): void {
+    restoreBlobs(this.#step, entries, rows, this.offset, column)
+  }
+}

@@ -1,0 +1,243 @@
+import type { Column } from '../../data/batch.ts'
+import { type Lane, laneWidth } from '../../data/sql-type.ts'
+import { blobColumn, payloadColumn, restorePayload, type StateReader, type StateWriter } from '../../state/dump.ts'
+import { compareBytes, copyBytes } from '../../state/row-code.ts'
+import { Tree } from '../../state/tree.ts'
+import type { Step } from '../operator.ts'
+import type { Accumulator } from './accumulator.ts'
+import { addWeights } from './count.ts'
+import { restoreBlobs } from './double-sum.ts'
+
+/** min and max of what only ever grows: the best value so far. Payload: f64 n, 8 bytes of value. */
+export class AppendOnlyExtreme implements Accumulator {
+  readonly bytes = 16
+  readonly saved: readonly Lane[]
+  offset = 0
+  readonly #step: Step
+  readonly #lane: Lane
+  readonly #sign: 1 | -1
+
+  constructor(step: Step, lane: Lane, max: boolean) {
+    this.#step = step
+    this.#lane = lane
+    this.#sign = max ? 1 : -1
+    this.saved = ['f64', lane === 'bytes' ? 'bytes' : 'f64']
+  }
+
+  update(groups: number, rows: number, column: Column | null, weights: number): void {
+    if (column === null) return
+    switch (this.#lane) {
+      case 'i32':
+        this.#updateI32(groups, rows, column.data)
+        break
+      case 'i64':
+        this.#updateI64(groups, rows, column.data)
+        break
+      case 'f64':
+        this.#updateF64(groups, rows, column.data)
+        break
+      case 'bytes':
+        this.#updateBytes(groups, rows, column)
+    }
+    addWeights(this.#step, groups, rows, weights, this.offset)
+  }
+
+  // An entry's n still is 0 at its first value, also within one batch: each loop counts the value at once.
+  #updateI32(groups: number, rows: number, data: number): void {
+    const { u32, i32 } = this.#step.memory
+    const sign = this.#sign
+    for (let i = 0, g = groups >>> 2, d = data >>> 2; i < rows; i++) {
+      const at = (u32[g + i] + this.offset + 8) >>> 2
+      // The second word says whether there is a value: an i32 leaves it free.
+      if (i32[at + 1] === 0 || (i32[d + i] - i32[at]) * sign > 0) {
+        i32[at] = i32[d + i]
+        i32[at + 1] = 1
+      }
+    }
+  }
+
+  #updateI64(groups: number, rows: number, data: number): void {
+    const { u32, i32, f64 } = this.#step.memory
+    const sign = this.#sign
+    for (let i = 0, g = groups >>> 2, d = data >>> 2; i < rows; i++) {
+      const entry = u32[g + i] + this.offset
+      const at = (entry + 8) >>> 2
+      const high = i32[d + 2 * i + 1]
+      const low = u32[d + 2 * i]
+      const better = high !== i32[at + 1] ? (high - i32[at + 1]) * sign > 0 : (low - u32[at]) * sign > 0
+      if (better || f64[entry / 8] === 0) {
+        u32[at] = low
+        i32[at + 1] = high
+        if (f64[entry / 8] === 0) f64[entry / 8] = Number.MIN_VALUE
+      }
+    }
+  }
+
+  #updateF64(groups: number, rows: number, data: number): void {
+    const { u32, f64 } = this.#step.memory
+    const sign = this.#sign
+    for (let i = 0, g = groups >>> 2; i < rows; i++) {
+      const entry = (u32[g + i] + this.offset) / 8
+      const v = f64[data / 8 + i]
+      const best = f64[entry + 1]
+      const c = v === best || (v !== v && best !== best) ? 0 : best !== best || v < best ? -1 : 1
+      if (f64[entry] === 0 || c * sign > 0) {
+        f64[entry + 1] = v
+        if (f64[entry] === 0) f64[entry] = Number.MIN_VALUE
+      }
+    }
+  }
+
+  #updateBytes(groups: number, rows: number, column: Column): void {
+    const { memory, heap } = this.#step
+    for (let i = 0; i < rows; i++) {
+      const { u8, u32, f64 } = memory
+      const entry = u32[(groups >>> 2) + i] + this.offset
+      const at = (entry + 8) >>> 2
+      const from = column.heap + u32[(column.data >>> 2) + 2 * i]
+      const length = u32[(column.data >>> 2) + 2 * i + 1]
+      const first = f64[entry / 8] === 0
+      if (!first && compareBytes(u8, from, length, u32[at], u32[at + 1]) * this.#sign <= 0) continue
+      if (u32[at + 1] !== 0) heap.freeLater(u32[at], u32[at + 1])
+      const to = length === 0 ? 0 : heap.allocate(length)
+      copyBytes(memory.u8, from, to, length)
+      memory.u32[at] = to
+      memory.u32[at + 1] = length
+      if (first) memory.f64[entry / 8] = Number.MIN_VALUE
+    }
+  }
+
+  finish(entries: number, rows: number): Column {
+    const { arena, memory } = this.#step
+    const data = arena.allocate(rows * laneWidth(this.#lane))
+    const state = arena.allocate(rows)
+    const { u8, u32, i32, f64 } = memory
+    const wide = this.#lane !== 'i32'
+    let any = 0
+    for (let i = 0; i < rows; i++) {
+      const entry = u32[(entries >>> 2) + i] + this.offset
+      const at = (entry + 8) >>> 2
+      const d = (data >>> 2) + (wide ? 2 * i : i)
+      const none = f64[entry / 8] <= 0 ? 1 : 0
+      i32[d] = none === 1 ? 0 : i32[at]
+      if (wide) i32[d + 1] = none === 1 ? 0 : i32[at + 1]
+      u8[state + i] = none
+      any |= none
+    }
+    return { lane: this.#lane, data, state: any === 0 ? 0 : state, heap: 0 }
+  }
+
+  release(entry: number): void {
+    if (this.#lane !== 'bytes') return
+    const { u32 } = this.#step.memory
+    const at = (entry + this.offset + 8) >>> 2
+    if (u32[at + 1] !== 0) this.#step.heap.freeLater(u32[at], u32[at + 1])
+  }
+
+  save(entries: number, rows: number): Column[] {
+    const { arena } = this.#step
+    const value = this.#lane === 'bytes' ? blobColumn : payloadColumn
+    return [payloadColumn(arena, entries, rows, this.offset), value(arena, entries, rows, this.offset + 8)]
+  }
+
+  restore(entries: number, rows: number, columns: readonly Column[]): void {
+    const { arena } = this.#step
+    restorePayload(arena, entries, rows, this.offset, columns[0])
+    if (this.#lane === 'bytes') restoreBlobs(this.#step, entries, rows, this.offset + 8, columns[1])
+    else restorePayload(arena, entries, rows, this.offset + 8, columns[1])
+  }
+}
+
+/** min and max of what also retracts: all values in order. Payload: u32 root, u32 0. */
+export class RetractableExtreme implements Accumulator {
+  readonly bytes = 8
+  readonly saved = [] as const
+  offset = 0
+  readonly #step: Step
+  readonly #lane: Lane
+  readonly #max: boolean
+  readonly #tree: Tree
+
+  constructor(step: Step, lane: Lane, max: boolean) {
+    this.#step = step
+    this.#lane = lane
+    this.#max = max
+    this.#tree = new Tree(step.heap, [lane], [])
+  }
+
+  update(groups: number, rows: number, column: Column | null, weights: number): void {
+    if (column === null) return
+    const { memory } = this.#step
+    const columns = [column.state === 0 ? column : { ...column, state: 0 }]
+    for (let i = 0; i < rows; i++) {
+      const at = (memory.u32[(groups >>> 2) + i] + this.offset) >>> 2
+      const weight = weights === 0 ? 1 : memory.i32[(weights >>> 2) + i]
+      let root = this.#tree.add(memory.u32[at], columns, i, weight)
+      const row = this.#tree.touched
+      if (this.#tree.weightOf(row) === 0) root = this.#tree.remove(root, row)
+      memory.u32[at] = root
+    }
+  }
+
+  finish(entries: number, rows: number): Column {
+    const { arena, memory } = this.#step
+    const best = arena.allocate(rows * 4)
+    for (let i = 0; i < rows; i++) {
+      const root = memory.u32[(memory.u32[(entries >>> 2) + i] + this.offset) >>> 2]
+      memory.u32[(best >>> 2) + i] = this.#max ? this.#tree.last(root) : this.#tree.first(root)
+    }
+    return this.#tree.load(arena, best, rows)[0]
+  }
+
+  release(entry: number): void {
+    this.#tree.clear(this.#step.memory.u32[(entry + this.offset) >>> 2])
+  }
+
+  save(): Column[] {
+    return []
+  }
+
+  restore(): void {}
+
+  saveRows(out: StateWriter, name: string, groups: readonly number[]): void {
+    const { memory, arena } = this.#step
+    const rows: number[] = []
+    const owners: number[] = []
+    const weights: number[] = []
+    groups.forEach((group, ordinal) => {
+      this.#tree.forEach(memory.u32[(group + this.offset) >>> 2], (row) => {
+        rows.push(row)
+        owners.push(ordinal)
+        weights.push(this.#tree.weightOf(row))
+      })
+    })
+    let done = 0
+    out.writeAll(name, rows, (addresses, count) => {
+      const columns = this.#tree.load(arena, addresses, count)
+      columns.push(intColumn(this.#step, owners, done, count), intColumn(this.#step, weights, done, count))
+      done += count
+      return columns
+    })
+  }
+
+  restoreRows(from: StateReader, name: string, groupAt: (ordinal: number) => number): void {
+    const { memory } = this.#step
+    from.read(name, [this.#lane, 'i32', 'i32'], (batch) => {
+      for (let i = 0; i < batch.rows; i++) {
+        const group = groupAt(memory.i32[(batch.columns[1].data >>> 2) + i])
+        const at = (group + this.offset) >>> 2
+        const weight = memory.i32[(batch.columns[2].data >>> 2) + i]
+        const root = this.#tree.add(memory.u32[at], batch.columns.slice(0, 1), i, weight)
+        memory.u32[at] = root
+      }
+    })
+  }
+}
+
+/** Numbers as an i32 column. */
+export function intColumn(step: Step, values: readonly number[], from: number, rows: number): Column {
+  const data = step.arena.allocate(rows * 4)
+  const { i32 } = step.memory
+  for (let i = 0; i < rows; i++) i32[(data >>> 2) + i] = values[from + i]
+  return { lane: 'i32', data, state: 0, heap: 0 }
+}

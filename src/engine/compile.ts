@@ -1,0 +1,318 @@
+import { laneOf } from '../data/sql-type.ts'
+import { compileMap } from '../expr/compile.ts'
+import type { Join as JoinPlan, Plan, Scan } from '../plan/plan.ts'
+import type { Program, ViewDefinition } from '../plan/program.ts'
+import type { StateReader, StateWriter } from '../state/dump.ts'
+import type { BaseOperator, Operator, Step } from './operator.ts'
+import { Aggregate } from './operators/aggregate.ts'
+import { Distinct } from './operators/distinct.ts'
+import { Final } from './operators/final.ts'
+import { Hop } from './operators/hop.ts'
+import { Join } from './operators/join.ts'
+import { MapRows, Pick, Union } from './operators/map.ts'
+import { Match } from './operators/match.ts'
+import { Sink } from './operators/sink.ts'
+import { Temporal } from './operators/temporal.ts'
+import { TopN } from './operators/top-n.ts'
+import { Values } from './operators/values.ts'
+import { type Events, TopicSource } from './source.ts'
+
+/** What can be saved: an operator or a source. */
+export interface Stateful {
+  save(out: StateWriter): void
+  restore(from: StateReader): void
+}
+
+/** A program's running operators, in topological order. */
+export class Dataflow {
+  readonly sources = new Map<number, TopicSource>()
+  readonly operators: Operator[] = []
+  readonly sinks: Sink[] = []
+  /** Whether this step takes every watermark as infinite. */
+  closing = false
+
+  endTick(): void {
+    for (const source of this.sources.values()) source.endTick()
+    for (const operator of this.operators) operator.endTick()
+  }
+
+  /** Visits all that has state, under names that are the same in every engine of the program. */
+  each(visit: (name: string, part: Stateful) => void): void {
+    for (const [topic, source] of this.sources) visit(`topic${topic}`, source)
+    this.operators.forEach((operator, i) => {
+      visit(`operator${i}`, operator)
+    })
+  }
+
+  /** The next time at which a tick is due though nothing arrives, or null. */
+  dueMicros(): bigint | null {
+    let due: bigint | null = null
+    for (const operator of this.operators) {
+      const own = operator instanceof Temporal ? operator.dueMicros() : null
+      if (own !== null && (due === null || own < due)) due = own
+    }
+    return due
+  }
+}
+
+/** What a compiled plan node is to its consumers. */
+interface Node {
+  readonly operator: BaseOperator
+  /** Whether only insertions ever come out. */
+  readonly appendOnly: boolean
+  /** Topics with an event time below it. */
+  readonly topics: ReadonlySet<number>
+}
+
+/** Builds the operators of all views, sharing sources and the outputs of views read by others. */
+export function compileProgram(program: Program, step: Step): Dataflow {
+  const flow = new Dataflow()
+  for (const topic of program.topics) flow.sources.set(topic.id, new TopicSource(step, topic))
+  for (const view of program.views)
+    eachScan(view.plan, (scan) => flow.sources.get(scan.relation)?.want(eventsOf(scan), scan.reads))
+  const builder = new Builder(flow, step)
+  for (const view of program.views) builder.addView(view)
+  return flow
+}
+
+function eventsOf(scan: Scan): Events {
+  return scan.events
+}
+
+function eachScan(plan: Plan, visit: (scan: Scan) => void): void {
+  if (plan.op === 'scan') visit(plan)
+  for (const input of inputsOf(plan)) eachScan(input, visit)
+}
+
+function inputsOf(plan: Plan): readonly Plan[] {
+  switch (plan.op) {
+    case 'scan':
+    case 'values':
+      return []
+    case 'join':
+      return [plan.left, plan.right]
+    case 'unionAll':
+      return plan.inputs
+    default:
+      return [plan.input]
+  }
+}
+
+class Builder {
+  readonly #flow: Dataflow
+  readonly #step: Step
+  readonly #views = new Map<number, Node>()
+
+  constructor(flow: Dataflow, step: Step) {
+    this.#flow = flow
+    this.#step = step
+  }
+
+  addView(view: ViewDefinition): void {
+    const node = this.#build(view.plan)
+    const sink = new Sink(
+      this.#step,
+      view.id,
+      view.columns.map(({ type }) => laneOf(type)),
+      node.appendOnly,
+    )
+    node.operator.output.to(sink, 0)
+    this.#flow.sinks.push(sink)
+    this.#views.set(view.id, node)
+  }
+
+  #add<T extends BaseOperator>(operator: T, inputs: readonly Node[]): T {
+    inputs.forEach((input, port) => {
+      input.operator.output.to(operator, port)
+    })
+    this.#flow.operators.push(operator)
+    return operator
+  }
+
+  #build(plan: Plan): Node {
+    switch (plan.op) {
+      case 'scan':
+        return this.#scan(plan)
+      case 'values': {
+        const rows = plan.rows.map((row) => compileMap([], null, row))
+        return { operator: this.#add(new Values(this.#step, rows), []), appendOnly: true, topics: new Set() }
+      }
+      case 'join':
+        return this.#join(plan)
+      case 'unionAll': {
+        const inputs = plan.inputs.map((input) => this.#build(input))
+        return {
+          operator: this.#add(new Union(this.#step), inputs),
+          appendOnly: inputs.every(({ appendOnly }) => appendOnly),
+          topics: union(inputs),
+        }
+      }
+      default:
+        return this.#unary(plan, this.#build(plan.input))
+    }
+  }
+
+  #unary(plan: Exclude<Plan, { op: 'scan' | 'values' | 'join' | 'unionAll' }>, input: Node): Node {
+    const step = this.#step
+    const columns = plan.input.columns
+    const { appendOnly, topics } = input
+    const add = (operator: BaseOperator, keepsAppendOnly: boolean): Node => ({
+      operator: this.#add(operator, [input]),
+      appendOnly: appendOnly && keepsAppendOnly,
+      topics,
+    })
+    switch (plan.op) {
+      case 'map':
+        return add(new MapRows(step, compileMap(columns, plan.filter, plan.outputs)), true)
+      case 'hop':
+        return add(new Hop(step, plan.time, BigInt(plan.slideMicros), BigInt(plan.sizeMicros)), true)
+      case 'aggregate':
+        return add(new Aggregate(step, columns, plan.keys, plan.calls, plan.columns, appendOnly), false)
+      case 'distinct':
+        return add(
+          new Distinct(
+            step,
+            columns.map(({ type }) => laneOf(type)),
+          ),
+          true,
+        )
+      case 'topN':
+        return add(new TopN(step, columns, { ...plan, appendOnly }), false)
+      case 'final':
+        return add(new Final(step, columns, plan.windowEnd, () => this.#watermark(topics)), false)
+      case 'temporal':
+        return add(new Temporal(step, columns, plan.from, plan.until), plan.until === null)
+    }
+  }
+
+  #watermark(topics: ReadonlySet<number>): bigint | null | 'infinite' {
+    if (this.#flow.closing) return 'infinite'
+    let least: bigint | null = null
+    for (const topic of topics) {
+      const watermark = this.#flow.sources.get(topic)?.watermark ?? null
+      if (watermark === null) return null
+      if (least === null || watermark < least) least = watermark
+    }
+    return least
+  }
+
+  #scan(scan: Scan): Node {
+    const source = this.#flow.sources.get(scan.relation)
+    if (source === undefined) {
+      const view = this.#views.get(scan.relation) as Node
+      const whole = scan.reads.every((column, i) => column === i)
+      // A view's batches may be wider than what is read, and have the columns in another order.
+      const operator = whole ? view.operator : this.#add(new Pick(this.#step, scan.reads), [view])
+      return { ...view, operator }
+    }
+    const { columns, operator } = source.outlet(eventsOf(scan))
+    const pick = new Pick(
+      this.#step,
+      scan.reads.map((column) => columns.indexOf(column)),
+    )
+    operator.output.to(pick, 0)
+    this.#flow.operators.push(pick)
+    const timed = source.topic.eventTime !== null
+    const keyed = source.topic.primaryKey.length > 0 && scan.events !== 'late'
+    return { operator: pick, appendOnly: !keyed, topics: new Set(timed ? [source.topic.id] : []) }
+  }
+
+  #join(plan: JoinPlan): Node {
+    const left = this.#build(plan.left)
+    const right = this.#build(plan.right)
+    const topics = union([left, right])
+    if (plan.kind === 'inner' || (plan.residual === null && (plan.kind === 'left' || plan.kind === 'full'))) {
+      return {
+        operator: this.#plainJoin(plan, left, right),
+        appendOnly: plan.kind === 'inner' && left.appendOnly && right.appendOnly,
+        topics,
+      }
+    }
+    if (plan.residual === null) {
+      const match = new Match(
+        this.#step,
+        plan.kind === 'semi',
+        { columns: plan.left.columns, keys: plan.leftKeys, appendOnly: left.appendOnly },
+        plan.rightKeys,
+        false,
+      )
+      return { operator: this.#add(match, [left, right]), appendOnly: false, topics }
+    }
+    return { operator: this.#composedJoin(plan, left, right), appendOnly: false, topics }
+  }
+
+  #plainJoin(plan: JoinPlan, left: Node, right: Node): Join {
+    const side = (node: Node, input: Plan, keys: readonly number[], outer: boolean) => ({
+      columns: input.columns,
+      keys,
+      appendOnly: node.appendOnly,
+      outer,
+    })
+    const all = [...plan.left.columns, ...plan.right.columns]
+    const residual =
+      plan.residual === null
+        ? null
+        : compileMap(
+            all,
+            plan.residual,
+            all.map(({ type, nullable }, index) => ({ op: 'column', index, type, nullable })),
+          )
+    const join = new Join(
+      this.#step,
+      side(left, plan.left, plan.leftKeys, plan.kind === 'left' || plan.kind === 'full'),
+      side(right, plan.right, plan.rightKeys, plan.kind === 'full'),
+      residual,
+    )
+    return this.#add(join, [left, right])
+  }
+
+  /**
+   * An outer, semi or anti join with a residual: the inner join decides which whole rows of a side have a match, and
+   * whole rows, NULLs equal, are then matched against those.
+   */
+  #composedJoin(plan: JoinPlan, left: Node, right: Node): BaseOperator {
+    const step = this.#step
+    const inner = this.#plainJoin({ ...plan, kind: 'inner' }, left, right)
+    const matched = (port: 0 | 1, semi: boolean): BaseOperator => {
+      const [node, input] = port === 0 ? [left, plan.left] : [right, plan.right]
+      const from = port === 0 ? 0 : plan.left.columns.length
+      const all = input.columns.map((_, i) => i)
+      const mine = this.#add(
+        new Pick(
+          step,
+          all.map((i) => from + i),
+        ),
+        [],
+      )
+      inner.output.to(mine, 0)
+      const match = new Match(step, semi, { columns: input.columns, keys: all, appendOnly: node.appendOnly }, all, true)
+      this.#add(match, [])
+      node.operator.output.to(match, 0)
+      mine.output.to(match, 1)
+      return match
+    }
+    if (plan.kind === 'semi' || plan.kind === 'anti') return matched(0, plan.kind === 'semi')
+    const out = new Union(step)
+    const parts = [this.#padded(plan, matched(0, false), 0)]
+    if (plan.kind === 'full') parts.push(this.#padded(plan, matched(1, false), 1))
+    this.#add(out, [])
+    for (const part of [inner, ...parts]) part.output.to(out, 0)
+    return out
+  }
+
+  /** A side's rows with NULLs for the other side. */
+  #padded(plan: JoinPlan, rows: BaseOperator, port: 0 | 1): BaseOperator {
+    const own = port === 0 ? plan.left.columns : plan.right.columns
+    const other = port === 0 ? plan.right.columns : plan.left.columns
+    const mine = own.map(({ type, nullable }, index) => ({ op: 'column' as const, index, type, nullable }))
+    const nulls = other.map(({ type }) => ({ op: 'literal' as const, text: null, type, nullable: true }))
+    const map = new MapRows(this.#step, compileMap(own, null, port === 0 ? [...mine, ...nulls] : [...nulls, ...mine]))
+    rows.output.to(map, 0)
+    this.#flow.operators.push(map)
+    return map
+  }
+}
+
+function union(nodes: readonly Node[]): ReadonlySet<number> {
+  return new Set(nodes.flatMap(({ topics }) => [...topics]))
+}

@@ -1,0 +1,108 @@
+import { openBlock } from '../data/block.ts'
+import { BlockBuilder } from '../data/block-builder.ts'
+import { bytesLength, bytesStart, utf8Text } from '../data/cell-access.ts'
+import { MillraceError } from '../data/errors.ts'
+import { type ColumnSchema, sameType, typeName } from '../data/sql-type.ts'
+import type { AppendBlock, Log } from '../log/log.ts'
+import { catalogTopicId } from '../plan/catalog.ts'
+import type { Program, TopicDefinition, ViewDefinition } from '../plan/program.ts'
+
+/**
+ * Definitions are events of the topic `_catalog`: the text as it was written, and the program that was made of it,
+ * so that a restart runs the very same plan.
+ */
+export interface StoredDefinitions {
+  readonly text: string
+  readonly program: Program
+  /** Every topic and view that was ever defined here, as it was last: their ids are never given to others. */
+  readonly ever: Program
+}
+
+/** Plans of another version are not loaded but made anew from the same text. */
+const planVersion = 1
+
+const schema: readonly ColumnSchema[] = [
+  { name: 'text', type: { kind: 'text' }, nullable: false },
+  { name: 'program', type: { kind: 'text' }, nullable: false },
+]
+
+const readRows = 1000
+
+export const emptyProgram: Program = { topics: [], views: [] }
+
+export async function readDefinitions(log: Log): Promise<StoredDefinitions | null> {
+  let latest: { text: string; program: Program } | null = null
+  const topics = new Map<string, TopicDefinition>()
+  const views = new Map<string, ViewDefinition>()
+  for (let offset = 0; ; ) {
+    const blocks = await log.readTopic(catalogTopicId, offset, readRows)
+    if (blocks.length === 0) break
+    for (const { bytes, firstOffset, rows } of blocks) {
+      for (const event of eventsOf(bytes)) {
+        latest = event
+        for (const topic of event.program.topics) topics.set(topic.name.toLowerCase(), topic)
+        for (const view of event.program.views) views.set(view.name.toLowerCase(), view)
+      }
+      offset = firstOffset + rows
+    }
+  }
+  return latest === null ? null : { ...latest, ever: { topics: [...topics.values()], views: [...views.values()] } }
+}
+
+function eventsOf(bytes: Uint8Array): { text: string; program: Program }[] {
+  const block = openBlock(bytes)
+  const read = (ordinal: number, row: number): string => {
+    const column = block.columns.get(ordinal)
+    if (column === undefined) return ''
+    const start = bytesStart(block.memory, column, row)
+    return utf8Text(block.memory.u8, start, bytesLength(block.memory, column, row))
+  }
+  return Array.from({ length: block.rows }, (_, row) => {
+    const stored = JSON.parse(read(1, row)) as { version: number; program: Program }
+    // Of an outdated plan only the ids and schemas are believed, which the next definition then keeps.
+    return { text: stored.version === planVersion ? read(0, row) : '', program: stored.program }
+  })
+}
+
+export function definitionBlock(text: string, program: Program): AppendBlock {
+  const builder = new BlockBuilder(schema)
+  builder.beginRow()
+  builder.columns[0].setText(0, text)
+  builder.columns[1].setText(0, JSON.stringify({ version: planVersion, program }))
+  builder.commitRow()
+  return { topic: catalogTopicId, rows: 1, bytes: builder.finish() }
+}
+
+/**
+ * Topics that the log has events of keep their columns and key. Event time and lateness may change: all views are
+ * made anew from the log then, as if they had always been so.
+ * @throws MillraceError schema/incompatible, naming what differs
+ */
+export function checkCompatible(before: Program, now: Program): void {
+  const old = new Map(before.topics.map((topic) => [topic.name.toLowerCase(), topic]))
+  for (const topic of now.topics) {
+    const known = old.get(topic.name.toLowerCase())
+    if (known === undefined) continue
+    const difference = differenceOf(known, topic)
+    if (difference === null) continue
+    throw new MillraceError('schema/incompatible', `topic ${topic.name} is not what the log holds: ${difference}`, {
+      hint: 'give the changed topic another name, or start with an empty data folder',
+      place: { topic: topic.name },
+    })
+  }
+}
+
+function differenceOf(before: TopicDefinition, now: TopicDefinition): string | null {
+  for (let i = 0; i < Math.max(before.columns.length, now.columns.length); i++) {
+    const a = before.columns[i]
+    const b = now.columns[i]
+    if (b === undefined) return `its column ${a.name} is gone`
+    if (a === undefined) return `its column ${b.name} is new`
+    if (a.name !== b.name) return `column ${i + 1} was ${a.name} and is ${b.name} now`
+    if (!sameType(a.type, b.type)) return `column ${a.name} was ${typeName(a.type)} and is ${typeName(b.type)} now`
+    if (a.nullable !== b.nullable) return `column ${a.name} ${a.nullable ? 'could be' : 'could not be'} NULL before`
+  }
+  const names = (topic: TopicDefinition): string => topic.primaryKey.map((i) => topic.columns[i].name).join(', ')
+  if (names(before) !== names(now)) return `its primary key was (${names(before)}) and is (${names(now)}) now`
+  return null
+}

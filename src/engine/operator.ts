@@ -1,0 +1,77 @@
+import type { Batch } from '../data/batch.ts'
+import type { Arena, LinearMemory } from '../data/memory.ts'
+import type { StateReader, StateWriter } from '../state/dump.ts'
+import type { Heap } from '../state/heap.ts'
+
+/** What the operators of one engine share, and what is the same for all of them within a tick. */
+export interface Step {
+  readonly memory: LinearMemory
+  /** For batches: everything in it is gone after the tick. */
+  readonly arena: Arena
+  /** For arrangements. */
+  readonly heap: Heap
+  /** Grows by one at each tick; stamps tell an arrangement what this tick has touched. */
+  epoch: number
+  tick: number
+  nowMicros: bigint
+}
+
+/**
+ * One node of the running dataflow. Within a tick it is pushed batches, in any number and on any port, then `endTick`
+ * once, after all operators above it have had theirs. What it has put out by the end of its `endTick` is exactly the
+ * change of its output relation; before that, nothing is promised about single batches. It reads nothing but its
+ * input, its arrangements and the step: no clock, no order between ports.
+ */
+export interface Operator {
+  /** Called before the first batch of a tick, with the step's time set. */
+  beginTick?(): void
+  push(batch: Batch, port: number): void
+  /** An error row of an input: it stands beside the relation and passes every operator unchanged. */
+  pushError(code: number, reason: string, weight: number): void
+  endTick(): void
+  /** Writes all of its state, in any order, without addresses. */
+  save(out: StateWriter): void
+  /** Takes what `save` wrote, into empty arrangements, possibly in another memory. */
+  restore(from: StateReader): void
+}
+
+/** Where an operator's output goes. */
+export class Output {
+  readonly #targets: { readonly operator: Operator; readonly port: number }[] = []
+
+  to(operator: Operator, port: number): void {
+    this.#targets.push({ operator, port })
+  }
+
+  emit(batch: Batch): void {
+    if (batch.rows === 0) return
+    for (const { operator, port } of this.#targets) operator.push(batch, port)
+  }
+
+  error(code: number, reason: string, weight: number): void {
+    if (weight === 0) return
+    for (const { operator } of this.#targets) operator.pushError(code, reason, weight)
+  }
+}
+
+/** What most operators have in common: one output, errors handed on, nothing to do at the end, no state. */
+export abstract class BaseOperator implements Operator {
+  readonly output = new Output()
+  protected readonly step: Step
+
+  constructor(step: Step) {
+    this.step = step
+  }
+
+  abstract push(batch: Batch, port: number): void
+
+  pushError(code: number, reason: string, weight: number): void {
+    this.output.error(code, reason, weight)
+  }
+
+  endTick(): void {}
+
+  save(_out: StateWriter): void {}
+
+  restore(_from: StateReader): void {}
+}

@@ -1,0 +1,197 @@
+import { type Batch, batchRows, type Column } from '../../data/batch.ts'
+import { Bug } from '../../data/errors.ts'
+import { type ColumnSchema, type Lane, laneOf } from '../../data/sql-type.ts'
+import type { AggregateCall } from '../../plan/plan.ts'
+import { addressLane, payloadColumn, restorePayload, type StateReader, type StateWriter } from '../../state/dump.ts'
+import { Table } from '../../state/table.ts'
+import { Call } from '../aggregates/call.ts'
+import { addWeights } from '../aggregates/count.ts'
+import { constantWeights, errorReason, gatherColumn, withoutErrors } from '../lanes.ts'
+import { BaseOperator, type Step } from '../operator.ts'
+
+/** Payload of a group: f64 weight of its rows, u32 "its row was put out", u32 free, then the calls'. */
+const groupHeader = 16
+
+/**
+ * GROUP BY: γ(ΔA) = −old(g) + new(g) for each group g that ΔA touches.
+ *
+ * State: one entry per group: its key, an accumulator per call, and the row last put out. Costs O(1) per change for
+ * count, sum, avg, bool_and and bool_or, and for min and max of an append-only input; O(log n) for min and max where
+ * the input retracts. Emits at the end of the tick, once per touched group, net.
+ *
+ * Right because every accumulator is a function of the group's multiset of arguments alone (sums are exact), so old
+ * and new depend on the input relation before and after the tick and on nothing in between.
+ */
+export class Aggregate extends BaseOperator {
+  readonly #keys: readonly number[]
+  readonly #calls: readonly Call[]
+  readonly #table: Table
+  readonly #outputLanes: readonly Lane[]
+  #touched: number[] = []
+
+  constructor(
+    step: Step,
+    input: readonly ColumnSchema[],
+    keys: readonly number[],
+    calls: readonly AggregateCall[],
+    outputs: readonly ColumnSchema[],
+    appendOnly: boolean,
+  ) {
+    super(step)
+    this.#keys = keys
+    const keyLanes = keys.map((key) => laneOf(input[key].type))
+    this.#outputLanes = outputs.slice(keys.length).map(({ type }) => laneOf(type))
+    this.#calls = calls.map((call, i) => new Call(step, input, keys, call, outputs[keys.length + i].type, appendOnly))
+    const payload = this.#calls.reduce((sum, call) => sum + call.bytes, groupHeader)
+    this.#table = new Table(step.heap, keyLanes, payload, false, this.#outputLanes)
+    let offset = this.#table.payload + groupHeader
+    for (const call of this.#calls) {
+      call.place(offset)
+      offset += call.bytes
+    }
+    if (keys.length === 0) this.#makeOnlyGroup()
+  }
+
+  /** Without keys there is one group from the start, also over no rows. */
+  #makeOnlyGroup(): void {
+    const out = this.step.arena.allocate(8)
+    this.#table.locate([], 1, out, true)
+    this.#touch(out, 1)
+  }
+
+  push(batch: Batch, _port: number): void {
+    const clean = withoutErrors(this.step.arena, batch, this.#keys, (code, weight) =>
+      this.output.error(code, errorReason(code, 'GROUP BY'), weight),
+    )
+    if (clean.rows === 0) return
+    const keys = this.#keys.map((key) => clean.columns[key])
+    const groups = this.step.arena.allocate(clean.rows * 4)
+    this.#table.locate(keys, clean.rows, groups, true)
+    this.#touch(groups, clean.rows)
+    addWeights(this.step, groups, clean.rows, clean.weights, this.#table.payload)
+    for (const call of this.#calls) call.update(clean, groups)
+  }
+
+  #touch(groups: number, rows: number): void {
+    const { u32 } = this.step.memory
+    const { epoch } = this.step
+    for (let i = 0, at = groups >>> 2; i < rows; i++) {
+      const stamp = (u32[at + i] >>> 2) + 1
+      if (u32[stamp] === epoch) continue
+      u32[stamp] = epoch
+      this.#touched.push(u32[at + i])
+    }
+  }
+
+  override endTick(): void {
+    const touched = this.#touched
+    this.#touched = []
+    for (let from = 0; from < touched.length; from += batchRows) {
+      const rows = Math.min(batchRows, touched.length - from)
+      this.#settle(addressLane(this.step.arena, touched, from, rows), rows)
+    }
+    for (const call of this.#calls) call.endTick()
+  }
+
+  /** Puts out the change of up to a batch of groups. */
+  #settle(entries: number, rows: number): void {
+    const { arena, memory } = this.step
+    const table = this.#table
+    const results = this.#calls.map((call) => call.finish(entries, rows))
+    const gone = arena.allocate(rows * 4)
+    const come = arena.allocate(rows * 4)
+    const comeRows = arena.allocate(rows * 4)
+    let minus = 0
+    let plus = 0
+    const only = this.#keys.length === 0
+    for (let i = 0; i < rows; i++) {
+      const { u32, f64 } = memory
+      const entry = u32[(entries >>> 2) + i]
+      const payload = entry + table.payload
+      const weight = f64[payload / 8]
+      if (weight < 0) throw new Bug('a group has more rows retracted than inserted')
+      const was = u32[(payload + 8) >>> 2] !== 0
+      const is = only || weight > 0
+      if (was && is && table.equalValues(results, i, entry)) continue
+      if (was) u32[(gone >>> 2) + minus++] = entry
+      if (is) {
+        u32[(come >>> 2) + plus] = entry
+        u32[(comeRows >>> 2) + plus++] = i
+      }
+    }
+    if (minus > 0)
+      this.output.emit({
+        rows: minus,
+        columns: table.load(arena, gone, minus),
+        weights: constantWeights(arena, minus, -1),
+      })
+    if (plus > 0) this.#putOut(come, comeRows, plus, results)
+    for (let i = 0; i < rows; i++) {
+      const entry = memory.u32[(entries >>> 2) + i]
+      if (!only && memory.f64[(entry + table.payload) / 8] === 0) this.#forget(entry)
+    }
+  }
+
+  #putOut(entries: number, list: number, rows: number, results: readonly Column[]): void {
+    const { arena, memory } = this.step
+    const values = results.map((column) => gatherColumn(arena, column, list, rows))
+    const keyFields = this.#keys.map((_, k) => k)
+    const keys = this.#table.load(arena, entries, rows, keyFields)
+    this.output.emit({ rows, columns: [...keys, ...values], weights: 0 })
+    for (let i = 0; i < rows; i++) {
+      const entry = memory.u32[(entries >>> 2) + i]
+      this.#table.storeValues(values, i, entry)
+      memory.u32[(entry + this.#table.payload + 8) >>> 2] = 1
+    }
+  }
+
+  #forget(entry: number): void {
+    for (const call of this.#calls) call.release(entry)
+    this.#table.remove(entry)
+  }
+
+  override save(out: StateWriter): void {
+    const groups: number[] = []
+    this.#table.forEach((entry) => groups.push(entry))
+    out.writeAll('groups', groups, (addresses, rows) => [
+      ...this.#table.load(this.step.arena, addresses, rows),
+      payloadColumn(this.step.arena, addresses, rows, this.#table.payload),
+      payloadColumn(this.step.arena, addresses, rows, this.#table.payload + 8),
+      ...this.#calls.flatMap((call) => call.save(addresses, rows)),
+    ])
+    this.#calls.forEach((call, i) => {
+      call.saveRows(out, `call${i}`, groups)
+    })
+  }
+
+  override restore(from: StateReader): void {
+    // What the constructor put there is in the dump.
+    this.#table.clear()
+    this.#touched = []
+    const { arena, memory } = this.step
+    const table = this.#table
+    const lanes = table.layout.fields.map(({ lane }) => lane)
+    const saved = this.#calls.flatMap((call) => call.saved)
+    const groups: number[] = []
+    from.read('groups', [...lanes, 'f64', 'f64', ...saved], (batch) => {
+      const entries = arena.allocate(batch.rows * 4)
+      const keyCount = this.#keys.length
+      table.locate(batch.columns.slice(0, keyCount), batch.rows, entries, true)
+      restorePayload(arena, entries, batch.rows, table.payload, batch.columns[lanes.length])
+      restorePayload(arena, entries, batch.rows, table.payload + 8, batch.columns[lanes.length + 1])
+      for (let i = 0; i < batch.rows; i++) {
+        const entry = memory.u32[(entries >>> 2) + i]
+        groups.push(entry)
+        table.storeValues(batch.columns.slice(keyCount, lanes.length), i, entry)
+      }
+      let at = lanes.length + 2
+      for (const call of this.#calls) {
+        call.restore(entries, batch.rows, batch.columns.slice(at, at + call.saved.length))
+        at += call.saved.length
+      }
+    })
+    this.#calls.forEach((call, i) => {
+      call.restoreRows(from, `call${i}`, (ordinal) => groups[ordinal])
+    })
+  }
+}

@@ -1,0 +1,91 @@
+import { type Batch, batchRows } from '../../data/batch.ts'
+import { Bug } from '../../data/errors.ts'
+import type { Lane } from '../../data/sql-type.ts'
+import { addressLane, payloadColumn, restorePayload, type StateReader, type StateWriter } from '../../state/dump.ts'
+import { Table } from '../../state/table.ts'
+import { constantWeights } from '../lanes.ts'
+import { BaseOperator, type Step } from '../operator.ts'
+
+/**
+ * DISTINCT: Δout = the rows whose weight rose above 0 (+1) or fell to 0 (−1) in this tick.
+ *
+ * State: each row with its weight. Costs one probe per change, emits net at the end of the tick. Right because
+ * presence is a function of the row's weight alone.
+ */
+export class Distinct extends BaseOperator {
+  readonly #table: Table
+  readonly #lanes: readonly Lane[]
+  #touched: number[] = []
+
+  constructor(step: Step, lanes: readonly Lane[]) {
+    super(step)
+    this.#lanes = lanes
+    // f64 weight, u32 "was put out".
+    this.#table = new Table(step.heap, lanes, 16)
+  }
+
+  push(batch: Batch, _port: number): void {
+    const { arena, memory } = this.step
+    const entries = arena.allocate(batch.rows * 4)
+    this.#table.locate(batch.columns, batch.rows, entries, true)
+    const { u32, i32, f64 } = memory
+    const { epoch } = this.step
+    for (let i = 0; i < batch.rows; i++) {
+      const entry = u32[(entries >>> 2) + i]
+      f64[(entry + this.#table.payload) / 8] += batch.weights === 0 ? 1 : i32[(batch.weights >>> 2) + i]
+      const stamp = (entry >>> 2) + 1
+      if (u32[stamp] === epoch) continue
+      u32[stamp] = epoch
+      this.#touched.push(entry)
+    }
+  }
+
+  override endTick(): void {
+    const touched = this.#touched
+    this.#touched = []
+    const come: number[] = []
+    const gone: number[] = []
+    const { u32, f64 } = this.step.memory
+    for (const entry of touched) {
+      const at = entry + this.#table.payload
+      const weight = f64[at / 8]
+      if (weight < 0) throw new Bug('a row was retracted more often than inserted')
+      const was = u32[(at + 8) >>> 2] === 1
+      if (weight > 0 && !was) come.push(entry)
+      if (weight === 0 && was) gone.push(entry)
+      u32[(at + 8) >>> 2] = weight > 0 ? 1 : 0
+    }
+    this.#emit(gone, -1)
+    this.#emit(come, 1)
+    for (const entry of touched) if (f64[(entry + this.#table.payload) / 8] === 0) this.#table.remove(entry)
+  }
+
+  #emit(entries: readonly number[], weight: number): void {
+    const { arena } = this.step
+    for (let from = 0; from < entries.length; from += batchRows) {
+      const rows = Math.min(batchRows, entries.length - from)
+      const columns = this.#table.load(arena, addressLane(arena, entries, from, rows), rows)
+      this.output.emit({ rows, columns, weights: constantWeights(arena, rows, weight) })
+    }
+  }
+
+  override save(out: StateWriter): void {
+    const entries: number[] = []
+    this.#table.forEach((entry) => entries.push(entry))
+    out.writeAll('rows', entries, (addresses, rows) => [
+      ...this.#table.load(this.step.arena, addresses, rows),
+      payloadColumn(this.step.arena, addresses, rows, this.#table.payload),
+      payloadColumn(this.step.arena, addresses, rows, this.#table.payload + 8),
+    ])
+  }
+
+  override restore(from: StateReader): void {
+    const { arena } = this.step
+    from.read('rows', [...this.#lanes, 'f64', 'f64'], (batch) => {
+      const entries = arena.allocate(batch.rows * 4)
+      this.#table.locate(batch.columns.slice(0, this.#lanes.length), batch.rows, entries, true)
+      restorePayload(arena, entries, batch.rows, this.#table.payload, batch.columns[this.#lanes.length])
+      restorePayload(arena, entries, batch.rows, this.#table.payload + 8, batch.columns[this.#lanes.length + 1])
+    })
+  }
+}

@@ -1,0 +1,295 @@
+import type { Batch, Column } from '../../data/batch.ts'
+import { nullColumn } from '../../data/block.ts'
+import { Bug } from '../../data/errors.ts'
+import { type ColumnSchema, type Lane, laneOf } from '../../data/sql-type.ts'
+import type { CompiledMap } from '../../expr/compile.ts'
+import { Bag, rowWeightOffset } from '../../state/bag.ts'
+import { addressLane, payloadColumn, restorePayload, type StateReader, type StateWriter } from '../../state/dump.ts'
+import { Table } from '../../state/table.ts'
+import { intColumn } from '../aggregates/extreme.ts'
+import { errorReason, gatherColumn, gatherWords, listRows, withoutErrors } from '../lanes.ts'
+import { BaseOperator, type Step } from '../operator.ts'
+import { Pairs } from './pairs.ts'
+
+/** A side's part of a key's payload: u32 first row, i32 rows, f64 weight of its rows, u32 "was there", u32 0. */
+const sideBytes = 24
+const sideWeight = 8
+const sideShown = 16
+
+export interface JoinSide {
+  readonly columns: readonly ColumnSchema[]
+  readonly keys: readonly number[]
+  readonly appendOnly: boolean
+  /** Rows without a match come out too, with NULLs for the other side. */
+  readonly outer: boolean
+}
+
+interface Side extends JoinSide {
+  readonly bag: Bag
+  /** Columns kept with each row: all but the keys, which are the same on both sides. */
+  readonly rest: readonly number[]
+  readonly lanes: readonly Lane[]
+  readonly payload: number
+}
+
+/**
+ * Equi-join: Δ(A ⋈ B) = ΔA ⋈ B + A ⋈ ΔB + ΔA ⋈ ΔB, by meeting each batch with what the other side holds at that
+ * moment and then keeping it. An outer side adds A ▷ B with NULLs: rows of keys under which the other side has
+ * nothing.
+ *
+ * State: both sides' rows under their key, in one table of keys. Costs a probe per change and one row per match.
+ * Right because each pair of changes meets exactly once, when the later of the two arrives, whatever the order; and
+ * because "the other side is empty", as it was when rows were last put out, is kept with the key and settled once at
+ * the end of the tick.
+ */
+export class Join extends BaseOperator {
+  readonly #keys: Table
+  readonly #sides: readonly [Side, Side]
+  readonly #residual: CompiledMap | null
+  #touched: number[] = []
+
+  constructor(step: Step, left: JoinSide, right: JoinSide, residual: CompiledMap | null) {
+    super(step)
+    const keyLanes = left.keys.map((key) => laneOf(left.columns[key].type))
+    this.#keys = new Table(step.heap, keyLanes, sideBytes * 2, true)
+    this.#residual = residual
+    this.#sides = [this.#side(left, 0), this.#side(right, 1)]
+    if (residual !== null && (left.outer || right.outer))
+      throw new Bug('an outer join with a residual is composed of others')
+  }
+
+  #side(side: JoinSide, port: number): Side {
+    const rest = side.columns.map((_, i) => i).filter((i) => !side.keys.includes(i))
+    const lanes = side.columns.map(({ type }) => laneOf(type))
+    const payload = this.#keys.payload + port * sideBytes
+    const bag = new Bag(
+      this.#keys,
+      payload,
+      rest.map((i) => lanes[i]),
+      !side.appendOnly,
+    )
+    return { ...side, bag, rest, lanes, payload }
+  }
+
+  push(batch: Batch, port: number): void {
+    const { arena } = this.step
+    const own = this.#sides[port]
+    const clean = withoutErrors(arena, batch, own.keys, (code, weight) =>
+      this.output.error(code, errorReason(code, 'JOIN … ON'), weight),
+    )
+    if (clean.rows === 0) return
+    const keys = arena.allocate(clean.rows * 4)
+    this.#keys.locate(
+      own.keys.map((key) => clean.columns[key]),
+      clean.rows,
+      keys,
+      true,
+    )
+    this.#meet(clean, port, keys)
+    this.#note(clean, port, keys)
+    own.bag.add(
+      own.rest.map((i) => clean.columns[i]),
+      clean.rows,
+      keys,
+      clean.weights,
+    )
+  }
+
+  /** Puts out the pairs of the batch's rows with the rows of the other side. */
+  #meet(batch: Batch, port: number, keys: number): void {
+    const { memory } = this.step
+    const other = this.#sides[1 - port]
+    const pairs = new Pairs(this.step, (rows, left, right, weights) =>
+      this.#emitPairs(batch, port, rows, left, right, weights),
+    )
+    const first = other.payload >>> 2
+    for (let i = 0, k = keys >>> 2; i < batch.rows; i++) {
+      const key = memory.u32[k + i]
+      if (key === 0) continue
+      const weight = batch.weights === 0 ? 1 : memory.i32[(batch.weights >>> 2) + i]
+      for (let row = memory.u32[(key >>> 2) + first]; row !== 0; row = memory.u32[row >>> 2]) {
+        const product = weight * memory.i32[(row + rowWeightOffset) >>> 2]
+        if (product !== 0) pairs.add(i, row, product)
+      }
+    }
+    pairs.end()
+  }
+
+  #emitPairs(batch: Batch, port: number, rows: number, list: number, found: number, weights: number): void {
+    const { arena } = this.step
+    const own = this.#sides[port]
+    const other = this.#sides[1 - port]
+    const mine = batch.columns.map((column) => gatherColumn(arena, column, list, rows))
+    const loaded = other.bag.load(arena, found, rows)
+    const theirs = new Array<Column>(other.columns.length)
+    other.rest.forEach((column, k) => {
+      theirs[column] = loaded[k]
+    })
+    // Equal keys have equal bytes: the other side's are this side's.
+    other.keys.forEach((column, k) => {
+      theirs[column] = mine[own.keys[k]]
+    })
+    const columns = port === 0 ? [...mine, ...theirs] : [...theirs, ...mine]
+    this.#emitFiltered({ rows, columns, weights })
+  }
+
+  #emitFiltered(batch: Batch): void {
+    if (this.#residual === null) {
+      this.output.emit(batch)
+      return
+    }
+    const { batch: kept, errors } = this.#residual.run(this.step.arena, batch, this.step.nowMicros)
+    for (const { row, code } of errors) {
+      const weight = batch.weights === 0 ? 1 : this.step.memory.i32[(batch.weights >>> 2) + row]
+      this.output.error(code, errorReason(code, 'JOIN … ON'), weight)
+    }
+    if (kept !== null) this.output.emit(kept)
+  }
+
+  /** Outer joins: counts the side's rows per key, and puts out new rows of keys that have no match so far. */
+  #note(batch: Batch, port: number, keys: number): void {
+    const own = this.#sides[port]
+    const other = this.#sides[1 - port]
+    const { memory, arena, epoch } = this.step
+    if (other.outer) {
+      const { u32, i32, f64 } = memory
+      for (let i = 0; i < batch.rows; i++) {
+        const key = u32[(keys >>> 2) + i]
+        if (key === 0) continue
+        f64[(key + own.payload + sideWeight) / 8] += batch.weights === 0 ? 1 : i32[(batch.weights >>> 2) + i]
+        if (u32[(key >>> 2) + 1] === epoch) continue
+        u32[(key >>> 2) + 1] = epoch
+        this.#touched.push(key)
+      }
+    }
+    if (!own.outer) return
+    // A key with a NULL has no entry: nothing can ever match it.
+    const { list, rows } = listRows(arena, batch.rows, (i) => {
+      const key = memory.u32[(keys >>> 2) + i]
+      return key === 0 || memory.u32[(key + other.payload + sideShown) >>> 2] === 0
+    })
+    if (rows === 0) return
+    const mine = batch.columns.map((column) => gatherColumn(arena, column, list, rows))
+    this.#emitUnmatched(port, mine, rows, batch.weights === 0 ? 0 : gatherWords(arena, batch.weights, list, rows))
+  }
+
+  #emitUnmatched(port: number, mine: readonly Column[], rows: number, weights: number): void {
+    const { arena } = this.step
+    const nulls = this.#sides[1 - port].lanes.map((lane) => nullColumn(arena, lane, rows))
+    this.output.emit({ rows, columns: port === 0 ? [...mine, ...nulls] : [...nulls, ...mine], weights })
+  }
+
+  override endTick(): void {
+    const touched = this.#touched
+    this.#touched = []
+    for (const port of [0, 1]) if (this.#sides[port].outer) this.#settle(touched, port)
+    const { u32 } = this.step.memory
+    const [left, right] = this.#sides
+    const idle = (key: number): void => {
+      // Both bags report a key that both leave; the second report finds it free of rows, and gone.
+      if (u32[(key + left.payload) >>> 2] === 0 && u32[(key + right.payload) >>> 2] === 0) this.#idle.add(key)
+    }
+    left.bag.endTick(idle)
+    right.bag.endTick(idle)
+    for (const key of this.#idle) this.#keys.remove(key)
+    this.#idle.clear()
+  }
+
+  readonly #idle = new Set<number>()
+
+  /** Takes back, or puts out, the unmatched rows of keys for which the other side came or went. */
+  #settle(touched: readonly number[], port: number): void {
+    const { memory } = this.step
+    const own = this.#sides[port]
+    const other = this.#sides[1 - port]
+    const pairs = new Pairs(this.step, (rows, keys, found, weights) => {
+      this.#emitUnmatched(port, this.#loadSide(own, keys, found, rows), rows, weights)
+    })
+    for (const key of touched) {
+      const weight = memory.f64[(key + other.payload + sideWeight) / 8]
+      if (weight < 0) throw new Bug('a joined row was retracted more often than inserted')
+      const was = memory.u32[(key + other.payload + sideShown) >>> 2] === 1
+      const is = weight > 0
+      if (was === is) continue
+      memory.u32[(key + other.payload + sideShown) >>> 2] = is ? 1 : 0
+      for (let row = own.bag.first(key); row !== 0; row = own.bag.following(row)) {
+        const rowWeight = memory.i32[(row + rowWeightOffset) >>> 2]
+        if (rowWeight !== 0) pairs.add(key, row, is ? -rowWeight : rowWeight)
+      }
+    }
+    pairs.end()
+  }
+
+  #loadSide(side: Side, keys: number, found: number, rows: number): Column[] {
+    const { arena } = this.step
+    const columns = new Array<Column>(side.columns.length)
+    const rest = side.bag.load(arena, found, rows)
+    const key = this.#keys.load(arena, keys, rows)
+    side.rest.forEach((column, k) => {
+      columns[column] = rest[k]
+    })
+    side.keys.forEach((column, k) => {
+      columns[column] = key[k]
+    })
+    return columns
+  }
+
+  override save(out: StateWriter): void {
+    const { arena, memory } = this.step
+    const all: number[] = []
+    this.#keys.forEach((key) => all.push(key))
+    out.writeAll('keys', all, (addresses, rows) => [
+      ...this.#keys.load(arena, addresses, rows),
+      ...this.#sides.flatMap(({ payload }) =>
+        [sideWeight, sideShown].map((word) => payloadColumn(arena, addresses, rows, payload + word)),
+      ),
+    ])
+    for (const [port, side] of this.#sides.entries()) {
+      const keys: number[] = []
+      const found: number[] = []
+      for (const key of all) {
+        for (let row = side.bag.first(key); row !== 0; row = side.bag.following(row)) {
+          keys.push(key)
+          found.push(row)
+        }
+      }
+      let done = 0
+      out.writeAll(`side${port}`, found, (addresses, rows) => {
+        const weights = found.slice(done, done + rows).map((row) => memory.i32[(row + rowWeightOffset) >>> 2])
+        const columns = this.#loadSide(side, addressLane(arena, keys, done, rows), addresses, rows)
+        done += rows
+        return [...columns, intColumn(this.step, weights, 0, rows)]
+      })
+    }
+  }
+
+  override restore(from: StateReader): void {
+    const { arena } = this.step
+    const keyLanes = this.#keys.keys
+    from.read('keys', [...keyLanes, 'f64', 'f64', 'f64', 'f64'], (batch) => {
+      const keys = arena.allocate(batch.rows * 4)
+      this.#keys.locate(batch.columns.slice(0, keyLanes.length), batch.rows, keys, true)
+      this.#sides.forEach(({ payload }, port) => {
+        restorePayload(arena, keys, batch.rows, payload + sideWeight, batch.columns[keyLanes.length + port * 2])
+        restorePayload(arena, keys, batch.rows, payload + sideShown, batch.columns[keyLanes.length + port * 2 + 1])
+      })
+    })
+    for (const [port, side] of this.#sides.entries()) {
+      from.read(`side${port}`, [...side.lanes, 'i32'], (batch) => {
+        const keys = arena.allocate(batch.rows * 4)
+        this.#keys.locate(
+          side.keys.map((key) => batch.columns[key]),
+          batch.rows,
+          keys,
+          false,
+        )
+        side.bag.add(
+          side.rest.map((i) => batch.columns[i]),
+          batch.rows,
+          keys,
+          batch.columns[side.lanes.length].data,
+        )
+      })
+    }
+  }
+}

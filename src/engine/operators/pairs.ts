@@ -1,0 +1,45 @@
+import { batchRows } from '../../data/batch.ts'
+import type { Step } from '../operator.ts'
+
+/**
+ * Pairs of (row of a batch, row of an arrangement, weight) that a probe has found, handed on when a batch is full.
+ * Lanes are in the arena, so a collector lives no longer than the push that made it.
+ */
+export class Pairs {
+  readonly #step: Step
+  readonly #flush: (rows: number, left: number, right: number, weights: number) => void
+  #left = 0
+  #right = 0
+  #weights = 0
+  #rows = 0
+  #plain = true
+
+  /** @param flush gets u32 left and right lanes and i32 weights (0: all +1) */
+  constructor(step: Step, flush: (rows: number, left: number, right: number, weights: number) => void) {
+    this.#step = step
+    this.#flush = flush
+  }
+
+  add(left: number, right: number, weight: number): void {
+    if (this.#rows === 0) this.#open()
+    const { u32, i32 } = this.#step.memory
+    u32[(this.#left >>> 2) + this.#rows] = left
+    u32[(this.#right >>> 2) + this.#rows] = right
+    i32[(this.#weights >>> 2) + this.#rows] = weight
+    if (weight !== 1) this.#plain = false
+    if (++this.#rows === batchRows) this.end()
+  }
+
+  end(): void {
+    const rows = this.#rows
+    this.#rows = 0
+    if (rows > 0) this.#flush(rows, this.#left, this.#right, this.#plain ? 0 : this.#weights)
+  }
+
+  #open(): void {
+    this.#left = this.#step.arena.allocate(batchRows * 4)
+    this.#right = this.#step.arena.allocate(batchRows * 4)
+    this.#weights = this.#step.arena.allocate(batchRows * 4)
+    this.#plain = true
+  }
+}

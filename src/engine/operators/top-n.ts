@@ -1,0 +1,343 @@
+import { type Batch, batchRows, type Column } from '../../data/batch.ts'
+import { type ColumnSchema, type Lane, laneOf } from '../../data/sql-type.ts'
+import type { Order } from '../../plan/plan.ts'
+import { addressLane, type StateReader, type StateWriter } from '../../state/dump.ts'
+import { Table } from '../../state/table.ts'
+import { Tree } from '../../state/tree.ts'
+import { intColumn } from '../aggregates/extreme.ts'
+import { errorReason, withoutErrors } from '../lanes.ts'
+import { BaseOperator, type Step } from '../operator.ts'
+
+/** A partition's payload: u32 root, u32 address and u32 length in bytes of the window put out, u32 0. */
+const window = 4
+
+/** One row on its way out. */
+interface Emission {
+  readonly entry: number
+  readonly row: number
+  readonly weight: number
+  readonly rank: number
+}
+
+/**
+ * ORDER BY … LIMIT, and row_number() ≤ n per partition: Δout = new window − old window of each partition touched.
+ *
+ * State: each partition's rows in order (a treap with weights), and the window last put out. Costs O(log n) per
+ * change and O(limit) per touched partition and tick. An append-only input with a limit keeps only the window, since
+ * nothing outside it can ever come back. Right because the order is total (completed by all columns), so the window
+ * is a function of the partition's multiset.
+ */
+export class TopN extends BaseOperator {
+  readonly #partition: readonly number[]
+  readonly #rest: readonly number[]
+  readonly #errorColumns: readonly number[]
+  readonly #limit: number
+  readonly #offset: number
+  readonly #rank: boolean
+  readonly #prune: boolean
+  readonly #table: Table
+  readonly #tree: Tree
+  readonly #lanes: readonly Lane[]
+  #touched: number[] = []
+  #emptied: { readonly entry: number; readonly row: number }[] = []
+
+  constructor(
+    step: Step,
+    input: readonly ColumnSchema[],
+    options: {
+      readonly partition: readonly number[]
+      readonly order: readonly Order[]
+      readonly limit: number | null
+      readonly offset: number
+      readonly rank: boolean
+      readonly appendOnly: boolean
+    },
+  ) {
+    super(step)
+    this.#partition = options.partition
+    this.#rest = input.map((_, i) => i).filter((i) => !options.partition.includes(i))
+    const order = options.order.filter(({ column }) => !options.partition.includes(column))
+    this.#errorColumns = [...options.partition, ...order.map(({ column }) => column)]
+    this.#limit = options.limit ?? Number.POSITIVE_INFINITY
+    this.#offset = options.offset
+    this.#rank = options.rank
+    this.#prune = options.appendOnly && options.limit !== null
+    this.#lanes = input.map(({ type }) => laneOf(type))
+    this.#table = new Table(
+      step.heap,
+      options.partition.map((i) => this.#lanes[i]),
+      16,
+    )
+    const fields = order.map(({ column, descending, nullsFirst }) => ({
+      field: this.#rest.indexOf(column),
+      descending,
+      nullsFirst,
+    }))
+    this.#tree = new Tree(
+      step.heap,
+      this.#rest.map((i) => this.#lanes[i]),
+      fields,
+    )
+  }
+
+  push(batch: Batch, _port: number): void {
+    const { arena, memory } = this.step
+    const clean = withoutErrors(arena, batch, this.#errorColumns, (code, weight) =>
+      this.output.error(code, errorReason(code, 'ORDER BY'), weight),
+    )
+    if (clean.rows === 0) return
+    const entries = arena.allocate(clean.rows * 4)
+    this.#table.locate(
+      this.#partition.map((i) => clean.columns[i]),
+      clean.rows,
+      entries,
+      true,
+    )
+    const columns = this.#rest.map((i) => clean.columns[i])
+    for (let i = 0; i < clean.rows; i++) {
+      const entry = memory.u32[(entries >>> 2) + i]
+      const weight = clean.weights === 0 ? 1 : memory.i32[(clean.weights >>> 2) + i]
+      this.#add(entry, columns, i, weight)
+    }
+  }
+
+  #add(entry: number, columns: readonly Column[], row: number, weight: number): void {
+    const { memory, epoch } = this.step
+    const at = (entry + this.#table.payload) >>> 2
+    const root = this.#tree.add(memory.u32[at], columns, row, weight)
+    memory.u32[at] = root
+    const { touched } = this.#tree
+    if (this.#tree.weightOf(touched) === 0) this.#emptied.push({ entry, row: touched })
+    const stamp = (entry >>> 2) + 1
+    if (memory.u32[stamp] === epoch) return
+    memory.u32[stamp] = epoch
+    this.#touched.push(entry)
+  }
+
+  override endTick(): void {
+    const touched = this.#touched
+    this.#touched = []
+    const out: Emission[] = []
+    for (const entry of touched) this.#settle(entry, out)
+    this.#emit(out)
+    this.#sweep()
+    const { u32 } = this.step.memory
+    for (const entry of touched) {
+      if (this.#prune) this.#cut(entry)
+      if (u32[(entry + this.#table.payload) >>> 2] === 0) this.#table.remove(entry)
+    }
+  }
+
+  /** Compares the partition's window with what was put out, and remembers the new one. */
+  #settle(entry: number, out: Emission[]): void {
+    const { memory, heap } = this.step
+    const at = (entry + this.#table.payload) >>> 2
+    const rows: number[] = []
+    const weights: number[] = []
+    let left = this.#limit
+    if (left > 0) {
+      this.#tree.visit(memory.u32[at], this.#offset, (row, weight) => {
+        rows.push(row)
+        weights.push(Math.min(weight, left))
+        left -= weight
+        return left > 0
+      })
+    }
+    const old = memory.u32[at + window / 4]
+    const oldBytes = memory.u32[at + window / 4 + 1]
+    const oldRows: number[] = []
+    const oldWeights: number[] = []
+    for (let k = 0; k < oldBytes / 8; k++) {
+      oldRows.push(memory.u32[(old >>> 2) + 2 * k])
+      oldWeights.push(memory.u32[(old >>> 2) + 2 * k + 1])
+    }
+    if (this.#rank) diffRanked(entry, oldRows, oldWeights, rows, weights, this.#offset, out)
+    else diffPlain(entry, oldRows, oldWeights, rows, weights, out)
+    if (oldBytes > 0) heap.free(old, oldBytes)
+    const bytes = rows.length * 8
+    const kept = bytes === 0 ? 0 : heap.allocate(bytes)
+    for (let k = 0; k < rows.length; k++) {
+      memory.u32[(kept >>> 2) + 2 * k] = rows[k]
+      memory.u32[(kept >>> 2) + 2 * k + 1] = weights[k]
+    }
+    memory.u32[at + window / 4] = kept
+    memory.u32[at + window / 4 + 1] = bytes
+  }
+
+  #emit(out: readonly Emission[]): void {
+    const { arena } = this.step
+    for (let from = 0; from < out.length; from += batchRows) {
+      const part = out.slice(from, from + batchRows)
+      const rows = part.length
+      const columns = new Array<Column>(this.#lanes.length)
+      const rest = this.#tree.load(
+        arena,
+        addressLane(
+          arena,
+          part.map(({ row }) => row),
+          0,
+          rows,
+        ),
+        rows,
+      )
+      const keys = this.#table.load(
+        arena,
+        addressLane(
+          arena,
+          part.map(({ entry }) => entry),
+          0,
+          rows,
+        ),
+        rows,
+      )
+      this.#rest.forEach((column, k) => {
+        columns[column] = rest[k]
+      })
+      this.#partition.forEach((column, k) => {
+        columns[column] = keys[k]
+      })
+      const weights = intColumn(
+        this.step,
+        part.map(({ weight }) => weight),
+        0,
+        rows,
+      ).data
+      if (this.#rank) columns.push(rankColumn(this.step, part))
+      this.output.emit({ rows, columns, weights })
+    }
+  }
+
+  /** Takes out rows that ended the tick without weight. */
+  #sweep(): void {
+    const { u32 } = this.step.memory
+    const done = new Set<number>()
+    for (const { entry, row } of this.#emptied) {
+      if (done.has(row) || this.#tree.weightOf(row) !== 0) continue
+      done.add(row)
+      const at = (entry + this.#table.payload) >>> 2
+      u32[at] = this.#tree.remove(u32[at], row)
+    }
+    this.#emptied = []
+  }
+
+  #cut(entry: number): void {
+    const { u32 } = this.step.memory
+    const at = (entry + this.#table.payload) >>> 2
+    const beyond: number[] = []
+    const keep = this.#offset + this.#limit
+    if (this.#tree.total(u32[at]) <= keep) return
+    this.#tree.visit(u32[at], keep, (row, weight) => {
+      // A row that is cut in two stays whole: its other copies are inside.
+      if (weight === this.#tree.weightOf(row)) beyond.push(row)
+      return true
+    })
+    for (const row of beyond) u32[at] = this.#tree.remove(u32[at], row)
+  }
+
+  override save(out: StateWriter): void {
+    const { arena, memory } = this.step
+    const rows: number[] = []
+    const owners: number[] = []
+    const weights: number[] = []
+    const shown: number[] = []
+    this.#table.forEach((entry) => {
+      const at = (entry + this.#table.payload) >>> 2
+      const put = new Map<number, number>()
+      const address = memory.u32[at + window / 4] >>> 2
+      for (let k = 0; k < memory.u32[at + window / 4 + 1] / 8; k++) {
+        put.set(memory.u32[address + 2 * k], memory.u32[address + 2 * k + 1])
+      }
+      this.#tree.forEach(memory.u32[at], (row) => {
+        rows.push(row)
+        owners.push(entry)
+        weights.push(this.#tree.weightOf(row))
+        shown.push(put.get(row) ?? 0)
+      })
+    })
+    let done = 0
+    out.writeAll('rows', rows, (addresses, count) => {
+      const keys = this.#table.load(arena, addressLane(arena, owners, done, count), count)
+      const columns = [...keys, ...this.#tree.load(arena, addresses, count)]
+      columns.push(intColumn(this.step, weights, done, count), intColumn(this.step, shown, done, count))
+      done += count
+      return columns
+    })
+  }
+
+  override restore(from: StateReader): void {
+    const { arena, memory, heap } = this.step
+    const keyLanes = this.#partition.map((i) => this.#lanes[i])
+    const rowLanes = this.#rest.map((i) => this.#lanes[i])
+    from.read('rows', [...keyLanes, ...rowLanes, 'i32', 'i32'], (batch) => {
+      const entries = arena.allocate(batch.rows * 4)
+      this.#table.locate(batch.columns.slice(0, keyLanes.length), batch.rows, entries, true)
+      const columns = batch.columns.slice(keyLanes.length, keyLanes.length + rowLanes.length)
+      const weights = batch.columns[batch.columns.length - 2].data >>> 2
+      const shown = batch.columns[batch.columns.length - 1].data >>> 2
+      for (let i = 0; i < batch.rows; i++) {
+        const at = (memory.u32[(entries >>> 2) + i] + this.#table.payload) >>> 2
+        const root = this.#tree.add(memory.u32[at], columns, i, memory.i32[weights + i])
+        memory.u32[at] = root
+        if (memory.i32[shown + i] === 0) continue
+        // Rows come in order, so appending keeps the window in order.
+        const old = memory.u32[at + window / 4]
+        const bytes = memory.u32[at + window / 4 + 1]
+        const grown = heap.allocate(bytes + 8)
+        memory.u8.copyWithin(grown, old, old + bytes)
+        if (bytes > 0) heap.free(old, bytes)
+        memory.u32[(grown + bytes) >>> 2] = this.#tree.touched
+        memory.u32[((grown + bytes) >>> 2) + 1] = memory.i32[shown + i]
+        memory.u32[at + window / 4] = grown
+        memory.u32[at + window / 4 + 1] = bytes + 8
+      }
+    })
+  }
+}
+
+function diffPlain(
+  entry: number,
+  oldRows: number[],
+  oldWeights: number[],
+  rows: number[],
+  weights: number[],
+  out: Emission[],
+): void {
+  const change = new Map<number, number>()
+  oldRows.forEach((row, k) => {
+    change.set(row, (change.get(row) ?? 0) - oldWeights[k])
+  })
+  rows.forEach((row, k) => {
+    change.set(row, (change.get(row) ?? 0) + weights[k])
+  })
+  for (const [row, weight] of change) if (weight !== 0) out.push({ entry, row, weight, rank: 0 })
+}
+
+/** With row numbers, a row that moves is another row. */
+function diffRanked(
+  entry: number,
+  oldRows: number[],
+  oldWeights: number[],
+  rows: number[],
+  weights: number[],
+  offset: number,
+  out: Emission[],
+): void {
+  const before = oldRows.flatMap((row, k) => new Array<number>(oldWeights[k]).fill(row))
+  const after = rows.flatMap((row, k) => new Array<number>(weights[k]).fill(row))
+  const length = Math.max(before.length, after.length)
+  for (let k = 0; k < length; k++) {
+    if (before[k] === after[k]) continue
+    if (k < before.length) out.push({ entry, row: before[k], weight: -1, rank: offset + k + 1 })
+    if (k < after.length) out.push({ entry, row: after[k], weight: 1, rank: offset + k + 1 })
+  }
+}
+
+function rankColumn(step: Step, rows: readonly Emission[]): Column {
+  const data = step.arena.allocate(rows.length * 8)
+  const { i32 } = step.memory
+  rows.forEach(({ rank }, i) => {
+    i32[(data >>> 2) + 2 * i] = rank | 0
+    i32[(data >>> 2) + 2 * i + 1] = Math.floor(rank / 2 ** 32)
+  })
+  return { lane: 'i64', data, state: 0, heap: 0 }
+}

@@ -1,0 +1,120 @@
+import type { Field } from './layout.ts'
+
+/**
+ * Snippets of JavaScript that arrangements are generated from, so that lanes and offsets are constants in the loop.
+ * In them `u8, i32, u32` are the memory's views, `i` is the row of the batch, `e` an entry's address, and for column
+ * k `d_k` is its data as a word index, `s_k` its state address, `h_k` its heap.
+ */
+
+/** Declares the locals of column `k`, from an array named `columns`. */
+export function declareColumn(k: number): string {
+  return `const c${k} = columns[${k}], d${k} = c${k}.data >>> 2, s${k} = c${k}.state, h${k} = c${k}.heap;`
+}
+
+export const viewNames = 'let u8 = memory.u8, i32 = memory.i32, u32 = memory.u32;'
+/** After anything that may have grown the memory. */
+export const refreshViews = 'u8 = memory.u8; i32 = memory.i32; u32 = memory.u32;'
+
+function stateOf(k: number): string {
+  return `(s${k} === 0 ? 0 : u8[s${k} + i])`
+}
+
+/** Mixes column `k` of row `i` into the 32-bit `h`. */
+export function hashCell(k: number, field: Field): string {
+  const state = `if (s${k} !== 0) h = Math.imul(h ^ u8[s${k} + i], 0x85ebca6b);`
+  switch (field.lane) {
+    case 'i32':
+      return `h = Math.imul((h ^ i32[d${k} + i]) , 0x9e3779b1); h ^= h >>> 15; ${state}`
+    case 'i64':
+    case 'f64':
+      return `h = Math.imul(h ^ i32[d${k} + 2 * i], 0x9e3779b1); h ^= h >>> 15; h = Math.imul(h ^ i32[d${k} + 2 * i + 1], 0x85ebca77); h ^= h >>> 13; ${state}`
+    case 'bytes':
+      return `h = hashBytes(u8, h${k} + u32[d${k} + 2 * i], u32[d${k} + 2 * i + 1], h); ${state}`
+  }
+}
+
+/** The last mix: every bit of the input reaches the low bits that choose a slot. */
+export const hashFinish =
+  'h ^= h >>> 16; h = Math.imul(h, 0x7feb352d); h ^= h >>> 15; h = Math.imul(h, 0x846ca68b); h ^= h >>> 16;'
+
+/** Is column `k` of row `i` the cell of entry `e`? */
+export function equalCell(k: number, field: Field): string {
+  const state = `${stateOf(k)} === u8[e + ${field.state}]`
+  const at = `(e + ${field.offset} >>> 2)`
+  switch (field.lane) {
+    case 'i32':
+      return `i32[d${k} + i] === i32[${at}] && ${state}`
+    case 'i64':
+    case 'f64':
+      return `i32[d${k} + 2 * i] === i32[${at}] && i32[d${k} + 2 * i + 1] === i32[${at} + 1] && ${state}`
+    case 'bytes':
+      return `u32[d${k} + 2 * i + 1] === u32[${at} + 1] && ${state} && equalBytes(u8, h${k} + u32[d${k} + 2 * i], u32[${at}], u32[${at} + 1])`
+  }
+}
+
+/** Copies column `k` of row `i` into entry `e`. May grow the memory when the cell is bytes. */
+export function storeCell(k: number, field: Field): string {
+  const state = `u8[e + ${field.state}] = ${stateOf(k)};`
+  const at = `(e + ${field.offset} >>> 2)`
+  switch (field.lane) {
+    case 'i32':
+      return `i32[${at}] = i32[d${k} + i]; ${state}`
+    case 'i64':
+    case 'f64':
+      return `i32[${at}] = i32[d${k} + 2 * i]; i32[${at} + 1] = i32[d${k} + 2 * i + 1]; ${state}`
+    case 'bytes':
+      return `{ const l = u32[d${k} + 2 * i + 1], f = h${k} + u32[d${k} + 2 * i]; let t = 0; if (l !== 0) { t = heap.allocate(l); ${refreshViews} copyBytes(u8, f, t, l); } u32[${at}] = t; u32[${at} + 1] = l; ${state} }`
+  }
+}
+
+/** Gives entry `e`'s strings back at the end of the tick. */
+export function releaseCell(field: Field): string {
+  if (field.lane !== 'bytes') return ''
+  const at = `(e + ${field.offset} >>> 2)`
+  return `if (u32[${at} + 1] !== 0) heap.freeLater(u32[${at}], u32[${at} + 1]);`
+}
+
+/** 32 bits over a stretch of bytes, four at a time. */
+export function hashBytes(u8: Uint8Array, start: number, length: number, seed: number): number {
+  let h = seed ^ Math.imul(length, 0x9e3779b1)
+  let i = start
+  const end = start + length
+  for (; i + 4 <= end; i += 4) {
+    h = Math.imul(h ^ (u8[i] | (u8[i + 1] << 8) | (u8[i + 2] << 16) | (u8[i + 3] << 24)), 0x9e3779b1)
+    h ^= h >>> 15
+  }
+  for (; i < end; i++) h = Math.imul(h ^ u8[i], 0x85ebca77) ^ (h >>> 13)
+  return h
+}
+
+export function equalBytes(u8: Uint8Array, a: number, b: number, length: number): boolean {
+  for (let i = 0; i < length; i++) if (u8[a + i] !== u8[b + i]) return false
+  return true
+}
+
+export function copyBytes(u8: Uint8Array, from: number, to: number, length: number): void {
+  if (length > 48) u8.copyWithin(to, from, from + length)
+  else for (let i = 0; i < length; i++) u8[to + i] = u8[from + i]
+}
+
+/** Collation "C": by bytes, a prefix first. */
+export function compareBytes(u8: Uint8Array, a: number, aLength: number, b: number, bLength: number): number {
+  const length = aLength < bLength ? aLength : bLength
+  for (let i = 0; i < length; i++) {
+    const d = u8[a + i] - u8[b + i]
+    if (d !== 0) return d
+  }
+  return aLength - bLength
+}
+
+/** Compiles a generated body with the helpers in scope; `names` are its parameters. */
+export function generate<F>(names: readonly string[], body: string): F {
+  const factory = new Function(
+    'hashBytes',
+    'equalBytes',
+    'copyBytes',
+    'compareBytes',
+    `'use strict'; return function (${names.join(', ')}) { ${body} }`,
+  )
+  return factory(hashBytes, equalBytes, copyBytes, compareBytes) as F
+}

@@ -1,0 +1,264 @@
+import type { Column } from '../data/batch.ts'
+import { Bug } from '../data/errors.ts'
+import type { Arena, LinearMemory } from '../data/memory.ts'
+import type { Lane } from '../data/sql-type.ts'
+import type { Heap } from './heap.ts'
+import { type Field, type Layout, layoutOf } from './layout.ts'
+import { compileLoad, type Load } from './load.ts'
+import {
+  declareColumn,
+  equalCell,
+  generate,
+  hashCell,
+  hashFinish,
+  refreshViews,
+  releaseCell,
+  storeCell,
+  viewNames,
+} from './row-code.ts'
+
+/** An entry's own header: u32 hash, u32 free for the owner's stamp. The owner's payload follows. */
+const headerBytes = 8
+const firstSlots = 16
+
+/** What generated code sees of a table. */
+interface TableState {
+  slots: number
+  mask: number
+  count: number
+  grow(): void
+}
+
+type Locate = (
+  memory: LinearMemory,
+  heap: Heap,
+  table: TableState,
+  columns: readonly Column[],
+  rows: number,
+  out: number,
+  insert: boolean,
+) => void
+
+/**
+ * The mutable head of an arrangement: a hash table from a key to one entry in linear memory. Entries never move, so
+ * their addresses are handles; 8-byte slots (hash, address) with linear probing keep misses off the entries.
+ */
+export class Table implements TableState {
+  readonly layout: Layout
+  readonly heap: Heap
+  /** Offset of the owner's payload within an entry; zeroed when the entry is made. */
+  readonly payload = headerBytes
+  slots: number
+  mask = firstSlots - 1
+  count = 0
+  readonly #keys: readonly Lane[]
+  readonly #locate: Locate
+  readonly #release: (memory: LinearMemory, heap: Heap, e: number) => void
+  readonly #load: Load
+  readonly #payloadBytes: number
+  readonly #storeValues: (memory: LinearMemory, heap: Heap, columns: readonly Column[], i: number, e: number) => void
+  readonly #equalValues: (memory: LinearMemory, columns: readonly Column[], i: number, e: number) => boolean
+
+  /**
+   * @param keys the key's lanes
+   * @param payloadBytes bytes of the owner's payload per entry
+   * @param skipNull keys with a NULL are neither found nor inserted (SQL's `=` never holds for them)
+   * @param values lanes of a row kept with each key, NULL-free zeros until `storeValues`
+   */
+  constructor(heap: Heap, keys: readonly Lane[], payloadBytes: number, skipNull = false, values: readonly Lane[] = []) {
+    this.heap = heap
+    this.#keys = keys
+    this.#payloadBytes = (payloadBytes + 7) & ~7
+    this.layout = layoutOf([...keys, ...values], headerBytes + this.#payloadBytes)
+    this.slots = newSlots(heap, firstSlots)
+    this.#locate = compileLocate(this.layout, keys.length, this.#payloadBytes, skipNull)
+    this.#release = generate(
+      ['memory', 'heap', 'e'],
+      `const u32 = memory.u32; ${this.layout.fields.map(releaseCell).join(' ')}`,
+    )
+    this.#load = compileLoad(this.layout.fields)
+    const valueFields = this.layout.fields.slice(keys.length)
+    this.#storeValues = compileStoreValues(valueFields)
+    this.#equalValues = compileEqualValues(valueFields)
+  }
+
+  get keys(): readonly Lane[] {
+    return this.#keys
+  }
+
+  /**
+   * Finds, or makes, the entry of each row's key.
+   * @param columns the key's columns
+   * @param out address of `rows` u32: receives entry addresses, 0 where there is none
+   */
+  locate(columns: readonly Column[], rows: number, out: number, insert: boolean): void {
+    if (columns.length !== this.#keys.length) throw new Bug('a key of another width')
+    this.#locate(this.heap.memory, this.heap, this, columns, rows, out, insert)
+  }
+
+  /** Copies entries' keys out as columns; strings stay where they are until the end of the tick. */
+  load(arena: Arena, entries: number, rows: number, fields?: readonly number[]): Column[] {
+    return this.#load(arena, entries, rows, fields)
+  }
+
+  /** Replaces an entry's values by row `row` of `columns`; the old strings are free at the end of the tick. */
+  storeValues(columns: readonly Column[], row: number, entry: number): void {
+    this.#storeValues(this.heap.memory, this.heap, columns, row, entry)
+  }
+
+  equalValues(columns: readonly Column[], row: number, entry: number): boolean {
+    return this.#equalValues(this.heap.memory, columns, row, entry)
+  }
+
+  /** Takes an entry out; its bytes are free at the end of the tick. */
+  remove(entry: number): void {
+    const { u32 } = this.heap.memory
+    const hash = u32[entry >>> 2]
+    let slot = hash & this.mask
+    while (u32[(this.slots + slot * 8 + 4) >>> 2] !== entry) {
+      if (u32[(this.slots + slot * 8 + 4) >>> 2] === 0) throw new Bug('an entry that is not in its table')
+      slot = (slot + 1) & this.mask
+    }
+    closeGap(u32, this.slots >>> 2, this.mask, slot)
+    this.count--
+    this.#release(this.heap.memory, this.heap, entry)
+    this.heap.freeLater(entry, this.layout.bytes)
+  }
+
+  /** Visits every entry; the table must not change meanwhile. The order is that of the hashes. */
+  forEach(visit: (entry: number) => void): void {
+    for (let slot = 0; slot <= this.mask; slot++) {
+      const entry = this.heap.memory.u32[(this.slots + slot * 8 + 4) >>> 2]
+      if (entry !== 0) visit(entry)
+    }
+  }
+
+  /** Empties the table; everything is free at the end of the tick. */
+  clear(): void {
+    this.forEach((entry) => {
+      this.#release(this.heap.memory, this.heap, entry)
+      this.heap.freeLater(entry, this.layout.bytes)
+    })
+    this.heap.free(this.slots, (this.mask + 1) * 8)
+    this.slots = newSlots(this.heap, firstSlots)
+    this.mask = firstSlots - 1
+    this.count = 0
+  }
+
+  grow(): void {
+    const old = this.slots
+    const oldMask = this.mask
+    const mask = oldMask * 2 + 1
+    const slots = newSlots(this.heap, mask + 1)
+    const { u32 } = this.heap.memory
+    for (let i = 0; i <= oldMask; i++) {
+      const entry = u32[(old + i * 8 + 4) >>> 2]
+      if (entry === 0) continue
+      const hash = u32[(old + i * 8) >>> 2]
+      let slot = hash & mask
+      while (u32[(slots + slot * 8 + 4) >>> 2] !== 0) slot = (slot + 1) & mask
+      u32[(slots + slot * 8) >>> 2] = hash
+      u32[(slots + slot * 8 + 4) >>> 2] = entry
+    }
+    this.heap.free(old, (oldMask + 1) * 8)
+    this.slots = slots
+    this.mask = mask
+  }
+}
+
+function newSlots(heap: Heap, count: number): number {
+  const address = heap.allocate(count * 8)
+  heap.memory.u8.fill(0, address, address + count * 8)
+  return address
+}
+
+/** Linear probing without tombstones: later slots of the same run move up into the gap. */
+function closeGap(u32: Uint32Array, slots: number, mask: number, gap: number): void {
+  let next = (gap + 1) & mask
+  while (u32[slots + next * 2 + 1] !== 0) {
+    const home = u32[slots + next * 2] & mask
+    if (((next - home) & mask) >= ((next - gap) & mask)) {
+      u32[slots + gap * 2] = u32[slots + next * 2]
+      u32[slots + gap * 2 + 1] = u32[slots + next * 2 + 1]
+      gap = next
+    }
+    next = (next + 1) & mask
+  }
+  u32[slots + gap * 2] = 0
+  u32[slots + gap * 2 + 1] = 0
+}
+
+function compileStoreValues(fields: readonly Field[]) {
+  return generate<(memory: LinearMemory, heap: Heap, columns: readonly Column[], i: number, e: number) => void>(
+    ['memory', 'heap', 'columns', 'i', 'e'],
+    `${viewNames}
+    ${fields.map((_, k) => declareColumn(k)).join('\n')}
+    ${fields.map(releaseCell).join('\n')}
+    ${fields.map((field, k) => storeCell(k, field)).join('\n')}`,
+  )
+}
+
+function compileEqualValues(fields: readonly Field[]) {
+  return generate<(memory: LinearMemory, columns: readonly Column[], i: number, e: number) => boolean>(
+    ['memory', 'columns', 'i', 'e'],
+    `const u8 = memory.u8, i32 = memory.i32, u32 = memory.u32;
+    ${fields.map((_, k) => declareColumn(k)).join('\n')}
+    return ${['true', ...fields.map((field, k) => equalCell(k, field))].join(' && ')};`,
+  )
+}
+
+function compileLocate(layout: Layout, keyCount: number, payloadBytes: number, skipNull: boolean): Locate {
+  const fields = layout.fields.slice(0, keyCount)
+  const firstValue = layout.fields.slice(keyCount)
+  const zeroValues = firstValue
+    .map(
+      (f) =>
+        `i32[e + ${f.offset} >>> 2] = 0; ${f.lane === 'i32' ? '' : `i32[(e + ${f.offset} >>> 2) + 1] = 0;`} u8[e + ${f.state}] = 0;`,
+    )
+    .join(' ')
+  const nulls = fields.map((_, k) => `(s${k} !== 0 && u8[s${k} + i] !== 0)`).join(' || ') || 'false'
+  const zero: string[] = []
+  for (let word = 0; word < payloadBytes / 4; word++) zero.push(`u32[(e >>> 2) + ${headerBytes / 4 + word}] = 0;`)
+  const zeroPayload =
+    zero.length <= 16
+      ? zero.join(' ')
+      : `u32.fill(0, (e >>> 2) + ${headerBytes / 4}, (e >>> 2) + ${(headerBytes + payloadBytes) / 4});`
+  const equal = ['true', ...fields.map((field, k) => equalCell(k, field))].join(' && ')
+  return generate(
+    ['memory', 'heap', 'table', 'columns', 'rows', 'out', 'insert'],
+    `${viewNames}
+    ${fields.map((_, k) => declareColumn(k)).join('\n')}
+    let slots = table.slots >>> 2, mask = table.mask, o = out >>> 2;
+    for (let i = 0; i < rows; i++, o++) {
+      ${skipNull ? `if (${nulls}) { u32[o] = 0; continue; }` : ''}
+      let h = 0x51ed270b;
+      ${fields.map((field, k) => hashCell(k, field)).join('\n')}
+      ${hashFinish}
+      h = h >>> 0;
+      let slot = h & mask, e = 0;
+      for (;;) {
+        e = u32[slots + slot * 2 + 1];
+        if (e === 0) break;
+        if (u32[slots + slot * 2] === h && ${equal}) break;
+        slot = (slot + 1) & mask;
+      }
+      if (e === 0 && insert) {
+        e = heap.allocate(${layout.bytes});
+        ${refreshViews}
+        u32[e >>> 2] = h;
+        u32[(e >>> 2) + 1] = 0;
+        ${zeroPayload}
+        ${zeroValues}
+        ${fields.map((field, k) => storeCell(k, field)).join('\n')}
+        u32[slots + slot * 2] = h;
+        u32[slots + slot * 2 + 1] = e;
+        if (++table.count * 3 > mask * 2) {
+          table.grow();
+          ${refreshViews}
+          slots = table.slots >>> 2; mask = table.mask;
+        }
+      }
+      u32[o] = e;
+    }`,
+  )
+}
