@@ -112,6 +112,6 @@ export function mapColumns(scalar: Scalar, replace: (index: number) => Scalar): 
     ? scalar
     : withChildren(
         scalar,
-        children.map(child => mapColumns(child, replace)),
+        children.map((child) => mapColumns(child, replace)),
       )
 }
