@@ -1,0 +1,63 @@
+import type { AppendAnswer, LoggedBlock, ReadBlock, SealedTick } from './log.ts'
+
+/** What becomes durable with one sync: the appends that waited together, maybe with the seal of a tick. */
+export interface Commit {
+  /** When it was written; never before the commit before it. */
+  readonly timeMicros: bigint
+  readonly blocks: readonly LoggedBlock[]
+  readonly answers: readonly KeyedAnswer[]
+  readonly seal: Seal | null
+  /** Why there is a commit: 'append' may be refused when the disk is full, the others use the room kept for them. */
+  readonly purpose: 'append' | 'seal' | 'recovery' | 'close'
+}
+
+/** Makes all commits up to and with this one visible as one tick. */
+export interface Seal {
+  readonly tick: number
+  readonly timeMicros: bigint
+  /** The next offset of each topic that grew in this tick. */
+  readonly ends: ReadonlyMap<number, number>
+}
+
+/** An answer that was given under an idempotency key. */
+export interface KeyedAnswer {
+  readonly scope: string
+  readonly key: string
+  readonly digest: Uint8Array
+  readonly tick: number
+  readonly offsets: AppendAnswer['offsets']
+}
+
+/** Gathers the bytes of a commit to come. */
+export interface Gathering {
+  /** Takes a block's bytes; the order is that of `Commit.blocks`. */
+  add(bytes: Uint8Array): void
+}
+
+/** Where commits go: a journal on disk, or memory. One commit at a time. */
+export interface CommitStore<G extends Gathering = Gathering> {
+  gather(): G
+  /**
+   * Makes the commit durable.
+   * @param meanwhile called while the sync is under way, so that work can overlap with it
+   * @throws NoRoom before anything was written; anything else leaves unknown what is durable
+   */
+  commit(gathering: G, commit: Commit, meanwhile: () => void): Promise<void>
+  replay(each: (tick: SealedTick) => Promise<void> | void, mergeRows: number): Promise<void>
+  readTopic(topic: number, fromOffset: number, limitRows: number): Promise<readonly ReadBlock[]>
+  close(): Promise<void>
+}
+
+/** The disk has no room for a commit; nothing of it was written. */
+export class NoRoom extends Error {
+  override readonly name = 'NoRoom'
+}
+
+/** Where a log stands when it is opened: everything durable is sealed. */
+export interface LogState {
+  readonly tick: number
+  readonly timeMicros: bigint
+  readonly commitMicros: bigint
+  /** The next offset per topic. */
+  readonly offsets: ReadonlyMap<number, number>
+}

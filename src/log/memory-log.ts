@@ -1,0 +1,62 @@
+import type { Io } from '../io/io.ts'
+import type { Commit, CommitStore, Gathering } from './commit.ts'
+import { GroupCommitLog } from './group-commit.ts'
+import { IdempotencyTable } from './idempotency.ts'
+import type { Log, LoggedBlock, LogOptions, ReadBlock } from './log.ts'
+
+/** A log that lives as long as its process: the same order, ticks and answers, nothing on disk. */
+export function openMemoryLog(io: Pick<Io, 'clock'>, options: LogOptions): Log {
+  return new GroupCommitLog(io.clock, new MemoryStore(), options, {
+    tick: 0,
+    timeMicros: 0n,
+    commitMicros: 0n,
+    offsets: new Map(),
+    remembered: new IdempotencyTable(),
+  })
+}
+
+const nothing: Gathering = { add() {} }
+
+class MemoryStore implements CommitStore {
+  /** Sealed blocks per topic, in offset order. */
+  readonly #topics = new Map<number, ReadBlock[]>()
+  #unsealed: LoggedBlock[] = []
+
+  gather(): Gathering {
+    return nothing
+  }
+
+  async commit(_gathering: Gathering, { blocks, seal }: Commit): Promise<void> {
+    for (const block of blocks) this.#unsealed.push(block)
+    if (seal === null) return
+    for (const block of this.#unsealed) {
+      const read = { ...block, tick: seal.tick }
+      const topic = this.#topics.get(block.topic)
+      if (topic === undefined) this.#topics.set(block.topic, [read])
+      else topic.push(read)
+    }
+    this.#unsealed = []
+  }
+
+  /** A new log has no past. */
+  async replay(): Promise<void> {}
+
+  async readTopic(topic: number, fromOffset: number, limitRows: number): Promise<readonly ReadBlock[]> {
+    const blocks = this.#topics.get(topic) ?? []
+    let low = 0
+    for (let high = blocks.length; low < high; ) {
+      const middle = (low + high) >>> 1
+      if (blocks[middle].firstOffset + blocks[middle].rows <= fromOffset) low = middle + 1
+      else high = middle
+    }
+    const found: ReadBlock[] = []
+    for (let rows = 0; low < blocks.length && rows < limitRows; low++) {
+      const block = blocks[low]
+      found.push(block)
+      rows += block.firstOffset + block.rows - Math.max(fromOffset, block.firstOffset)
+    }
+    return found
+  }
+
+  async close(): Promise<void> {}
+}
