@@ -35,18 +35,29 @@ export function completeOrder(schema: readonly ColumnSchema[], order: readonly R
  * values that are equal but not the same (1.5 and 1.50) by their bytes at last, so that the order is total.
  */
 export function compileComparator(schema: readonly ColumnSchema[], order: readonly RowOrder[]): RowComparator {
-  const lines: string[] = ['let x, y, s, t, p, q, c']
-  for (const { column, descending, nullsFirst } of completeOrder(schema, order)) {
-    lines.push(...columnStep(schema[column], column, descending, nullsFirst))
-  }
+  const lines = orderSteps(schema, completeOrder(schema, order))
   for (let i = 0; i < schema.length; i++) {
     const { kind } = schema[i].type
     if (laneOf(schema[i].type) === 'bytes' && (kind === 'numeric' || kind === 'interval')) {
       lines.push(...columnStep({ ...schema[i], type: { kind: 'bytea' } }, i, false, false))
     }
   }
-  lines.push('return 0')
-  const body = `return function compare(ma, a, i, mb, b, j) {\n${lines.join('\n')}\n}`
+  return compileSteps(lines)
+}
+
+/** Compares by the columns of the order alone: rows that are equal in them compare as 0. */
+export function compileKeyComparator(schema: readonly ColumnSchema[], order: readonly RowOrder[]): RowComparator {
+  return compileSteps(orderSteps(schema, order))
+}
+
+function orderSteps(schema: readonly ColumnSchema[], order: readonly RowOrder[]): string[] {
+  return order.flatMap(({ column, descending, nullsFirst }) =>
+    columnStep(schema[column], column, descending, nullsFirst),
+  )
+}
+
+function compileSteps(lines: readonly string[]): RowComparator {
+  const body = `return function compare(ma, a, i, mb, b, j) {\nlet x, y, s, t, p, q, c\n${lines.join('\n')}\nreturn 0\n}`
   return new Function('compareBytes', 'compareDecimalBytes', 'compareDoubles', body)(
     compareBytes,
     compareDecimalBytes,

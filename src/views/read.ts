@@ -2,7 +2,7 @@ import { Bug } from '../data/errors.ts'
 import type { Order } from '../plan/plan.ts'
 import { Merge, type Source } from './merge.ts'
 import { type Page, refOf } from './page.ts'
-import { compileCompare, type RowCompare, type RowOrder } from './row-order.ts'
+import type { RowCompare, RowOrder } from './row-order.ts'
 import { Rows } from './rows.ts'
 import { type Run, rowsInOrder, sourcesOf, stepRows } from './run.ts'
 import type { Slices } from './slices.ts'
@@ -75,7 +75,7 @@ export async function openRead(view: View, version: Version, plan: ReadPlan, sli
   const order = plan.order.length === 0 ? view.definition.order : plan.order
   const columns = where.ordinals.map((column) => ({ column, descending: false, nullsFirst: false }))
   const access = view.orderBy([...columns, ...order])
-  const compare = compileCompare(access.keys.slice(0, columns.length))
+  const compare = view.keyCompare(columns)
   const probe: Probe = { compare, page: where.page }
   if (access.id !== 0 && view.countUse(access) <= scansBeforeIndex) return scan(version, probe, access, slices)
   return lookUp(version, probe, access, slices)

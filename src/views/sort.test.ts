@@ -4,7 +4,7 @@ import { deltaBlock, type PlainCell } from '../../test/support/delta-block.ts'
 import type { ColumnSchema } from '../data/sql-type.ts'
 import type { Order } from '../plan/plan.ts'
 import { openPage } from './page.ts'
-import { completeOrder } from './row-order.ts'
+import { rowOrder } from './row-order.ts'
 import { sortPage } from './sort.ts'
 
 const schema: readonly ColumnSchema[] = [
@@ -38,7 +38,7 @@ function compareCells(a: PlainCell, b: PlainCell, { descending, nullsFirst }: Or
   if (typeof a === 'string') less = Buffer.compare(Buffer.from(a), Buffer.from(b as string))
   else if (Number.isNaN(a)) less = Number.isNaN(b) ? 0 : 1
   else if (Number.isNaN(b)) less = -1
-  else less = a < b ? -1 : a > b ? 1 : 0
+  else less = a < (b as number) ? -1 : a > (b as number) ? 1 : 0
   return descending ? -less : less
 }
 
@@ -55,7 +55,7 @@ describe('sorting a page', () => {
           ),
           schema,
         )
-        const complete = completeOrder(0, order, schema)
+        const complete = rowOrder(0, order, schema)
         const sorted = [...sortPage(page, complete)].map((row) => rows[row])
         const expected = [...rows].sort((x, y) => {
           for (const key of complete.keys) {

@@ -1,6 +1,9 @@
 import { cellNull } from '../data/cell.ts'
+import { scaleBytes } from '../data/compare.ts'
+import { laneOf } from '../data/sql-type.ts'
+import type { Order } from '../plan/plan.ts'
 import type { Page } from './page.ts'
-import type { OrderKey, RowOrder } from './row-order.ts'
+import type { RowOrder } from './row-order.ts'
 
 /**
  * The rows of a page in an order. Sorting goes key by key: the first 8 bytes of each row's key, made so that they
@@ -29,7 +32,7 @@ function sortRange(page: Page, order: RowOrder, depth: number, rows: Uint16Array
   }
   const key = order.keys[depth]
   const prefix = new Prefixes(to - from)
-  fillPrefixes(page, key, rows, from, to, prefix)
+  fillPrefixes(page, order, key, rows, from, to, prefix)
   radixSort(prefix)
   const sorted = new Uint16Array(to - from)
   for (let i = 0; i < sorted.length; i++) sorted[i] = rows[from + prefix.order[i]]
@@ -42,7 +45,9 @@ function sortRange(page: Page, order: RowOrder, depth: number, rows: Uint16Array
     while (end < sorted.length && high[at[end]] === h && low[at[end]] === l) end++
     if (end - i > 1) {
       // The prefix of a NULL may also be a value's, and a longer string's says nothing about its rest.
-      const whole = key.lane !== 'bytes' && !((h === 0 && l === 0) || (h === 0xffffffff && l === 0xffffffff))
+      const whole =
+        laneOf(order.schema[key.column].type) !== 'bytes' &&
+        !((h === 0 && l === 0) || (h === 0xffffffff && l === 0xffffffff))
       if (whole) sortRange(page, order, depth + 1, rows, from + i, from + end)
       else mergeSort(page, order, rows, from + i, from + end)
     }
@@ -67,7 +72,8 @@ class Prefixes {
 
 function fillPrefixes(
   page: Page,
-  key: OrderKey,
+  { schema }: RowOrder,
+  key: Order,
   rows: Uint16Array,
   from: number,
   to: number,
@@ -75,6 +81,8 @@ function fillPrefixes(
 ): void {
   const { i32, u32, u8 } = page.memory
   const { data, state, heap } = page.columns[key.column]
+  const { type } = schema[key.column]
+  const lane = laneOf(type)
   const base = data >>> 2
   const flip = key.descending ? 0xffffffff : 0
   const ofNull = key.nullsFirst ? 0 : 0xffffffff
@@ -88,7 +96,7 @@ function fillPrefixes(
     }
     let h = 0
     let l = 0
-    switch (key.lane) {
+    switch (lane) {
       case 'i32':
         h = i32[base + row] ^ 0x80000000
         break
@@ -105,7 +113,9 @@ function fillPrefixes(
       }
       case 'bytes': {
         const start = heap + u32[base + row * 2]
-        const length = u32[base + row * 2 + 1]
+        const whole = u32[base + row * 2 + 1]
+        // A numeric's display scale decides only between rows that are equal in everything else.
+        const length = type.kind === 'numeric' ? whole - scaleBytes(u8, start, whole) : whole
         for (let k = 0; k < 4; k++) h = (h << 8) | (k < length ? u8[start + k] : 0)
         for (let k = 4; k < 8; k++) l = (l << 8) | (k < length ? u8[start + k] : 0)
       }

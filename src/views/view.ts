@@ -5,7 +5,7 @@ import type { ViewDefinition } from '../plan/program.ts'
 import { dueMerge } from './compaction.ts'
 import { openPage, type Page } from './page.ts'
 import { RetainedChanges } from './retained.ts'
-import { compileCompare, completeKeys, completeOrder, keysName, type RowOrder } from './row-order.ts'
+import { keyCompare, orderName, type RowCompare, type RowOrder, rowOrder } from './row-order.ts'
 import { mergeRuns, packRuns, type Run, runOf } from './run.ts'
 import type { Slices } from './slices.ts'
 
@@ -39,12 +39,13 @@ export class View {
   readonly #ownOrder: string
   readonly #orders = new Map<string, RowOrder>()
   #nextOrder = 1
+  readonly #compares = new Map<string, RowCompare>()
   readonly #uses = new Map<number, number>()
 
   constructor(definition: ViewDefinition, retainedBytes: number) {
     this.definition = definition
-    this.order = completeOrder(0, definition.order, definition.columns)
-    this.#ownOrder = keysName(this.order.keys)
+    this.order = rowOrder(0, definition.order, definition.columns)
+    this.#ownOrder = orderName(definition.order, definition.columns)
     this.retained = new RetainedChanges(retainedBytes)
   }
 
@@ -114,14 +115,26 @@ export class View {
   /** An order of its rows, completed by all columns; pages remember how their rows lie in the latest few. */
   orderBy(order: readonly Order[]): RowOrder {
     if (order.length === 0) return this.order
-    const keys = completeKeys(order, this.definition.columns)
-    const name = keysName(keys)
+    const { columns } = this.definition
+    const name = orderName(order, columns)
     if (name === this.#ownOrder) return this.order
-    const found = this.#orders.get(name) ?? { id: this.#nextOrder++, keys, compare: compileCompare(keys) }
+    const found = this.#orders.get(name) ?? rowOrder(this.#nextOrder++, order, columns)
     this.#orders.delete(name)
     this.#orders.set(name, found)
     if (this.#orders.size > keptOrders) this.#forgetOldestOrder()
     return found
+  }
+
+  /** Compares by some columns alone. */
+  keyCompare(keys: readonly Order[]): RowCompare {
+    const name = keys.map(({ column }) => column).join()
+    let compare = this.#compares.get(name)
+    if (compare === undefined) {
+      if (this.#compares.size >= keptOrders) this.#compares.clear()
+      compare = keyCompare(keys, this.definition.columns)
+      this.#compares.set(name, compare)
+    }
+    return compare
   }
 
   /** @returns how often the order was asked for, this time included */

@@ -222,7 +222,7 @@ async function runSteps(
   let tick = 0
   const read = (plan: Parameters<typeof readVersion>[2]): Promise<Rows> =>
     readVersion(view, set.pin().version(view), plan, set.slices())
-  let pending: Promise<IteratorResult<LiveMessage>> | null = null
+  let pending = null as Promise<IteratorResult<LiveMessage>> | null
   /** @returns whether a message came */
   const pull = async (): Promise<boolean> => {
     pending ??= cursor.next()

@@ -1,0 +1,207 @@
+import { MillraceError } from '../data/errors.ts'
+import type { EngineHost } from '../engine/host.ts'
+import type { TickInput, TickOutput } from '../engine/port.ts'
+import type { Clock } from '../io/io.ts'
+import type { SealedTick } from '../log/log.ts'
+import type { ViewSet } from './view-set.ts'
+
+/** Ticks in the engine's hands: one at work and one ready, so that it never waits for us. */
+const mostUnderWay = 2
+/** Ticks that may wait before appenders are held back: what waits is kept in memory. */
+const mostQueued = 3
+const emptyTickMs = 1000
+/** The window over which the rate is told. */
+const rateMs = 5000
+
+/** Takes sealed ticks through the engine into the views, in order. */
+export class TickDriver {
+  readonly #clock: Clock
+  readonly #host: EngineHost
+  readonly #views: ViewSet
+  readonly #topics: ReadonlySet<number>
+  readonly #requestSeal: (evenIfEmpty: boolean) => void
+  readonly #queue: SealedTick[] = []
+  #underWay = 0
+  #roomWaiters: (() => void)[] = []
+  #tickWaiters: { readonly tick: number; resolve(): void; reject(error: Error): void }[] = []
+  #cancelDue: (() => void) | null = null
+  #lastEmptyMs = Number.NEGATIVE_INFINITY
+  #samples: { readonly ms: number; readonly events: number }[] = []
+  #live = false
+  failure: MillraceError | null = null
+  last: TickOutput | null = null
+  events = 0
+  /** Late events per topic since the start. */
+  readonly late = new Map<number, number>()
+
+  /** @param topics what the engine knows: blocks of other topics are left out */
+  constructor(
+    clock: Clock,
+    host: EngineHost,
+    views: ViewSet,
+    topics: ReadonlySet<number>,
+    requestSeal: (evenIfEmpty: boolean) => void,
+  ) {
+    this.#clock = clock
+    this.#host = host
+    this.#views = views
+    this.#topics = topics
+    this.#requestSeal = requestSeal
+  }
+
+  /** Nothing waits and nothing is under way: a commit may carry its own seal. */
+  get idle(): boolean {
+    return this.#queue.length === 0 && this.#underWay === 0
+  }
+
+  get eventsPerSecond(): number {
+    const now = this.#clock.monotonicMs()
+    const recent = this.#samples.filter(({ ms }) => now - ms <= rateMs)
+    const first = recent[0]
+    if (first === undefined || recent.length < 2) return 0
+    return ((this.events - first.events) * 1000) / Math.max(1, now - first.ms)
+  }
+
+  take(tick: SealedTick): void {
+    if (this.failure !== null) return
+    this.#queue.push(tick)
+    this.#feed()
+  }
+
+  /** From now on the timeline goes on by itself: ticks that are due are asked for. */
+  goLive(): void {
+    this.#live = true
+    this.#scheduleDue()
+  }
+
+  /** Resolves when there is room for more. */
+  async room(): Promise<void> {
+    while (this.failure === null && this.#queue.length >= mostQueued) {
+      await new Promise<void>((resolve) => this.#roomWaiters.push(resolve))
+    }
+  }
+
+  /** Resolves when everything taken is in the views. @throws MillraceError as the engine */
+  async drained(): Promise<void> {
+    while (this.failure === null && !this.idle) {
+      await new Promise<void>((resolve) => this.#roomWaiters.push(resolve))
+    }
+    if (this.failure !== null) throw this.failure
+  }
+
+  /** @throws MillraceError tick/not-reached after the time; as the engine when it stops */
+  waitFor(tick: number, timeoutMs: number): Promise<void> {
+    if (this.#views.tick >= tick) return Promise.resolve()
+    if (this.failure !== null) return Promise.reject(this.failure)
+    return new Promise((resolve, reject) => {
+      const cancel = this.#clock.after(timeoutMs, () => {
+        this.#tickWaiters = this.#tickWaiters.filter((other) => other !== waiter)
+        const message = `tick ${tick} was not reached within ${timeoutMs} ms; reads see tick ${this.#views.tick}`
+        reject(new MillraceError('tick/not-reached', message, { hint: 'ask again, or for an earlier tick' }))
+      })
+      const waiter = {
+        tick,
+        resolve: () => {
+          cancel()
+          resolve()
+        },
+        reject: (error: Error) => {
+          cancel()
+          reject(error)
+        },
+      }
+      this.#tickWaiters.push(waiter)
+    })
+  }
+
+  /** Nothing moves any more: whoever waits is told why. Reads go on with the last tick. */
+  fail(error: MillraceError): void {
+    if (this.failure !== null) return
+    this.failure = error
+    this.#queue.length = 0
+    this.#cancelDue?.()
+    for (const waiter of this.#tickWaiters.splice(0)) waiter.reject(error)
+    this.#wakeRoom()
+    this.#views.wake()
+  }
+
+  #feed(): void {
+    while (this.#underWay < mostUnderWay && this.#queue.length > 0) {
+      const tick = this.#queue.shift()!
+      const blocks = tick.blocks.filter((block) => this.#topics.has(block.topic))
+      let rows = 0
+      for (const block of blocks) rows += block.rows
+      const input: TickInput = { kind: 'tick', tick: tick.tick, timeMicros: tick.timeMicros, blocks }
+      this.#underWay++
+      this.#host.step(input).then(
+        (output) => this.#finish(output, rows),
+        (error) => this.fail(error as MillraceError),
+      )
+    }
+    this.#wakeRoom()
+  }
+
+  #finish(output: TickOutput, rows: number): void {
+    if (this.failure !== null) return
+    this.#underWay--
+    try {
+      this.#views.apply(output)
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error)
+      this.fail(new MillraceError('engine/stopped', `a tick could not be taken over: ${reason}`, { cause: error }))
+      return
+    }
+    this.last = output
+    this.events += rows
+    this.#sample()
+    for (const { topic, events } of output.late) this.late.set(topic, (this.late.get(topic) ?? 0) + events)
+    this.#feed()
+    this.#resolveTicks()
+    if (!this.#live) return
+    this.#scheduleDue()
+    if (this.idle) this.#requestSeal(false)
+  }
+
+  #sample(): void {
+    const ms = this.#clock.monotonicMs()
+    const last = this.#samples.at(-1)
+    if (last !== undefined && ms - last.ms < 50) return
+    this.#samples.push({ ms, events: this.events })
+    if (this.#samples.length > 200) this.#samples = this.#samples.filter((sample) => ms - sample.ms <= rateMs)
+  }
+
+  #resolveTicks(): void {
+    if (this.#tickWaiters.length === 0) return
+    const { tick } = this.#views
+    const reached = this.#tickWaiters.filter((waiter) => waiter.tick <= tick)
+    if (reached.length === 0) return
+    this.#tickWaiters = this.#tickWaiters.filter((waiter) => waiter.tick > tick)
+    for (const waiter of reached) waiter.resolve()
+  }
+
+  #wakeRoom(): void {
+    for (const resolve of this.#roomWaiters.splice(0)) resolve()
+  }
+
+  /** A row waits for `now()` to reach it: asks for a tick then, with events or without, at most once a second. */
+  #scheduleDue(): void {
+    this.#cancelDue?.()
+    this.#cancelDue = null
+    const due = this.last?.dueMicros ?? null
+    if (due === null || !this.idle || this.failure !== null) return
+    const untilDue = Number(due - this.#clock.nowMicros()) / 1000
+    const untilAllowed = this.#lastEmptyMs + emptyTickMs - this.#clock.monotonicMs()
+    const delay = Math.max(0, Math.ceil(untilDue), Math.ceil(untilAllowed))
+    this.#cancelDue = this.#clock.after(Math.min(delay, 2 ** 31 - 1), () => {
+      this.#cancelDue = null
+      if (this.failure !== null) return
+      // The wall clock may have been set back since: then the tick is not due yet.
+      if (this.#clock.nowMicros() < due) {
+        this.#scheduleDue()
+        return
+      }
+      this.#lastEmptyMs = this.#clock.monotonicMs()
+      this.#requestSeal(true)
+    })
+  }
+}
