@@ -1,0 +1,116 @@
+import { inputsOf } from './nodes.ts'
+import type { Plan } from './plan.ts'
+import type { Program } from './program.ts'
+
+/** What is known about a plan without running it. */
+
+/** Whether a plan puts out at most one row, whatever its input is. */
+export function atMostOneRow(plan: Plan): boolean {
+  switch (plan.op) {
+    case 'values':
+      return plan.rows.length <= 1
+    case 'aggregate':
+      return plan.keys.length === 0
+    case 'topN':
+      return (plan.limit !== null && plan.limit <= 1 && plan.partition.length === 0) || atMostOneRow(plan.input)
+    case 'map':
+    case 'distinct':
+    case 'final':
+    case 'temporal':
+      return atMostOneRow(plan.input)
+    case 'join':
+      if (plan.kind === 'semi' || plan.kind === 'anti') return atMostOneRow(plan.left)
+      return plan.kind !== 'full' && atMostOneRow(plan.left) && atMostOneRow(plan.right)
+    case 'scan':
+    case 'hop':
+    case 'unionAll':
+      return false
+  }
+}
+
+/** Looks up the primary key of what a scan reads: ordinals of its schema. */
+export type PrimaryKeyOf = (relation: number) => readonly number[]
+
+/** Sets of columns no two rows agree on, NULLs taken as equal. */
+export function uniqueKeys(plan: Plan, primaryKeyOf: PrimaryKeyOf = () => []): readonly (readonly number[])[] {
+  switch (plan.op) {
+    case 'scan': {
+      const key = primaryKeyOf(plan.relation).map((ordinal) => plan.reads.indexOf(ordinal))
+      return key.length === 0 || key.includes(-1) ? [] : [key]
+    }
+    case 'values':
+    case 'unionAll':
+      return plan.op === 'values' && plan.rows.length <= 1 ? [[]] : []
+    case 'map': {
+      const position = new Map<number, number>()
+      plan.outputs.forEach((output, i) => {
+        if (output.op === 'column' && !position.has(output.index)) position.set(output.index, i)
+      })
+      return uniqueKeys(plan.input, primaryKeyOf).flatMap((key) => {
+        const moved = key.map((column) => position.get(column))
+        return moved.includes(undefined) ? [] : [moved as number[]]
+      })
+    }
+    case 'hop':
+      return uniqueKeys(plan.input, primaryKeyOf).map((key) => [...key, plan.columns.length - 2])
+    case 'aggregate':
+      return [plan.keys.map((_, i) => i)]
+    case 'distinct':
+      return [...uniqueKeys(plan.input, primaryKeyOf), plan.columns.map((_, i) => i)]
+    case 'topN': {
+      const ranked = plan.rank ? [[...plan.partition, plan.columns.length - 1]] : []
+      const single = plan.limit !== null && plan.limit <= 1 ? [plan.partition] : []
+      return [...uniqueKeys(plan.input, primaryKeyOf), ...ranked, ...single]
+    }
+    case 'final':
+    case 'temporal':
+      return uniqueKeys(plan.input, primaryKeyOf)
+    case 'join':
+      return joinKeys(plan, primaryKeyOf)
+  }
+}
+
+function joinKeys(plan: Extract<Plan, { op: 'join' }>, primaryKeyOf: PrimaryKeyOf): readonly (readonly number[])[] {
+  const left = uniqueKeys(plan.left, primaryKeyOf)
+  if (plan.kind === 'semi' || plan.kind === 'anti') return left
+  const width = plan.left.columns.length
+  const right = uniqueKeys(plan.right, primaryKeyOf)
+  const moved = right.map((key) => key.map((column) => column + width))
+  const both = left.flatMap((a) => moved.map((b) => [...a, ...b]))
+  const rightOnce = right.some((key) => key.every((column) => plan.rightKeys.includes(column)))
+  const leftOnce = left.some((key) => key.every((column) => plan.leftKeys.includes(column)))
+  return [
+    ...(rightOnce && plan.kind !== 'full' ? left : []),
+    ...(leftOnce && plan.kind === 'inner' ? moved : []),
+    ...both,
+  ]
+}
+
+/**
+ * Whether a plan's changes are all insertions: then what reads it need not be ready for a row to go.
+ */
+export function appendOnly(plan: Plan, program: Program): boolean {
+  switch (plan.op) {
+    case 'scan': {
+      const topic = program.topics.find(({ id }) => id === plan.relation)
+      if (topic !== undefined) return topic.primaryKey.length === 0
+      const view = program.views.find(({ id }) => id === plan.relation)
+      return view !== undefined && appendOnly(view.plan, program)
+    }
+    case 'values':
+      return true
+    case 'map':
+    case 'hop':
+    case 'unionAll':
+    case 'distinct':
+      return inputsOf(plan).every((input) => appendOnly(input, program))
+    case 'join':
+      if (plan.kind !== 'inner' && plan.kind !== 'semi') return false
+      return inputsOf(plan).every((input) => appendOnly(input, program))
+    case 'aggregate':
+    case 'topN':
+    case 'final':
+    case 'temporal':
+      return false
+  }
+}
