@@ -56,8 +56,8 @@ export class Table implements TableState {
   readonly #release: (memory: LinearMemory, heap: Heap, e: number) => void
   readonly #load: Load
   readonly #payloadBytes: number
-  readonly #storeValues: (memory: LinearMemory, heap: Heap, columns: readonly Column[], i: number, e: number) => void
-  readonly #equalValues: (memory: LinearMemory, columns: readonly Column[], i: number, e: number) => boolean
+  readonly #storeValues: StoreValues
+  readonly #equalValues: EqualValues
 
   /**
    * @param keys the key's lanes
@@ -101,13 +101,17 @@ export class Table implements TableState {
     return this.#load(arena, entries, rows, fields)
   }
 
-  /** Replaces an entry's values by row `row` of `columns`; the old strings are free at the end of the tick. */
-  storeValues(columns: readonly Column[], row: number, entry: number): void {
-    this.#storeValues(this.heap.memory, this.heap, columns, row, entry)
+  /**
+   * Replaces the values of `rows` entries (u32 lane `entries`) by the rows of `columns`, in order, from row `from` on;
+   * the old strings are free at the end of the tick.
+   */
+  storeValues(columns: readonly Column[], from: number, rows: number, entries: number): void {
+    this.#storeValues(this.heap.memory, this.heap, columns, from, rows, entries)
   }
 
-  equalValues(columns: readonly Column[], row: number, entry: number): boolean {
-    return this.#equalValues(this.heap.memory, columns, row, entry)
+  /** Writes into the u8 lane `flags` whether row i of `columns` equals the values of entry i. */
+  equalValues(columns: readonly Column[], rows: number, entries: number, flags: number): void {
+    this.#equalValues(this.heap.memory, columns, rows, entries, flags)
   }
 
   /** Takes an entry out; its bytes are free at the end of the tick. */
@@ -131,6 +135,15 @@ export class Table implements TableState {
       const entry = this.heap.memory.u32[(this.slots + slot * 8 + 4) >>> 2]
       if (entry !== 0) visit(entry)
     }
+  }
+
+  /** Every entry, in the order of the hashes. */
+  entries(): number[] {
+    const all: number[] = []
+    this.forEach((entry) => {
+      all.push(entry)
+    })
+    return all
   }
 
   /** Empties the table; everything is free at the end of the tick. */
@@ -188,22 +201,45 @@ function closeGap(u32: Uint32Array, slots: number, mask: number, gap: number): v
   u32[slots + gap * 2 + 1] = 0
 }
 
-function compileStoreValues(fields: readonly Field[]) {
-  return generate<(memory: LinearMemory, heap: Heap, columns: readonly Column[], i: number, e: number) => void>(
-    ['memory', 'heap', 'columns', 'i', 'e'],
+type StoreValues = (
+  memory: LinearMemory,
+  heap: Heap,
+  columns: readonly Column[],
+  from: number,
+  rows: number,
+  entries: number,
+) => void
+
+function compileStoreValues(fields: readonly Field[]): StoreValues {
+  return generate(
+    ['memory', 'heap', 'columns', 'from', 'rows', 'entries'],
     `${viewNames}
     ${fields.map((_, k) => declareColumn(k)).join('\n')}
-    ${fields.map(releaseCell).join('\n')}
-    ${fields.map((field, k) => storeCell(k, field)).join('\n')}`,
+    for (let i = from, p = entries >>> 2; i < from + rows; i++, p++) {
+      const e = u32[p];
+      ${fields.map(releaseCell).join('\n')}
+      ${fields.map((field, k) => storeCell(k, field)).join('\n')}
+    }`,
   )
 }
 
-function compileEqualValues(fields: readonly Field[]) {
-  return generate<(memory: LinearMemory, columns: readonly Column[], i: number, e: number) => boolean>(
-    ['memory', 'columns', 'i', 'e'],
+type EqualValues = (
+  memory: LinearMemory,
+  columns: readonly Column[],
+  rows: number,
+  entries: number,
+  flags: number,
+) => void
+
+function compileEqualValues(fields: readonly Field[]): EqualValues {
+  return generate(
+    ['memory', 'columns', 'rows', 'entries', 'flags'],
     `const u8 = memory.u8, i32 = memory.i32, u32 = memory.u32;
     ${fields.map((_, k) => declareColumn(k)).join('\n')}
-    return ${['true', ...fields.map((field, k) => equalCell(k, field))].join(' && ')};`,
+    for (let i = 0, p = entries >>> 2; i < rows; i++, p++) {
+      const e = u32[p];
+      u8[flags + i] = ${['true', ...fields.map((field, k) => equalCell(k, field))].join(' && ')} ? 1 : 0;
+    }`,
   )
 }
 

@@ -60,8 +60,7 @@ export class DistinctValues {
   }
 
   save(out: StateWriter, name: string): void {
-    const entries: number[] = []
-    this.#table.forEach((entry) => entries.push(entry))
+    const entries = this.#table.entries()
     out.writeAll(name, entries, (addresses, rows) => [
       ...this.#table.load(this.#step.arena, addresses, rows),
       payloadColumn(this.#step.arena, addresses, rows, this.#table.payload),

@@ -80,8 +80,7 @@ export class AppendOnlyExtreme implements Accumulator {
       const entry = (u32[g + i] + this.offset) / 8
       const v = f64[data / 8 + i]
       const best = f64[entry + 1]
-      const c = v === best || (v !== v && best !== best) ? 0 : best !== best || v < best ? -1 : 1
-      if (f64[entry] === 0 || c * sign > 0) {
+      if (f64[entry] === 0 || compareDoubles(v, best) * sign > 0) {
         f64[entry + 1] = v
         if (f64[entry] === 0) f64[entry] = Number.MIN_VALUE
       }
@@ -232,6 +231,13 @@ export class RetractableExtreme implements Accumulator {
       }
     })
   }
+}
+
+/** NaN is greater than everything and equal to itself. */
+function compareDoubles(a: number, b: number): number {
+  if (a === b) return 0
+  if (Number.isNaN(a)) return Number.isNaN(b) ? 0 : 1
+  return Number.isNaN(b) || a < b ? -1 : 1
 }
 
 /** Numbers as an i32 column. */

@@ -101,18 +101,20 @@ export class Aggregate extends BaseOperator {
     const gone = arena.allocate(rows * 4)
     const come = arena.allocate(rows * 4)
     const comeRows = arena.allocate(rows * 4)
+    const equal = arena.allocate(rows)
+    table.equalValues(results, rows, entries, equal)
     let minus = 0
     let plus = 0
+    const { u8, u32, f64 } = memory
     const only = this.#keys.length === 0
     for (let i = 0; i < rows; i++) {
-      const { u32, f64 } = memory
       const entry = u32[(entries >>> 2) + i]
       const payload = entry + table.payload
       const weight = f64[payload / 8]
       if (weight < 0) throw new Bug('a group has more rows retracted than inserted')
       const was = u32[(payload + 8) >>> 2] !== 0
       const is = only || weight > 0
-      if (was && is && table.equalValues(results, i, entry)) continue
+      if (was && is && u8[equal + i] === 1) continue
       if (was) u32[(gone >>> 2) + minus++] = entry
       if (is) {
         u32[(come >>> 2) + plus] = entry
@@ -138,11 +140,9 @@ export class Aggregate extends BaseOperator {
     const keyFields = this.#keys.map((_, k) => k)
     const keys = this.#table.load(arena, entries, rows, keyFields)
     this.output.emit({ rows, columns: [...keys, ...values], weights: 0 })
-    for (let i = 0; i < rows; i++) {
-      const entry = memory.u32[(entries >>> 2) + i]
-      this.#table.storeValues(values, i, entry)
-      memory.u32[(entry + this.#table.payload + 8) >>> 2] = 1
-    }
+    this.#table.storeValues(values, 0, rows, entries)
+    const { u32 } = memory
+    for (let i = 0; i < rows; i++) u32[(u32[(entries >>> 2) + i] + this.#table.payload + 8) >>> 2] = 1
   }
 
   #forget(entry: number): void {
@@ -151,8 +151,7 @@ export class Aggregate extends BaseOperator {
   }
 
   override save(out: StateWriter): void {
-    const groups: number[] = []
-    this.#table.forEach((entry) => groups.push(entry))
+    const groups = this.#table.entries()
     out.writeAll('groups', groups, (addresses, rows) => [
       ...this.#table.load(this.step.arena, addresses, rows),
       payloadColumn(this.step.arena, addresses, rows, this.#table.payload),
@@ -179,11 +178,8 @@ export class Aggregate extends BaseOperator {
       table.locate(batch.columns.slice(0, keyCount), batch.rows, entries, true)
       restorePayload(arena, entries, batch.rows, table.payload, batch.columns[lanes.length])
       restorePayload(arena, entries, batch.rows, table.payload + 8, batch.columns[lanes.length + 1])
-      for (let i = 0; i < batch.rows; i++) {
-        const entry = memory.u32[(entries >>> 2) + i]
-        groups.push(entry)
-        table.storeValues(batch.columns.slice(keyCount, lanes.length), i, entry)
-      }
+      for (let i = 0; i < batch.rows; i++) groups.push(memory.u32[(entries >>> 2) + i])
+      table.storeValues(batch.columns.slice(keyCount, lanes.length), 0, batch.rows, entries)
       let at = lanes.length + 2
       for (const call of this.#calls) {
         call.restore(entries, batch.rows, batch.columns.slice(at, at + call.saved.length))

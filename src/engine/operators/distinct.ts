@@ -70,8 +70,7 @@ export class Distinct extends BaseOperator {
   }
 
   override save(out: StateWriter): void {
-    const entries: number[] = []
-    this.#table.forEach((entry) => entries.push(entry))
+    const entries = this.#table.entries()
     out.writeAll('rows', entries, (addresses, rows) => [
       ...this.#table.load(this.step.arena, addresses, rows),
       payloadColumn(this.step.arena, addresses, rows, this.#table.payload),

@@ -153,8 +153,7 @@ export class Match extends BaseOperator {
 
   override save(out: StateWriter): void {
     const { arena, memory } = this.step
-    const all: number[] = []
-    this.#keys.forEach((key) => all.push(key))
+    const all = this.#keys.entries()
     out.writeAll('keys', all, (addresses, rows) => [
       ...this.#keys.load(arena, addresses, rows),
       payloadColumn(arena, addresses, rows, this.#keys.payload + rightWeight),

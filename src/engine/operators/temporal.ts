@@ -114,7 +114,9 @@ export class Temporal extends BaseOperator {
 
   override save(out: StateWriter): void {
     const rows: number[] = []
-    this.#tree.forEach(this.#root, (row) => rows.push(row))
+    this.#tree.forEach(this.#root, (row) => {
+      rows.push(row)
+    })
     let done = 0
     out.writeAll('rows', rows, (addresses, count) => {
       const weights = rows.slice(done, done + count).map((row) => this.#tree.weightOf(row))

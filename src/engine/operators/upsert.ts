@@ -1,8 +1,8 @@
-import type { Batch } from '../../data/batch.ts'
+import type { Batch, Column } from '../../data/batch.ts'
 import type { Lane } from '../../data/sql-type.ts'
 import { payloadColumn, restorePayload, type StateReader, type StateWriter } from '../../state/dump.ts'
 import { Table } from '../../state/table.ts'
-import { constantWeights, gatherColumn } from '../lanes.ts'
+import { constantWeights, gatherColumn, gatherWords } from '../lanes.ts'
 import { BaseOperator, type Step } from '../operator.ts'
 
 const fromBatch = 0
@@ -78,6 +78,9 @@ export class Upsert extends BaseOperator {
     const gone = arena.allocate(batch.rows * 4)
     const come = arena.allocate(batch.rows * 4)
     const removed: number[] = []
+    const equal = arena.allocate(batch.rows)
+    this.#table.equalValues(values, batch.rows, entries, equal)
+    const { u8 } = memory
     let minus = 0
     let plus = 0
     for (let i = 0; i < batch.rows; i++) {
@@ -86,7 +89,7 @@ export class Upsert extends BaseOperator {
       if (u32[at + fromBatch / 4] !== ordinal || u32[at + fromRow / 4] !== i) continue
       const was = u32[at + present / 4] === 1
       const is = operations === 0 || i32[(operations >>> 2) + i] === 0
-      if (was && is && this.#table.equalValues(values, i, entry)) continue
+      if (was && is && u8[equal + i] === 1) continue
       if (was) u32[(gone >>> 2) + minus++] = entry
       if (is) u32[(come >>> 2) + plus++] = i
       else removed.push(entry)
@@ -96,13 +99,18 @@ export class Upsert extends BaseOperator {
       const columns = plus === batch.rows ? batch.columns : batch.columns.map((c) => gatherColumn(arena, c, come, plus))
       this.output.emit({ rows: plus, columns, weights: 0 })
     }
-    for (let k = 0; k < plus; k++) {
-      const row = memory.u32[(come >>> 2) + k]
-      const entry = memory.u32[(entries >>> 2) + row]
-      this.#table.storeValues(values, row, entry)
-      memory.u32[(entry + this.#table.payload + present) >>> 2] = 1
-    }
+    this.#keep(values, come, plus, entries)
     for (const entry of removed) this.#table.remove(entry)
+  }
+
+  /** Remembers rows as put out. */
+  #keep(values: readonly Column[], list: number, rows: number, entries: number): void {
+    const { arena, memory } = this.step
+    const kept = values.map((column) => gatherColumn(arena, column, list, rows))
+    const keptEntries = gatherWords(arena, entries, list, rows)
+    this.#table.storeValues(kept, 0, rows, keptEntries)
+    const { u32 } = memory
+    for (let k = 0; k < rows; k++) u32[(u32[(keptEntries >>> 2) + k] + this.#table.payload + present) >>> 2] = 1
   }
 
   #emitOld(entries: number, rows: number): void {
@@ -126,8 +134,7 @@ export class Upsert extends BaseOperator {
   }
 
   override save(out: StateWriter): void {
-    const entries: number[] = []
-    this.#table.forEach((entry) => entries.push(entry))
+    const entries = this.#table.entries()
     out.writeAll('rows', entries, (addresses, rows) => [
       ...this.#table.load(this.step.arena, addresses, rows),
       payloadColumn(this.step.arena, addresses, rows, this.#table.payload + present),
@@ -135,14 +142,14 @@ export class Upsert extends BaseOperator {
   }
 
   override restore(from: StateReader): void {
-    const { arena, memory } = this.step
+    const { arena } = this.step
     const lanes = this.#table.layout.fields.map(({ lane }) => lane)
     from.read('rows', [...lanes, 'f64'], (batch) => {
       const entries = arena.allocate(batch.rows * 4)
       this.#table.locate(batch.columns.slice(0, this.#keys.length), batch.rows, entries, true)
       restorePayload(arena, entries, batch.rows, this.#table.payload + present, batch.columns[lanes.length])
       const values = batch.columns.slice(this.#keys.length, lanes.length)
-      for (let i = 0; i < batch.rows; i++) this.#table.storeValues(values, i, memory.u32[(entries >>> 2) + i])
+      this.#table.storeValues(values, 0, batch.rows, entries)
     })
   }
 }
