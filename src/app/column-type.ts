@@ -1,0 +1,87 @@
+import type { SqlType } from '../data/sql-type.ts'
+
+/** A value of JSON, as jsonb columns take and give it. */
+export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json }
+
+/**
+ * What a column's values become for TypeScript, where that is not what JSON shows:
+ * - `plain`: as JSON shows it; bigint as a number while safe, else a BigInt; numeric as a number up to 15 digits,
+ *   else a string
+ * - `number`, `bigint`, `string`: always so
+ * - `date`: a JavaScript Date; microseconds are cut off
+ * - `utc`: a timestamptz as ISO text ending in Z
+ * - `bytes`: a Uint8Array
+ */
+export type Reads = 'plain' | 'number' | 'bigint' | 'string' | 'date' | 'utc' | 'bytes'
+
+/** A column of a topic: its SQL type, whether it can be NULL, and the TypeScript types that go in and come out. */
+export interface ColumnType<In = unknown, Out = unknown> {
+  readonly kind: 'column'
+  readonly type: SqlType
+  readonly isNullable: boolean
+  readonly reads: Reads
+  /** The same column, which can also be NULL, or missing in an event. */
+  nullable(): ColumnType<In | null | undefined, Out | null>
+  /** For the compiler alone: never there. */
+  readonly '~types'?: { readonly input: In; readonly output: Out }
+}
+
+function column<In, Out = In>(type: SqlType, reads: Reads = 'plain', isNullable = false): ColumnType<In, Out> {
+  return Object.freeze({
+    kind: 'column',
+    type: Object.freeze(type),
+    isNullable,
+    reads,
+    nullable: () => column<In | null | undefined, Out | null>(type, reads, true),
+  })
+}
+
+/** Millrace's own column types. None of them is NULL unless `.nullable()` says so. */
+export const t = {
+  boolean: () => column<boolean>({ kind: 'boolean' }),
+  /** 16 bits. */
+  smallint: () => column<number>({ kind: 'smallint' }),
+  /** 32 bits. */
+  integer: () => column<number>({ kind: 'integer' }),
+  /** 64 bits; comes out as a number while safe, else as a BigInt. */
+  bigint: () => column<number | bigint, number | bigint>({ kind: 'bigint' }),
+  /** A float of 32 bits. */
+  real: () => column<number>({ kind: 'real' }),
+  /** A float of 64 bits. */
+  double: () => column<number>({ kind: 'double' }),
+  /** Exact decimals, `scale` of them behind the point; comes out as a number up to 15 digits, else as a string. */
+  numeric: (precision?: number, scale = 0) =>
+    column<number | bigint | string, number | string>(
+      precision === undefined ? { kind: 'numeric' } : { kind: 'numeric', precision, scale },
+    ),
+  text: () => column<string>({ kind: 'text' }),
+  /** Text of at most `length` characters. */
+  varchar: (length?: number) =>
+    column<string>(length === undefined ? { kind: 'varchar' } : { kind: 'varchar', length }),
+  bytea: () => column<Uint8Array>({ kind: 'bytea' }, 'bytes'),
+  /** `2026-11-21` */
+  date: () => column<string>({ kind: 'date' }),
+  /** `10:00:00.123456` */
+  time: () => column<string>({ kind: 'time' }),
+  /** A date and time without a zone, in microseconds: `2026-11-21T10:00:00.123456`. A Date goes in as its UTC time. */
+  timestamp: () => column<string | Date, string>({ kind: 'timestamp' }),
+  /** A moment in microseconds: `2026-11-21T10:00:00.123456+00:00`. */
+  timestamptz: () => column<string | Date, string>({ kind: 'timestamptz' }),
+  /** `1 day 02:03:04` */
+  interval: () => column<string>({ kind: 'interval' }),
+  uuid: () => column<string>({ kind: 'uuid' }),
+  /** Any JSON; give its shape as a type argument. */
+  jsonb: <Shape = Json>() => column<Shape>({ kind: 'jsonb' }),
+} as const
+
+/** A column by name, derived or written. */
+export interface NamedColumn {
+  readonly name: string
+  readonly type: SqlType
+  readonly nullable: boolean
+  readonly reads: Reads
+}
+
+export function isColumnType(value: unknown): value is ColumnType {
+  return typeof value === 'object' && value !== null && (value as Partial<ColumnType>).kind === 'column'
+}

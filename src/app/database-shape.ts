@@ -1,0 +1,134 @@
+import type { App } from './app.ts'
+import type { InferInput, InferKey, InferRow, Query } from './definitions.ts'
+import type { AnyRow, Sql } from './sql-text.ts'
+
+/**
+ * What a program looks like to those who use it, embedded or remote: a property per topic, table and view. The
+ * types here are the contract; `open` and `createClient` give objects of this shape.
+ */
+export type DatabaseShape<Program> = Handles<DefinitionsOf<Program>> & {
+  /** One SELECT over all relations, at one tick. Parameters are $1, $2, … */
+  sql<Row = AnyRow>(query: string | Sql<Row>, options?: SqlOptions): Promise<SqlAnswer<Row>>
+  close(): Promise<void>
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+/** The definitions of an app, or of a module whose default export is one. */
+export type DefinitionsOf<Program> =
+  Program extends App<infer D> ? D : Program extends { readonly default: App<infer D> } ? D : never
+
+type Handles<D> = { readonly [K in keyof D as D[K] extends Query ? never : K]: Handle<D[K]> }
+
+/** How one definition is used. */
+export type Handle<D> = D extends { readonly kind: 'topic' }
+  ? TopicHandle<InferInput<D>, InferRow<D>>
+  : D extends { readonly kind: 'table' }
+    ? TableHandle<InferInput<D>, InferRow<D>, InferKey<D>>
+    : D extends { readonly kind: 'view' }
+      ? ViewHandle<InferRow<D>>
+      : never
+
+export interface TopicHandle<In, Row> {
+  /**
+   * Appends one event or several, all or none of them. Resolves once they are durable.
+   * @throws MillraceError event/invalid with a pointer to each field that is wrong
+   */
+  append(events: In | readonly In[], options?: AppendOptions): Promise<AppendReceipt>
+  /** Events in the order of their offsets. */
+  read(options?: TopicReadOptions): Promise<TopicPage<Row>>
+}
+
+export interface TableHandle<In, Row, Key> extends TopicHandle<In, Row> {
+  /** Deletes rows by their keys; an absent key changes nothing. */
+  delete(keys: Key | readonly Key[], options?: AppendOptions): Promise<AppendReceipt>
+}
+
+export interface ViewHandle<Row> {
+  /** The rows at one tick. */
+  get(options?: GetOptions<Row>): Promise<ViewRows<Row>>
+  /** The rows, then their changes, without gap or duplicate, until the signal aborts. */
+  live(options?: LiveOptions): AsyncIterable<LiveStep<Row>>
+}
+
+export interface AppendOptions {
+  /** The same key with the same events is appended once, and answered the same each time. */
+  readonly idempotencyKey?: string
+  readonly signal?: AbortSignal
+}
+
+export interface AppendReceipt {
+  /** The tick at which the events become visible. */
+  readonly tick: number
+  readonly firstOffset: number
+  readonly lastOffset: number
+}
+
+export interface TopicReadOptions {
+  readonly from?: number
+  readonly limit?: number
+  readonly signal?: AbortSignal
+}
+
+export interface TopicPage<Row> {
+  readonly events: readonly TopicEvent<Row>[]
+  /** The offset to go on from. */
+  readonly next: number
+}
+
+export interface TopicEvent<Row> {
+  readonly offset: number
+  readonly tick: number
+  /** A deleted row shows its key alone. */
+  readonly op: 'append' | 'upsert' | 'delete'
+  readonly data: Row
+}
+
+export interface GetOptions<Row> {
+  /** Columns that must equal a value. */
+  readonly where?: { readonly [K in keyof Row]?: Row[K] }
+  /** Columns to order by, each with a minus before it for descending. */
+  readonly order?: Ordering<Row> | readonly Ordering<Row>[]
+  readonly limit?: number
+  /** Waits until this tick is visible: read your own writes. */
+  readonly minTick?: number
+  readonly signal?: AbortSignal
+}
+
+type Ordering<Row> = (keyof Row & string) | `-${keyof Row & string}`
+
+export interface ViewRows<Row> {
+  readonly tick: number
+  /** Rows that could not be computed, beside these. */
+  readonly errors: number
+  readonly rows: readonly Row[]
+}
+
+export interface LiveOptions {
+  /** Resume behind this tick. */
+  readonly fromTick?: number
+  readonly signal?: AbortSignal
+}
+
+/** `snapshot`: rows to start from, in pieces; `change`: what changed; `reset`: forget all, a snapshot follows. */
+export interface LiveStep<Row> {
+  readonly kind: 'snapshot' | 'change' | 'reset'
+  readonly tick: number
+  readonly changes: readonly Change<Row>[]
+}
+
+export interface Change<Row> {
+  readonly row: Row
+  /** +n: the row is there n times more; −n: n times less. */
+  readonly weight: number
+}
+
+export interface SqlOptions {
+  readonly params?: readonly unknown[]
+  readonly signal?: AbortSignal
+}
+
+export interface SqlAnswer<Row> {
+  readonly tick: number
+  readonly columns: readonly { readonly name: string; readonly type: string }[]
+  readonly rows: readonly Row[]
+}

@@ -1,0 +1,187 @@
+import { MillraceError } from '../data/errors.ts'
+import type { ColumnType, NamedColumn } from './column-type.ts'
+import { type ColumnTypes, columnsOf } from './columns.ts'
+import type { AnyRow, Sql } from './sql-text.ts'
+import { isStandardSchema, type StandardSchema } from './standard-schema.ts'
+
+/** An append-only topic. */
+export interface Topic<Name extends string = string, In = never, Row = unknown> {
+  readonly kind: 'topic'
+  readonly name: Name
+  readonly columns: readonly NamedColumn[]
+  /** The column of the event time, if it has one. */
+  readonly time: string | null
+  readonly lateness: string | null
+  /** Checks and transforms events before they are appended; null where the columns alone decide. */
+  readonly schema: StandardSchema | null
+  readonly '~types'?: { readonly input: (event: In) => void; readonly row: Row }
+}
+
+/** A topic of upserts and deletes by primary key. */
+export interface Table<Name extends string = string, In = never, Row = unknown, Key = never> {
+  readonly kind: 'table'
+  readonly name: Name
+  readonly columns: readonly NamedColumn[]
+  readonly key: readonly string[]
+  readonly schema: StandardSchema | null
+  readonly '~types'?: { readonly input: (event: In) => void; readonly row: Row; readonly key: (key: Key) => void }
+}
+
+/** A query whose result is kept up to date. */
+export interface View<Name extends string = string, Row = unknown> {
+  readonly kind: 'view'
+  readonly name: Name
+  readonly sql: Sql
+  readonly emit: 'continuous' | 'final'
+  readonly late: 'keep' | 'drop'
+  readonly '~types'?: { readonly row: Row }
+}
+
+/** A name for a query; nothing is kept. */
+export interface Query<Name extends string = string> {
+  readonly kind: 'query'
+  readonly name: Name
+  readonly sql: Sql
+}
+
+export type Definition = Topic | Table | View | Query
+
+/** Column types, or a Standard Schema such as zod's. */
+export type Schema = ColumnTypes | StandardSchema<never, object> | StandardSchema<unknown, object>
+
+type Simplify<T> = { [K in keyof T]: T[K] } & {}
+type InputOf<C> = C extends { readonly '~types'?: { readonly input: infer In } } ? In : never
+type OutputOf<C> = C extends { readonly '~types'?: { readonly output: infer Out } } ? Out : never
+type OptionalKeys<S> = { [K in keyof S]: undefined extends InputOf<S[K]> ? K : never }[keyof S]
+
+/** What `append` takes for a schema. */
+export type SchemaInput<S> = S extends { readonly '~standard': { readonly types?: infer Types } }
+  ? NonNullable<Types> extends { readonly input: infer In }
+    ? In
+    : never
+  : Simplify<{ [K in Exclude<keyof S, OptionalKeys<S>>]: InputOf<S[K]> } & { [K in OptionalKeys<S>]?: InputOf<S[K]> }>
+
+/** What reads give for a schema: its output, with null where a field is missing. */
+export type SchemaRow<S> = S extends { readonly '~standard': { readonly types?: infer Types } }
+  ? NonNullable<Types> extends { readonly output: infer Out }
+    ? { [K in keyof Out]-?: undefined extends Out[K] ? Exclude<Out[K], undefined> | null : Out[K] }
+    : never
+  : { [K in keyof S]: OutputOf<S[K]> }
+
+/** The type of what can be appended to a topic or table. */
+export type InferInput<D> = D extends { readonly '~types'?: { readonly input: (event: infer In) => void } } ? In : never
+
+/** The type of a topic's, table's or view's rows. */
+export type InferRow<D> = D extends { readonly '~types'?: { readonly row: infer Row } } ? Row : never
+
+/** The type of a table's keys. */
+export type InferKey<D> = D extends { readonly '~types'?: { readonly key: (key: infer Key) => void } } ? Key : never
+
+/** Fields of the rows that can be an event time. */
+type TimeKey<Row> = { [K in keyof Row]: Row[K] extends string | Date ? K : never }[keyof Row] & string
+
+type WithColumns<S> = S extends { readonly '~standard': unknown }
+  ? {
+      /** Columns that can't be derived from the schema, or shall be others than are derived. */
+      readonly columns?: { readonly [K in keyof SchemaRow<S>]?: ColumnType<never, unknown> | ColumnType }
+    }
+  : { readonly columns?: never }
+
+export type TopicOptions<S> = WithColumns<S> & {
+  readonly schema: S
+  /** The column that says when an event happened: a timestamp or timestamptz that is never NULL. */
+  readonly time?: TimeKey<SchemaRow<S>>
+  /** How far events may arrive out of order, such as `30s` or `5 minutes`; 0 if not given. */
+  readonly lateness?: string
+}
+
+/**
+ * Defines a topic: append-only events of one shape.
+ *
+ *     topic('orders', { schema: { id: t.bigint(), at: t.timestamptz() }, time: 'at', lateness: '30s' })
+ *
+ * @throws MillraceError schema/unmappable for a field that no column can be derived for
+ */
+export function topic<const Name extends string, S extends Schema>(
+  name: Name,
+  options: TopicOptions<S>,
+): Topic<Name, SchemaInput<S>, SchemaRow<S>> {
+  const columns = columnsOf(name, options.schema, options.columns)
+  const time = options.time ?? null
+  if (time !== null) mustHave(name, columns, time)
+  return Object.freeze({
+    kind: 'topic',
+    name,
+    columns: Object.freeze(columns),
+    time,
+    lateness: options.lateness ?? null,
+    schema: isStandardSchema(options.schema) ? options.schema : null,
+  })
+}
+
+export type TableOptions<S, Key extends string> = WithColumns<S> & {
+  readonly schema: S
+  /** The column or columns of the primary key. */
+  readonly key: Key | readonly [Key, ...Key[]]
+}
+
+/**
+ * Defines a table: a topic of upserts and deletes by primary key.
+ *
+ *     table('accounts', { schema: { id: t.bigint(), owner: t.text().nullable() }, key: 'id' })
+ *
+ * @throws MillraceError schema/unmappable for a field that no column can be derived for
+ */
+export function table<const Name extends string, S extends Schema, const Key extends keyof SchemaRow<S> & string>(
+  name: Name,
+  options: TableOptions<S, Key>,
+): Table<Name, SchemaInput<S>, SchemaRow<S>, Simplify<Pick<SchemaRow<S>, Key>>> {
+  const columns = columnsOf(name, options.schema, options.columns)
+  const key: readonly string[] = typeof options.key === 'string' ? [options.key] : options.key
+  for (const column of key) mustHave(name, columns, column)
+  return Object.freeze({
+    kind: 'table',
+    name,
+    columns: Object.freeze(columns),
+    key: Object.freeze([...key]),
+    schema: isStandardSchema(options.schema) ? options.schema : null,
+  })
+}
+
+function mustHave(topicName: string, columns: readonly NamedColumn[], name: string): void {
+  if (columns.some((column) => column.name === name)) return
+  throw new MillraceError('schema/unmappable', `${topicName}: there is no column ${name}`, {
+    hint: `there are ${columns.map((column) => column.name).join(', ')}`,
+  })
+}
+
+export interface ViewOptions {
+  /** `continuous` (default): corrected for ever; `final`: each window once, when it has closed. */
+  readonly emit?: 'continuous' | 'final'
+  /** `drop`: late events are not read. */
+  readonly late?: 'drop'
+}
+
+/**
+ * Defines a view: a query whose result is kept up to date. The type of its rows can be stated:
+ *
+ *     view('byUser', sql<{ userId: string; spent: number }>`SELECT …`)
+ */
+export function view<const Name extends string, Row = AnyRow>(
+  name: Name,
+  query: Sql<Row>,
+  options: ViewOptions = {},
+): View<Name, Row> {
+  return Object.freeze({
+    kind: 'view',
+    name,
+    sql: query,
+    emit: options.emit ?? 'continuous',
+    late: options.late ?? 'keep',
+  })
+}
+
+/** Defines a named query: SQL that other queries can read by name. Nothing of it is kept. */
+export function query<const Name extends string>(name: Name, text: Sql): Query<Name> {
+  return Object.freeze({ kind: 'query', name, sql: text })
+}
