@@ -61,7 +61,7 @@ export class Oracle {
     const statements = caseStatements(item, definition)
     let results: Results<Row>[]
     try {
-      results = await this.#db.exec(statements.map(({ sql }) => sql).join(';\n'), this.#options())
+      results = await this.#exec(statements.map(({ sql }) => sql).join(';\n'))
     } catch {
       results = await this.#oneByOne(item.name, statements)
     } finally {
@@ -77,7 +77,7 @@ export class Oracle {
     for (const { sql, asks } of statements) {
       const text = asks ? `SAVEPOINT question; ${sql}` : sql
       try {
-        results.push((await this.#db.exec(text, this.#options())).at(-1) as Results<Row>)
+        results.push((await this.#exec(text)).at(-1) as Results<Row>)
       } catch (error) {
         if (!asks) throw new Error(`PostgreSQL refuses ${name}: ${(error as Error).message}\n${sql}`, { cause: error })
         await this.#db.exec('ROLLBACK TO SAVEPOINT question')
@@ -87,8 +87,8 @@ export class Oracle {
     return results
   }
 
-  #options() {
-    return { rowMode: 'array', parsers: this.#asText } as const
+  async #exec(sql: string): Promise<Results<Row>[]> {
+    return (await this.#db.exec(sql, { rowMode: 'array', parsers: this.#asText })) as unknown as Results<Row>[]
   }
 
   async stop(): Promise<void> {
@@ -156,14 +156,17 @@ function caseStatements(item: LawCase, definition: Definition): Statement[] {
     }
   }
   ask(0)
-  item.events.forEach((event, offset) => {
+  const offsets = new Map<OracleTable, number>()
+  item.events.forEach((event, i) => {
     if (event.at !== null) statements.push({ sql: `UPDATE law_now SET at = timestamptz ${literal(event.at)}` })
     if (event.topic !== null) {
       const table = tables.get(event.topic.toLowerCase())
       if (!table) throw new Error(`${item.name}: no topic ${event.topic}`)
+      const offset = offsets.get(table) ?? 0
+      offsets.set(table, offset + 1)
       statements.push({ sql: change(table, event, offset) })
     }
-    ask(offset + 1)
+    ask(i + 1)
   })
   return statements
 }
@@ -206,7 +209,7 @@ function lateRelation(tables: readonly OracleTable[]): string {
 function viewStatements(view: OracleView, item: LawCase, definition: Definition): Statement[] {
   const given = item.oracles.get(view.name)
   const head = `CREATE VIEW ${quote(view.name)}${view.columnList} AS`
-  const query = given ?? withoutWindowFunctions(view.query)
+  const query = withoutWindowFunctions(given ?? view.query)
   if (given !== undefined || !view.final) return [{ sql: `${head} ${query}` }]
   const read = definition.tables.filter(
     ({ name, eventTime }) => eventTime !== null && new RegExp(`\\b${name}\\b`, 'i').test(view.query),

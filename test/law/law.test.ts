@@ -1,0 +1,28 @@
+import { beforeAll, describe, expect, it } from 'vitest'
+import { readCases } from './cases.ts'
+import { EngineSubject } from './engine-subject.ts'
+import { type Oracle, sharedOracle } from './oracle.ts'
+import { runCase } from './run-case.ts'
+
+// view(n) = query(log[0..n]), at every tick, at ticks of 1, 7 and all events, and once with all state rebuilt after
+// every tick. PostgreSQL gives the answers.
+describe('the law', () => {
+  const cases = readCases()
+  let oracle: Oracle
+  let subject: EngineSubject
+
+  beforeAll(async () => {
+    oracle = await sharedOracle()
+    subject = await EngineSubject.load()
+  }, 120_000)
+
+  it('has cases enough', () => {
+    expect(cases.length).toBeGreaterThanOrEqual(200)
+  })
+
+  for (const item of cases) {
+    it(item.name, async () => {
+      expect(await runCase(oracle, subject, item), item.title).toBeNull()
+    })
+  }
+})

@@ -1,0 +1,41 @@
+// One case at all its tick sizes: the law must hold in each.
+
+import type { LawCase } from './case-file.ts'
+import { check, cut, definitionOf } from './check.ts'
+import type { Oracle } from './oracle.ts'
+import type { Subject } from './subject.ts'
+
+const runs = [
+  { size: 1, reopen: false },
+  { size: 7, reopen: false },
+  { size: 1000, reopen: false },
+  { size: 7, reopen: true },
+]
+
+/** @returns null where the law holds, else what to tell */
+export async function runCase(oracle: Oracle, subject: Subject, item: LawCase): Promise<string | null> {
+  if (item.refused) return checkRefusal(subject, item, item.refused)
+  const answers = await oracle.answers(item)
+  for (const { size, reopen } of runs) {
+    try {
+      const failure = await check(item, answers, subject, cut(item.events, size), { reopen })
+      if (failure !== null) return failure
+    } catch (error) {
+      const { name, message, stack } = error as Error
+      const told = name === 'MillraceError' ? `refused: ${message}` : stack
+      return `${item.name}: ticks of ${size}${reopen ? ', reopened' : ''}: ${told}`
+    }
+  }
+  return null
+}
+
+async function checkRefusal(subject: Subject, item: LawCase, wanted: { code: string; fragment: string }) {
+  try {
+    for await (const _ of subject.run(definitionOf(item), [[]], { reopen: false })) break
+  } catch (error) {
+    const { name, message, code } = error as Error & { code?: string }
+    if (name === 'MillraceError' && code === wanted.code && message.includes(wanted.fragment)) return null
+    return `${item.name}: refused with ${code ?? name}: ${message}, wanted ${wanted.code}: …${wanted.fragment}…`
+  }
+  return `${item.name}: accepted, wanted ${wanted.code}`
+}
