@@ -8,13 +8,16 @@ interface Zod {
   readonly _zod: { readonly def: ZodDef }
 }
 
-interface ZodDef {
-  readonly type: string
+/** A format, of the schema itself or added to it by a method. */
+interface ZodCheck {
+  readonly check?: string
   readonly format?: string
   readonly local?: boolean
-  readonly checks?: readonly {
-    readonly _zod?: { readonly def?: { readonly check?: string; readonly format?: string } }
-  }[]
+}
+
+interface ZodDef extends ZodCheck {
+  readonly type: string
+  readonly checks?: readonly { readonly _zod?: { readonly def?: ZodCheck } }[]
   readonly innerType?: Zod
   readonly in?: Zod
   readonly out?: Zod
@@ -76,10 +79,10 @@ export function deriveZod(schema: Zod, walk: Walk = { seen: new Set(), steps: 10
     case 'template_literal':
       return derived({ kind: 'text' })
     case 'number':
-      return derivedNumber(formatOf(def))
+      return derivedNumber(formatOf(def)?.format)
     case 'bigint':
       return derived(
-        formatOf(def) === 'uint64' ? { kind: 'numeric', precision: 20, scale: 0 } : { kind: 'bigint' },
+        formatOf(def)?.format === 'uint64' ? { kind: 'numeric', precision: 20, scale: 0 } : { kind: 'bigint' },
         'bigint',
       )
     case 'boolean':
@@ -105,6 +108,10 @@ export function deriveZod(schema: Zod, walk: Walk = { seen: new Set(), steps: 10
       return def.out?._zod.def.type === 'transform' ? transformed : inner(def.out)
     case 'lazy':
       return inner(def.getter?.())
+    case 'null':
+    case 'undefined':
+    case 'void':
+      return new Underivable('is always null')
     case 'union':
       return derivedUnion(def.options ?? [], walk)
     default:
@@ -121,22 +128,19 @@ function withoutNull(of: Derived | Underivable, below: Zod | undefined): Derived
   return innermost === undefined ? of : deriveZod(innermost)
 }
 
-function formatOf(def: ZodDef): string | undefined {
-  if (def.format !== undefined) return def.format
-  for (const check of def.checks ?? []) {
-    const own = check._zod?.def
-    if (own?.check === 'number_format' || own?.check === 'bigint_format') return own.format
-  }
-  return undefined
+function formatOf(def: ZodDef): ZodCheck | undefined {
+  if (def.format !== undefined) return def
+  return def.checks?.map((check) => check._zod?.def).find((check) => check?.check?.endsWith('_format'))
 }
 
 function derivedString(def: ZodDef): Derived {
-  switch (def.format) {
+  const check = formatOf(def)
+  switch (check?.format) {
     case 'uuid':
     case 'guid':
       return derived({ kind: 'uuid' })
     case 'datetime':
-      return def.local ? derived({ kind: 'timestamp' }) : derived({ kind: 'timestamptz' }, 'utc')
+      return check.local ? derived({ kind: 'timestamp' }) : derived({ kind: 'timestamptz' }, 'utc')
     case 'date':
       return derived({ kind: 'date' })
     case 'time':
