@@ -85,18 +85,37 @@ function writeCells(memory: MemoryViews, column: Column, rows: number, out: Memo
     out.u8.set(memory.u8.subarray(column.data, column.data + cellBytes(column, rows)), at)
     return
   }
-  const from = memory.u8
-  const to = out.u8
-  let heap = rows * 8
-  for (let i = 0, read = column.data >>> 2, write = at >>> 2; i < rows; i++, read += 2, write += 2) {
-    const length = memory.u32[read + 1]
-    out.u32[write] = heap
-    out.u32[write + 1] = length
-    const start = column.heap + memory.u32[read]
-    if (length < 32) for (let k = 0; k < length; k++) to[at + heap + k] = from[start + k]
-    else to.set(from.subarray(start, start + length), at + heap)
+  const { u8, u32 } = memory
+  const read = column.data >>> 2
+  const write = at >>> 2
+  const cells = rows * 8
+  if (isContiguous(u32, read, rows)) {
+    // As it came from a block: one copy of the heap, and offsets that differ by a constant.
+    const first = rows === 0 ? 0 : u32[read]
+    const length = rows === 0 ? 0 : u32[read + 2 * rows - 2] + u32[read + 2 * rows - 1] - first
+    out.u8.set(u8.subarray(column.heap + first, column.heap + first + length), at + cells)
+    for (let i = 0; i < rows; i++) {
+      out.u32[write + 2 * i] = u32[read + 2 * i] - first + cells
+      out.u32[write + 2 * i + 1] = u32[read + 2 * i + 1]
+    }
+    return
+  }
+  let heap = cells
+  for (let i = 0; i < rows; i++) {
+    const length = u32[read + 2 * i + 1]
+    out.u32[write + 2 * i] = heap
+    out.u32[write + 2 * i + 1] = length
+    const start = column.heap + u32[read + 2 * i]
+    if (length < 32) for (let k = 0; k < length; k++) out.u8[at + heap + k] = u8[start + k]
+    else out.u8.set(u8.subarray(start, start + length), at + heap)
     heap += length
   }
+}
+
+/** Does each string begin where the one before it ends? */
+function isContiguous(u32: Uint32Array, read: number, rows: number): boolean {
+  for (let i = 0, at = read; i < rows - 1; i++, at += 2) if (u32[at] + u32[at + 1] !== u32[at + 2]) return false
+  return true
 }
 
 /**
