@@ -34,7 +34,30 @@ export class EngineSubject implements Subject {
     ticks: readonly (readonly CaseEvent[])[],
     options: SubjectOptions,
   ): AsyncIterable<ViewStates> {
-    const program = this.define(definition)
+    yield* this.runProgram(this.define(definition), ticks, options)
+  }
+
+  /** Answers a query over what the ticks brought, as an ad-hoc query would be. */
+  async ask(definition: string, sql: string, ticks: readonly (readonly CaseEvent[])[]): Promise<ViewState> {
+    const { program, catalog } = defineProgram(parseSql(definition), bindSelect)
+    const [statement] = parseSql(sql)
+    if (statement.kind !== 'select') throw new Error(`no query: ${sql}`)
+    const { plan, order, columns } = bindSelect(catalog, statement.node, statement, { adHoc: true })
+    const id = 1 + Math.max(0, ...[...program.topics, ...program.views].map((relation) => relation.id))
+    const view: ViewDefinition = { id, name: 'query', columns: plan.columns, plan, order, emit: 'continuous', sql }
+    let state: ViewState | undefined
+    const all = { ...program, views: [...program.views, view] }
+    for await (const states of this.runProgram(all, ticks, { reopen: false })) state = states.get('query')
+    if (state === undefined) throw new Error('a query without a tick')
+    const width = columns.length
+    return { ...state, columns: state.columns.slice(0, width), rows: state.rows.map((row) => row.slice(0, width)) }
+  }
+
+  async *runProgram(
+    program: Program,
+    ticks: readonly (readonly CaseEvent[])[],
+    options: SubjectOptions,
+  ): AsyncIterable<ViewStates> {
     const engine = new Engine(program, { memoryBytes: 64 * 1024 ** 2, reopen: options.reopen })
     const feed = new Feed(program)
     const views = new Map(program.views.map((view) => [view.id, new Accumulated(view)]))

@@ -61,7 +61,7 @@ export class Oracle {
     const statements = caseStatements(item, definition)
     let results: Results<Row>[]
     try {
-      results = await this.#exec(statements.map(({ sql }) => sql).join(';\n'))
+      results = await this.exec(statements.map(({ sql }) => sql).join(';\n'))
     } catch {
       results = await this.#oneByOne(item.name, statements)
     } finally {
@@ -77,7 +77,7 @@ export class Oracle {
     for (const { sql, asks } of statements) {
       const text = asks ? `SAVEPOINT question; ${sql}` : sql
       try {
-        results.push((await this.#exec(text)).at(-1) as Results<Row>)
+        results.push((await this.exec(text)).at(-1) as Results<Row>)
       } catch (error) {
         if (!asks) throw new Error(`PostgreSQL refuses ${name}: ${(error as Error).message}\n${sql}`, { cause: error })
         await this.#db.exec('ROLLBACK TO SAVEPOINT question')
@@ -87,8 +87,15 @@ export class Oracle {
     return results
   }
 
-  async #exec(sql: string): Promise<Results<Row>[]> {
+  /** Runs statements; every cell is its own text. */
+  async exec(sql: string): Promise<Results<Row>[]> {
     return (await this.#db.exec(sql, { rowMode: 'array', parsers: this.#asText })) as unknown as Results<Row>[]
+  }
+
+  /** Answers one query. */
+  async ask(sql: string): Promise<ViewState> {
+    const [{ fields, rows }] = await this.exec(sql)
+    return viewState(fields, rows, (oid) => this.#typeNames.get(oid) ?? String(oid))
   }
 
   async stop(): Promise<void> {
@@ -115,17 +122,21 @@ function collect(
     } else if (asks.what === 'rows' && fields.length === 0 && rows.length > 0) {
       answers[asks.events].set(asks.view, { failure: String(rows[0][0]) })
     } else if (asks.what === 'rows') {
-      const columns = fields.map((field): ColumnName => ({ name: field.name, type: typeName(field.dataTypeID) }))
-      const floats = columns.map(({ type }) => type === 'real' || type === 'double precision')
-      answers[asks.events].set(asks.view, {
-        columns,
-        // −0 equals 0; Millrace keeps one form of equal values.
-        rows: rows.map((row) => row.map((cell, k) => (floats[k] && cell === '-0' ? '0' : cell))),
-        errors: 0,
-      })
+      answers[asks.events].set(asks.view, viewState(fields, rows, typeName))
     }
   })
   return answers
+}
+
+function viewState(fields: Results['fields'], rows: readonly Row[], typeName: (oid: number) => string): ViewState {
+  const columns = fields.map((field): ColumnName => ({ name: field.name, type: typeName(field.dataTypeID) }))
+  const floats = columns.map(({ type }) => type === 'real' || type === 'double precision')
+  // −0 equals 0; Millrace keeps one form of equal values.
+  return {
+    columns,
+    rows: rows.map((row) => row.map((cell, k) => (floats[k] && cell === '-0' ? '0' : cell))),
+    errors: 0,
+  }
 }
 
 const quote = (name: string): string => `"${name.replaceAll('"', '""')}"`
