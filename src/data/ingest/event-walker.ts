@@ -1,5 +1,5 @@
 import type { ErrorCode, ErrorDetail } from '../errors.ts'
-import type { JsonScanner } from './json-scan.ts'
+import { failed, type JsonScanner } from './json-scan.ts'
 import { type Problem, pointerStep } from './row-reader.ts'
 
 /** What is wrong with one event. */
@@ -151,6 +151,37 @@ export class EventWalker {
   /** What follows the array's end. */
   expectEnd(): void {
     if (!this.malformed) this.#expectEnd()
+  }
+
+  /** Enters an object of one field: `{"name": ` stands before the array. */
+  open(name: string): void {
+    const scanner = this.#scanner
+    this.at = scanner.space(this.at)
+    if (scanner.bytes[this.at] !== 0x7b) {
+      this.#unexpected("'{'")
+      return
+    }
+    this.at = scanner.space(this.at + 1)
+    const end = scanner.bytes[this.at] === 0x22 ? scanner.skipString(this.at) : failed
+    if (end < 0 || scanner.string(this.at, end) !== name) {
+      this.#unexpected(`"${name}"`)
+      return
+    }
+    const value = scanner.colon(end)
+    if (value < 0) this.#stop()
+    else this.at = value
+  }
+
+  /** Leaves the object that `open` entered; nothing may follow it. */
+  close(): void {
+    if (this.malformed) return
+    this.at = this.#scanner.space(this.at)
+    if (this.#scanner.bytes[this.at] !== 0x7d) {
+      this.#unexpected("'}'")
+      return
+    }
+    this.at++
+    this.#expectEnd()
   }
 
   #walkLines(final: boolean): void {
