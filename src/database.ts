@@ -1,228 +1,381 @@
-import { Bug, type MillraceError } from './data/errors.ts'
-import type { ColumnSchema } from './data/sql-type.ts'
-import type { Io } from './io/io.ts'
-import type { Append, AppendAnswer, Idempotency, ReadBlock } from './log/log.ts'
-import type { Order } from './plan/plan.ts'
+import { MillraceError } from './data/errors.ts'
+import type {
+  DatabaseCatalog,
+  DatabaseOptions,
+  DatabaseStatus,
+  QueryAnswer,
+  QueryOptions,
+  ReadAnswer,
+  ReadOptions,
+} from './database/contract.ts'
+import {
+  type DecodeOptions,
+  type EventFormat,
+  Ingest,
+  type IngestAnswer,
+  ingestAnswer,
+  nothingAppended,
+} from './database/ingest.ts'
+import { definitionBlock, type OpenedProgram, openProgram } from './engine/definitions.ts'
+import { defaultMemoryBytes, type EngineHost, startEngine } from './engine/host.ts'
+import type { ErrorRow } from './engine/port.ts'
+import { openFileLog } from './log/file-log.ts'
+import type { Append, AppendAnswer, Idempotency, Log, LogOptions, ReadBlock } from './log/log.ts'
+import { openMemoryLog } from './log/memory-log.ts'
+import { bindSelect } from './plan/bind.ts'
+import { Catalog } from './plan/catalog.ts'
 import type { Program, TopicDefinition, ViewDefinition } from './plan/program.ts'
-import type { Rows } from './views/rows.ts'
+import { loadParser, parseSql } from './sql/parse.ts'
+import { runOnce } from './views/ad-hoc.ts'
+import { TickDriver } from './views/driver.ts'
+import { LiveCursor, type LiveMessage, type LiveOptions } from './views/live.ts'
+import { equalityOf, readVersion } from './views/read.ts'
+import { Rows } from './views/rows.ts'
+import type { View } from './views/view.ts'
+import { type Moment, ViewSet } from './views/view-set.ts'
 
-/** What to run: the canonical text of all definitions, and how it becomes a program where the log has none of it. */
-export interface Definition {
-  /** Compared with what the log holds: the same text loads the stored program and plans nothing. */
-  readonly text: string
-  plan(): Promise<Program> | Program
-}
+export type {
+  DatabaseCatalog,
+  DatabaseOptions,
+  DatabaseStatus,
+  QueryAnswer,
+  QueryOptions,
+  ReadAnswer,
+  ReadOptions,
+  ReplayProgress,
+} from './database/contract.ts'
+export type { DecodeOptions, EventFormat, IngestAnswer } from './database/ingest.ts'
+export type { Definition } from './engine/definitions.ts'
+export type { LiveMessage, LiveOptions } from './views/live.ts'
 
-export interface DatabaseOptions {
-  readonly io: Io
-  /** What to run; absent: what the log says. */
-  readonly definition?: Definition
-  /** Folder of the log; null keeps everything in memory. */
-  readonly data: string | null
-  /** Where the engine runs: in this thread or in one of its own (default). */
-  readonly engine?: 'inline' | 'worker'
-  readonly memoryBytes?: number
-  /** Test mode: the engine destroys and rebuilds all its state after every tick. Inline only. */
-  readonly reopen?: boolean
-  /** Told now and then while the log is replayed. */
-  readonly onProgress?: (progress: ReplayProgress) => void
-  /** Resolve as soon as the log is open; until the replay has caught up, reads are refused as busy. */
-  readonly eager?: boolean
-}
-
-export interface ReplayProgress {
-  readonly rows: number
-  readonly tick: number
-  /** The tick the log ends with. */
-  readonly lastTick: number
-}
-
-export interface Catalog {
-  readonly topics: readonly TopicDefinition[]
-  readonly views: readonly ViewDefinition[]
-  /** Definitions as they were written. */
-  readonly text: string
-}
-
-/** How events come as text. `json`: one object or an array of them. */
-export type EventFormat = 'json' | 'ndjson'
-
-export interface DecodeOptions {
-  /** `reject` (default): one bad event refuses all; `skip`: the good ones are appended, the bad ones listed. */
-  readonly onInvalid?: 'reject' | 'skip'
-  readonly idempotency?: Idempotency
-}
-
-export interface IngestAnswer {
-  readonly tick: number
-  readonly firstOffset: number
-  readonly lastOffset: number
-  readonly rows: number
-  readonly repeated: boolean
-  readonly skipped: readonly { readonly pointer: string; readonly detail: string }[]
-}
-
-export interface ReadOptions {
-  /** Columns that must equal a value, given as text the way PostgreSQL reads it; null matches NULL. */
-  readonly where?: Readonly<Record<string, string | null>>
-  /** Replaces the view's own order; completed by all columns. */
-  readonly order?: readonly Order[]
-  readonly limit?: number
-  /** Waits until this tick is visible. */
-  readonly minTick?: number
-  /** How long to wait for `minTick` (default 10 s). */
-  readonly timeoutMs?: number
-}
-
-export interface ReadAnswer {
-  readonly view: ViewDefinition
-  readonly tick: number
-  readonly timeMicros: bigint
-  /** Error rows beside the rows. */
-  readonly errors: number
-  readonly rows: Rows
-}
-
-export interface LiveOptions {
-  /** Resume: the tick up to which the subscriber has everything. */
-  readonly fromTick?: number
-  readonly signal?: AbortSignal
-  /** Rows in one piece of a snapshot (default 1000). */
-  readonly pieceRows?: number
-}
+const replayMergeRows = 262_144
+const waitMsDefault = 10_000
+const queryRowsDefault = 10_000
 
 /**
- * `reset`: forget everything, a snapshot follows. `snapshot`: a piece of the rows at `tick`; `last` with the piece
- * that completes it. `change`: the net change from the last tick told to this one.
- */
-export type LiveMessage =
-  | { readonly kind: 'reset'; readonly tick: number }
-  | { readonly kind: 'snapshot'; readonly tick: number; readonly rows: Rows; readonly last: boolean }
-  | { readonly kind: 'change'; readonly tick: number; readonly rows: Rows }
-
-export interface QueryOptions {
-  /** Values of $1, $2, … as text the way PostgreSQL reads them; null is NULL. */
-  readonly parameters?: readonly (string | null)[]
-  /** More rows than this are refused (default 10 000). */
-  readonly maxRows?: number
-  readonly signal?: AbortSignal
-}
-
-export interface QueryAnswer {
-  readonly tick: number
-  readonly columns: readonly ColumnSchema[]
-  readonly rows: Rows
-}
-
-export interface DatabaseStatus {
-  /** Newest tick that reads see. */
-  readonly tick: number
-  readonly timeMicros: bigint
-  /** Newest tick that is durable. */
-  readonly sealedTick: number
-  readonly caughtUp: boolean
-  /** Events that went through the engine since the start, replayed ones included. */
-  readonly events: number
-  readonly eventsPerSecond: number
-  readonly stateBytes: number
-  readonly viewBytes: number
-  readonly topics: readonly {
-    readonly name: string
-    readonly nextOffset: number
-    readonly watermarkMicros: bigint | null
-    readonly late: number
-  }[]
-  readonly views: readonly { readonly name: string; readonly rows: number; readonly errors: number }[]
-  /** Why nothing moves any more, if so. */
-  readonly failure: MillraceError | null
-}
-
-/**
- * A log, an engine and views, composed: appends go to the log, ticks to the engine, net changes to the views. All
- * methods may be called at any time; after `close` they are refused with log/closed.
+ * A log, an engine and views, composed: appends go to the log, ticks to the engine, net changes to the views. After
+ * `close` everything is refused with log/closed.
  */
 export class Database {
+  readonly #options: DatabaseOptions
+  readonly #log: Log
+  readonly #program: Program
+  readonly #text: string
+  readonly #views: ViewSet
+  readonly #host: EngineHost
+  readonly #driver: TickDriver
+  readonly #ingest: Ingest
+  #catalog: Promise<Catalog> | null = null
+  #caughtUp = false
+  #closing: Promise<void> | null = null
+  /** Resolves when the replay is over; rejects as it failed. */
+  readonly #replayed: Promise<void>
+
+  private constructor(options: DatabaseOptions, log: Log, opened: OpenedProgram, seals: Seals) {
+    this.#options = options
+    this.#log = log
+    this.#program = opened.program
+    this.#text = opened.text
+    const { io, engine = 'worker', memoryBytes = defaultMemoryBytes, reopen = false } = options
+    this.#views = new ViewSet(io.clock, opened.program.views)
+    this.#host = startEngine(io, opened.program, { engine, memoryBytes, reopen })
+    this.#ingest = new Ingest(opened.program.topics)
+    const topics = new Set(opened.program.topics.map((topic) => topic.id))
+    this.#driver = new TickDriver(io.clock, this.#host, this.#views, topics, (even) => log.requestSeal(even))
+    seals.sealNow = () => this.#driver.idle
+    log.onTick((tick) => this.#driver.take(tick))
+    log.onPoisoned((error) => this.#driver.fail(error))
+    this.#replayed = this.#replay(opened.changed)
+    this.#replayed.catch(() => {})
+  }
+
   /**
    * Opens the log, loads or plans the program and replays.
    * @throws MillraceError log/locked, log/corrupt, schema/incompatible, and what planning refuses
    */
-  static open(_options: DatabaseOptions): Promise<Database> {
-    throw new Bug('not wired yet')
+  static async open(options: DatabaseOptions): Promise<Database> {
+    // The log asks before there is anybody to ask: until then nothing may be sealed.
+    const seals: Seals = { sealNow: () => false }
+    const logOptions: LogOptions = { sealNow: () => seals.sealNow() }
+    const { io, data } = options
+    const log = data === null ? openMemoryLog(io, logOptions) : await openFileLog(io, data, logOptions)
+    let database: Database | null = null
+    try {
+      database = new Database(options, log, await openProgram(log, options.definition), seals)
+      if (options.eager !== true) await database.#replayed
+      return database
+    } catch (error) {
+      await (database === null ? log.close() : database.close())
+      throw error
+    }
   }
 
-  catalog(): Catalog {
-    throw new Bug('not wired yet')
+  async #replay(definitionChanged: boolean): Promise<void> {
+    const { onProgress } = this.#options
+    const lastTick = this.#log.position().tick
+    try {
+      await this.#log.replay(async (tick) => {
+        this.#driver.take(tick)
+        await this.#driver.room()
+        onProgress?.({ events: this.#driver.events, tick: this.#views.tick, lastTick })
+      }, replayMergeRows)
+      await this.#driver.drained()
+      // Replayed ticks may be several in one: nobody can go on from the middle of them.
+      for (const view of this.#views.views) view.retained.expireThrough(this.#views.tick)
+      this.#driver.goLive()
+      if (definitionChanged) {
+        const { tick } = await this.#log.append({ blocks: [definitionBlock(this.#text, this.#program)] })
+        await this.#driver.waitFor(tick, waitMsDefault)
+      }
+      onProgress?.({ events: this.#driver.events, tick: this.#views.tick, lastTick })
+      this.#caughtUp = true
+    } catch (error) {
+      this.#driver.fail(error instanceof MillraceError ? error : stopped(error))
+      throw error
+    }
+  }
+
+  /** Resolves when the replay has caught up. @throws as it failed */
+  caughtUp(): Promise<void> {
+    return this.#replayed
+  }
+
+  catalog(): DatabaseCatalog {
+    return { ...this.#program, text: this.#text }
+  }
+
+  /** @throws MillraceError topic/unknown */
+  topic(name: string): TopicDefinition {
+    const found = byName(this.#program.topics, name)
+    if (found !== null) return found
+    throw new MillraceError('topic/unknown', `there is no topic ${name}`, { hint: known(this.#program.topics) })
+  }
+
+  /** @throws MillraceError view/unknown */
+  view(name: string): ViewDefinition {
+    return this.#view(name).definition
+  }
+
+  #view(name: string): View {
+    const found = this.#views.find(name)
+    if (found !== null) return found
+    throw new MillraceError('view/unknown', `there is no view ${name}`, { hint: known(this.#program.views) })
   }
 
   /** Appends blocks atomically. @returns once durable. @throws as Log.append */
-  append(_append: Append): Promise<AppendAnswer> {
-    throw new Bug('not wired yet')
+  async append(append: Append): Promise<AppendAnswer> {
+    this.#checkOpen()
+    await this.#driver.room()
+    if (this.#driver.failure !== null) throw this.#driver.failure
+    return this.#log.append(append)
   }
 
   /**
    * Decodes events of one topic and appends them.
    * @throws MillraceError event/invalid with one pointer per bad event, topic/unknown, and as Log.append
    */
-  appendText(
-    _topic: string,
-    _bytes: Uint8Array,
-    _format: EventFormat,
-    _options?: DecodeOptions,
+  async appendText(
+    name: string,
+    body: Uint8Array,
+    format: EventFormat,
+    options?: DecodeOptions,
   ): Promise<IngestAnswer> {
-    throw new Bug('not wired yet')
+    const topic = this.topic(name)
+    const decoded = this.#ingest.decode(topic, body, format, options)
+    if (decoded.blocks.length > 0) return ingestAnswer(decoded, await this.append(decoded))
+    const { tick, offsets } = this.#log.position()
+    return nothingAppended(decoded, tick, offsets.get(topic.id) ?? 0)
   }
 
-  /** Appends `{"events": [{"topic", "op"?, "data"}, …]}` atomically over topics; pointers count from the body. */
-  appendMixed(_body: Uint8Array, _idempotency?: Idempotency): Promise<AppendAnswer> {
-    throw new Bug('not wired yet')
+  /**
+   * Appends `{"events": [{"topic", "op"?, "data"}, …]}` atomically over topics; pointers count from the body.
+   * @throws MillraceError event/invalid, append/not-a-topic, and as Log.append
+   */
+  async appendMixed(body: Uint8Array, idempotency?: Idempotency): Promise<AppendAnswer> {
+    const append = this.#ingest.decodeList(body, idempotency)
+    if (append.blocks.length > 0) return this.append(append)
+    return { tick: this.#log.position().tick, offsets: [], repeated: false }
   }
 
-  /** Events of a topic from an offset on, visible ones only. */
-  readTopic(_topic: string, _fromOffset: number, _limit: number): Promise<readonly ReadBlock[]> {
-    throw new Bug('not wired yet')
+  /** Events of a topic from an offset on, visible ones only; blocks may begin before it. */
+  async readTopic(name: string, fromOffset: number, limit: number): Promise<readonly ReadBlock[]> {
+    const topic = this.topic(name)
+    this.#checkOpen()
+    const blocks = await this.#log.readTopic(topic.id, fromOffset, Math.max(1, limit))
+    return blocks.filter((block) => block.tick <= this.#views.tick)
   }
 
   /**
    * The rows of one view at one tick.
    * @throws MillraceError view/unknown, tick/not-reached, request/parameter, engine/stopped (only while waiting)
    */
-  read(_view: string, _options?: ReadOptions): Promise<ReadAnswer> {
-    throw new Bug('not wired yet')
+  async read(name: string, options: ReadOptions = {}): Promise<ReadAnswer> {
+    const [answer] = await this.readAll([name], options)
+    return answer
   }
 
   /** Several views at the same tick. */
-  readAll(_views: readonly string[], _options?: ReadOptions): Promise<readonly ReadAnswer[]> {
-    throw new Bug('not wired yet')
+  async readAll(names: readonly string[], options: ReadOptions = {}): Promise<readonly ReadAnswer[]> {
+    const views = names.map((name) => this.#view(name))
+    this.#checkReadable()
+    if (options.minTick !== undefined && options.minTick > this.#views.tick) {
+      await this.#driver.waitFor(options.minTick, options.timeoutMs ?? waitMsDefault)
+    }
+    const moment = this.#views.pin()
+    const answers: ReadAnswer[] = []
+    for (const view of views) answers.push(await this.#readAt(view, moment, options))
+    return answers
+  }
+
+  async #readAt(view: View, moment: Moment, options: ReadOptions): Promise<ReadAnswer> {
+    const { definition } = view
+    const wanted = Object.entries(options.where ?? {}).map(
+      ([name, text]) => [ordinalOf(definition, name), text] as const,
+    )
+    const where = wanted.length === 0 ? null : equalityOf(definition.columns, new Map(wanted))
+    const version = moment.version(view)
+    const plan = { where, order: options.order ?? [], limit: options.limit ?? null }
+    const rows = await readVersion(view, version, plan, this.#views.slices())
+    return { view: definition, tick: moment.tick, timeMicros: moment.timeMicros, errors: version.errors, rows }
+  }
+
+  /** Error rows of a view, at most `limit` kinds of them. */
+  errorRows(name: string, limit = 100): readonly ErrorRow[] {
+    const rows: ErrorRow[] = []
+    for (const row of this.#view(name).errorRows()) if (rows.push(row) >= limit) break
+    return rows
   }
 
   /** A view's rows, then its changes: a cursor, which costs nothing while it is not pulled. */
-  live(_view: string, _options?: LiveOptions): AsyncIterableIterator<LiveMessage> {
-    throw new Bug('not wired yet')
+  live(name: string, options: LiveOptions = {}): AsyncIterableIterator<LiveMessage> {
+    this.#checkReadable()
+    return new LiveCursor(this.#views, this.#view(name), options, () => this.#driver.failure)
   }
 
   /**
    * One SELECT over all relations at one tick, through the planner and the engine, once.
-   * @throws MillraceError sql/*, sql/too-many-rows, sql/error-rows
+   * @throws MillraceError sql/…, sql/too-many-rows, sql/error-rows
    */
-  query(_sql: string, _options?: QueryOptions): Promise<QueryAnswer> {
-    throw new Bug('not wired yet')
+  async query(sql: string, options: QueryOptions = {}): Promise<QueryAnswer> {
+    this.#checkReadable()
+    await loadParser()
+    const [statement, ...more] = parseSql(sql)
+    if (statement === undefined || more.length > 0 || statement.kind !== 'select') {
+      const hint = 'events go in by append; definitions come with the app'
+      throw new MillraceError('sql/not-select', 'one SELECT is wanted, and nothing else', { hint })
+    }
+    const catalog = await this.#queryCatalog()
+    const { parameters = [] } = options
+    const bound = bindSelect(catalog, statement.node, statement, { adHoc: true, parameters })
+    const moment = this.#views.pin()
+    const { io, engine = 'worker', memoryBytes = defaultMemoryBytes } = this.#options
+    const source = { io, program: this.#program, views: this.#views, moment, log: this.#log }
+    const rows = await runOnce(source, bound, {
+      maxRows: options.maxRows ?? queryRowsDefault,
+      engine,
+      memoryBytes,
+      ...(options.signal === undefined ? {} : { signal: options.signal }),
+    })
+    // Columns behind those of the query were there to order by.
+    const shown = new Rows(bound.columns, rows.pages, rows.refs, rows.weights)
+    return { tick: moment.tick, columns: bound.columns, rows: shown }
+  }
+
+  /** The stored program knows no named queries: where the definitions are at hand they are bound once more. */
+  #queryCatalog(): Promise<Catalog> {
+    const { definition } = this.#options
+    this.#catalog ??= (async () => {
+      if (definition === undefined) return Catalog.of(this.#program)
+      return (await definition.plan(this.#program)).catalog
+    })()
+    return this.#catalog
   }
 
   status(): DatabaseStatus {
-    throw new Bug('not wired yet')
+    const { last, failure, events, eventsPerSecond } = this.#driver
+    const { tick, offsets } = this.#log.position()
+    const watermarks = new Map(last?.watermarks.map((entry) => [entry.topic, entry.micros]))
+    const late = new Map(last?.late.map((entry) => [entry.topic, entry.events]))
+    return {
+      tick: this.#views.tick,
+      timeMicros: this.#views.timeMicros,
+      sealedTick: tick,
+      caughtUp: this.#caughtUp,
+      events,
+      eventsPerSecond,
+      stateBytes: last?.stateBytes ?? 0,
+      viewBytes: this.#views.views.reduce((sum, view) => sum + view.bytes, 0),
+      topics: this.#program.topics.map(({ id, name }) => ({
+        name,
+        nextOffset: offsets.get(id) ?? 0,
+        watermarkMicros: watermarks.get(id) ?? null,
+        late: late.get(id) ?? 0,
+      })),
+      views: this.#views.views.map(({ definition, version }) => ({
+        name: definition.name,
+        rows: version.rows,
+        errors: version.errors,
+      })),
+      failure,
+    }
   }
 
   /** Resolves when reads see the tick. @throws MillraceError tick/not-reached, engine/stopped */
-  waitForTick(_tick: number, _timeoutMs?: number): Promise<void> {
-    throw new Bug('not wired yet')
+  waitForTick(tick: number, timeoutMs = waitMsDefault): Promise<void> {
+    return this.#driver.waitFor(tick, timeoutMs)
+  }
+
+  #checkOpen(): void {
+    if (this.#closing !== null) throw new MillraceError('log/closed', 'the database is closed')
+    if (this.#caughtUp) return
+    if (this.#driver.failure !== null) throw this.#driver.failure
+    throw new MillraceError('request/busy', 'the log is still being replayed', { hint: 'ask again in a while' })
+  }
+
+  /** A stopped engine leaves the views of its last tick readable, but only if they were ever whole. */
+  #checkReadable(): void {
+    this.#checkOpen()
   }
 
   /** What is queued becomes durable, then everything stops. */
   close(): Promise<void> {
-    throw new Bug('not wired yet')
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    this.#driver.fail(new MillraceError('log/closed', 'the database was closed'))
+    this.#views.close()
+    await this.#host.stop()
+    await this.#log.close()
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }
+}
+
+interface Seals {
+  sealNow: () => boolean
+}
+
+function stopped(error: unknown): MillraceError {
+  const reason = error instanceof Error ? error.message : String(error)
+  return new MillraceError('engine/stopped', `the replay failed: ${reason}`, { cause: error })
+}
+
+/** In its own spelling first, then in any case. */
+function byName<T extends { readonly name: string }>(all: readonly T[], name: string): T | null {
+  const lower = name.toLowerCase()
+  return all.find((one) => one.name === name) ?? all.find((one) => one.name.toLowerCase() === lower) ?? null
+}
+
+function known(all: readonly { readonly name: string }[]): string {
+  return all.length === 0 ? 'none is defined' : `there are ${all.map(({ name }) => name).join(', ')}`
+}
+
+function ordinalOf({ name, columns }: ViewDefinition, wanted: string): number {
+  const column = byName(columns, wanted)
+  if (column !== null) return columns.indexOf(column)
+  throw new MillraceError('request/parameter', `view ${name} has no column ${wanted}`, { hint: known(columns) })
 }

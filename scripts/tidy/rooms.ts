@@ -17,6 +17,7 @@ export const order: readonly (readonly string[])[] = [
   ['engine'],
   ['views'],
   ['connectors'],
+  ['database'],
   ['database.ts'],
   ['client'],
   ['server'],

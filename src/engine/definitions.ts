@@ -1,21 +1,64 @@
+import { type App, appDefinitions, appToSql } from '../app/app.ts'
 import { openBlock } from '../data/block.ts'
 import { BlockBuilder } from '../data/block-builder.ts'
 import { bytesLength, bytesStart, utf8Text } from '../data/cell-access.ts'
 import { MillraceError } from '../data/errors.ts'
 import { type ColumnSchema, sameType, typeName } from '../data/sql-type.ts'
 import type { AppendBlock, Log } from '../log/log.ts'
+import { bindSelect } from '../plan/bind.ts'
 import { catalogTopicId } from '../plan/catalog.ts'
+import { type Defined, defineProgram } from '../plan/definition.ts'
 import type { Program, TopicDefinition, ViewDefinition } from '../plan/program.ts'
+import { loadParser, parseSql } from '../sql/parse.ts'
 
 /**
  * Definitions are events of the topic `_catalog`: the text as it was written, and the program that was made of it,
  * so that a restart runs the very same plan.
  */
-export interface StoredDefinitions {
+interface StoredDefinitions {
   readonly text: string
   readonly program: Program
+  /** Whether this version of Millrace can run the stored plans; ids and schemas are to be believed in any case. */
+  readonly planned: boolean
   /** Every topic and view that was ever defined here, as it was last: their ids are never given to others. */
   readonly ever: Program
+}
+
+/** What to run: the text of all definitions, and how it becomes a program where the log has none of it. */
+export interface Definition {
+  /** Compared with what the log holds: the same text loads the stored program and plans nothing. */
+  readonly text: string
+  /** @param previous names that it has keep their ids */
+  plan(previous: Program): Promise<Defined> | Defined
+}
+
+/** Definitions as SQL. @param file names the text in errors */
+export function sqlDefinition(text: string, file?: string): Definition {
+  return { text, plan: (previous) => planTexts([{ text, file, linesBefore: 0 }], previous) }
+}
+
+/** An app's definitions. Errors in a view's SQL name the view. */
+export function appDefinition(app: App): Definition {
+  return {
+    text: appToSql(app),
+    plan: (previous) =>
+      planTexts(
+        appDefinitions(app).map(({ name, text, linesBefore }) => ({ text, file: name, linesBefore })),
+        previous,
+      ),
+  }
+}
+
+interface DefinitionSource {
+  readonly text: string
+  readonly file: string | undefined
+  readonly linesBefore: number
+}
+
+async function planTexts(sources: readonly DefinitionSource[], previous: Program): Promise<Defined> {
+  await loadParser()
+  const statements = sources.flatMap(({ text, file, linesBefore }) => parseSql(text, file, linesBefore))
+  return defineProgram(statements, bindSelect, previous)
 }
 
 /** Plans of another version are not loaded but made anew from the same text. */
@@ -28,10 +71,10 @@ const schema: readonly ColumnSchema[] = [
 
 const readRows = 1000
 
-export const emptyProgram: Program = { topics: [], views: [] }
+const emptyProgram: Program = { topics: [], views: [] }
 
-export async function readDefinitions(log: Log): Promise<StoredDefinitions | null> {
-  let latest: { text: string; program: Program } | null = null
+async function readDefinitions(log: Log): Promise<StoredDefinitions | null> {
+  let latest: Omit<StoredDefinitions, 'ever'> | null = null
   const topics = new Map<string, TopicDefinition>()
   const views = new Map<string, ViewDefinition>()
   for (let offset = 0; ; ) {
@@ -49,7 +92,7 @@ export async function readDefinitions(log: Log): Promise<StoredDefinitions | nul
   return latest === null ? null : { ...latest, ever: { topics: [...topics.values()], views: [...views.values()] } }
 }
 
-function eventsOf(bytes: Uint8Array): { text: string; program: Program }[] {
+function eventsOf(bytes: Uint8Array): Omit<StoredDefinitions, 'ever'>[] {
   const block = openBlock(bytes)
   const read = (ordinal: number, row: number): string => {
     const column = block.columns.get(ordinal)
@@ -59,8 +102,7 @@ function eventsOf(bytes: Uint8Array): { text: string; program: Program }[] {
   }
   return Array.from({ length: block.rows }, (_, row) => {
     const stored = JSON.parse(read(1, row)) as { version: number; program: Program }
-    // Of an outdated plan only the ids and schemas are believed, which the next definition then keeps.
-    return { text: stored.version === planVersion ? read(0, row) : '', program: stored.program }
+    return { text: read(0, row), planned: stored.version === planVersion, program: stored.program }
   })
 }
 
@@ -78,7 +120,7 @@ export function definitionBlock(text: string, program: Program): AppendBlock {
  * made anew from the log then, as if they had always been so.
  * @throws MillraceError schema/incompatible, naming what differs
  */
-export function checkCompatible(before: Program, now: Program): void {
+function checkCompatible(before: Program, now: Program): void {
   const old = new Map(before.topics.map((topic) => [topic.name.toLowerCase(), topic]))
   for (const topic of now.topics) {
     const known = old.get(topic.name.toLowerCase())
@@ -105,4 +147,29 @@ function differenceOf(before: TopicDefinition, now: TopicDefinition): string | n
   const names = (topic: TopicDefinition): string => topic.primaryKey.map((i) => topic.columns[i].name).join(', ')
   if (names(before) !== names(now)) return `its primary key was (${names(before)}) and is (${names(now)}) now`
   return null
+}
+
+export interface OpenedProgram {
+  readonly text: string
+  readonly program: Program
+  /** The log has other definitions, or none: it has to be told. */
+  readonly changed: boolean
+}
+
+/**
+ * The program to run: the stored one where the definitions are the same, else one planned from them. Topics and
+ * views keep their ids; what was dropped keeps its own, in case it comes back.
+ * @throws MillraceError schema/incompatible, and what planning refuses
+ */
+export async function openProgram(log: Log, definition: Definition | undefined): Promise<OpenedProgram> {
+  const stored = await readDefinitions(log)
+  if (definition === undefined) {
+    if (stored !== null && !stored.planned) return openProgram(log, sqlDefinition(stored.text))
+    return { text: stored?.text ?? '', program: stored?.program ?? emptyProgram, changed: false }
+  }
+  const { text } = definition
+  if (stored?.planned && stored.text === text) return { text, program: stored.program, changed: false }
+  const { program } = await definition.plan(stored?.ever ?? emptyProgram)
+  if (stored !== null) checkCompatible(stored.ever, program)
+  return { text, program, changed: true }
 }

@@ -31,8 +31,6 @@ export class TickDriver {
   failure: MillraceError | null = null
   last: TickOutput | null = null
   events = 0
-  /** Late events per topic since the start. */
-  readonly late = new Map<number, number>()
 
   /** @param topics what the engine knows: blocks of other topics are left out */
   constructor(
@@ -154,7 +152,6 @@ export class TickDriver {
     this.last = output
     this.events += rows
     this.#sample()
-    for (const { topic, events } of output.late) this.late.set(topic, (this.late.get(topic) ?? 0) + events)
     this.#feed()
     this.#resolveTicks()
     if (!this.#live) return

@@ -1,18 +1,41 @@
-import { Bug } from '../data/errors.ts'
+import { openBlock } from '../data/block.ts'
+import { BlockBuilder } from '../data/block-builder.ts'
+import { blockCells } from '../data/cell-access.ts'
+import { Bug, MillraceError } from '../data/errors.ts'
+import { readText } from '../data/ingest/cell-reader.ts'
+import type { ColumnSchema } from '../data/sql-type.ts'
 import type { Order } from '../plan/plan.ts'
 import { Merge, type Source } from './merge.ts'
 import { type Page, refOf } from './page.ts'
-import type { RowCompare, RowOrder } from './row-order.ts'
+import type { Comparable, RowCompare, RowOrder } from './row-order.ts'
 import { Rows } from './rows.ts'
 import { type Run, rowsInOrder, sourcesOf, stepRows } from './run.ts'
 import type { Slices } from './slices.ts'
 import { sortRows } from './sort.ts'
 import type { Version, View } from './view.ts'
 
-/** Columns that must equal the cells of the one row of `page`. */
+/** Columns that must equal the cells of the one row of `page`; its other columns don't matter. */
 export interface Equality {
   readonly ordinals: readonly number[]
-  readonly page: Page
+  readonly page: Comparable
+}
+
+/**
+ * @param wanted values by ordinal, as text that PostgreSQL reads for the column's type; null is NULL
+ * @throws MillraceError request/parameter for a text that the type can't be read from
+ */
+export function equalityOf(schema: readonly ColumnSchema[], wanted: ReadonlyMap<number, string | null>): Equality {
+  const builder = new BlockBuilder(schema.map((column) => ({ ...column, nullable: true })))
+  builder.beginRow()
+  schema.forEach(({ name, type }, ordinal) => {
+    const text = wanted.get(ordinal) ?? null
+    const column = builder.columns[ordinal]
+    const problem = text === null ? column.setNull(0) : readText(type, column, 0, text)
+    if (typeof problem === 'string') throw new MillraceError('request/parameter', `${name}: ${problem}`)
+  })
+  builder.commitRow()
+  const block = openBlock(builder.finish())
+  return { ordinals: [...wanted.keys()], page: { memory: block.memory, columns: blockCells(block, schema.length) } }
 }
 
 export interface ReadPlan {
@@ -84,7 +107,7 @@ export async function openRead(view: View, version: Version, plan: ReadPlan, sli
 interface Probe {
   /** By the wanted columns only. */
   readonly compare: RowCompare
-  readonly page: Page
+  readonly page: Comparable
 }
 
 /** Looks at every row. */

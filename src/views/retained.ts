@@ -36,6 +36,12 @@ export class RetainedChanges {
     }
   }
 
+  /** Gives up the changes of every tick up to this one. */
+  expireThrough(tick: number): void {
+    while (this.#first < this.#entries.length && this.#entries[this.#first].tick <= tick) this.#expire()
+    this.expiredTick = Math.max(this.expiredTick, tick)
+  }
+
   #expire(): void {
     const { tick, bytes } = this.#entries[this.#first]
     this.#entries[this.#first++] = released

@@ -1,10 +1,15 @@
-import { compileComparator, compileKeyComparator, completeOrder } from '../data/compare.ts'
+import { compileComparator, compileKeyComparator, completeOrder, type RowSet } from '../data/compare.ts'
+import type { MemoryViews } from '../data/memory.ts'
 import type { ColumnSchema } from '../data/sql-type.ts'
 import type { Order } from '../plan/plan.ts'
-import type { Page } from './page.ts'
+
+/** Rows that can be compared: a page's, or those of one that was built to compare with. */
+export interface Comparable extends RowSet {
+  readonly memory: MemoryViews
+}
 
 /** Compares row `i` of one page with row `j` of another: negative, zero or positive. */
-export type RowCompare = (a: Page, i: number, b: Page, j: number) => number
+export type RowCompare = (a: Comparable, i: number, b: Comparable, j: number) => number
 
 /** A total order of a view's rows: equal means the same row. */
 export interface RowOrder {

@@ -1,0 +1,98 @@
+import type { MillraceError } from '../data/errors.ts'
+import type { ColumnSchema } from '../data/sql-type.ts'
+import type { Definition } from '../engine/definitions.ts'
+import type { Io } from '../io/io.ts'
+import type { Order } from '../plan/plan.ts'
+import type { TopicDefinition, ViewDefinition } from '../plan/program.ts'
+import type { Rows } from '../views/rows.ts'
+
+/** What goes into a database and what comes out of it. */
+
+export interface DatabaseOptions {
+  readonly io: Io
+  /** What to run; absent: what the log says. */
+  readonly definition?: Definition
+  /** Folder of the log; null keeps everything in memory. */
+  readonly data: string | null
+  /** Where the engine runs: in this thread or in one of its own (default). */
+  readonly engine?: 'inline' | 'worker'
+  readonly memoryBytes?: number
+  /** Test mode: the engine destroys and rebuilds all its state after every tick. Inline only. */
+  readonly reopen?: boolean
+  /** Told now and then while the log is replayed. */
+  readonly onProgress?: (progress: ReplayProgress) => void
+  /** Resolve as soon as the log is open; until the replay has caught up, reads and appends are refused as busy. */
+  readonly eager?: boolean
+}
+
+export interface ReplayProgress {
+  readonly events: number
+  readonly tick: number
+  /** The tick the log ends with. */
+  readonly lastTick: number
+}
+
+export interface DatabaseCatalog {
+  readonly topics: readonly TopicDefinition[]
+  readonly views: readonly ViewDefinition[]
+  /** Definitions as they were written. */
+  readonly text: string
+}
+
+export interface ReadOptions {
+  /** Columns that must equal a value, given as text the way PostgreSQL reads it; null matches NULL. */
+  readonly where?: Readonly<Record<string, string | null>>
+  /** Replaces the view's own order; completed by all columns. */
+  readonly order?: readonly Order[]
+  readonly limit?: number
+  /** Waits until this tick is visible. */
+  readonly minTick?: number
+  /** How long to wait for `minTick` (default 10 s). */
+  readonly timeoutMs?: number
+}
+
+export interface ReadAnswer {
+  readonly view: ViewDefinition
+  readonly tick: number
+  readonly timeMicros: bigint
+  /** Error rows beside the rows. */
+  readonly errors: number
+  readonly rows: Rows
+}
+
+export interface QueryOptions {
+  /** Values of $1, $2, … as text the way PostgreSQL reads them; null is NULL. */
+  readonly parameters?: readonly (string | null)[]
+  /** More rows than this are refused (default 10 000). */
+  readonly maxRows?: number
+  readonly signal?: AbortSignal
+}
+
+export interface QueryAnswer {
+  readonly tick: number
+  readonly columns: readonly ColumnSchema[]
+  readonly rows: Rows
+}
+
+export interface DatabaseStatus {
+  /** Newest tick that reads see. */
+  readonly tick: number
+  readonly timeMicros: bigint
+  /** Newest tick that is durable. */
+  readonly sealedTick: number
+  readonly caughtUp: boolean
+  /** Events that went through the engine since the start, replayed ones included. */
+  readonly events: number
+  readonly eventsPerSecond: number
+  readonly stateBytes: number
+  readonly viewBytes: number
+  readonly topics: readonly {
+    readonly name: string
+    readonly nextOffset: number
+    readonly watermarkMicros: bigint | null
+    readonly late: number
+  }[]
+  readonly views: readonly { readonly name: string; readonly rows: number; readonly errors: number }[]
+  /** Why nothing moves any more, if so. */
+  readonly failure: MillraceError | null
+}

@@ -1,0 +1,100 @@
+import { MillraceError } from '../data/errors.ts'
+import { EventListDecoder } from '../data/event-list.ts'
+import { compileDecoder, type Decoded, type TopicDecoder } from '../data/json-decoder.ts'
+import type { Append, AppendAnswer, Idempotency } from '../log/log.ts'
+import type { TopicDefinition } from '../plan/program.ts'
+
+/** How events come as text. `json`: one object or an array of them; `auto`: by looking. */
+export type EventFormat = 'json' | 'ndjson' | 'auto'
+
+export interface DecodeOptions {
+  /** `reject` (default): one bad event refuses all; `skip`: the good ones are appended, the bad ones listed. */
+  readonly onInvalid?: 'reject' | 'skip'
+  readonly idempotency?: Idempotency
+}
+
+/** Decoded events, ready to be appended. */
+export interface DecodedAppend extends Append {
+  readonly rows: number
+  readonly skipped: Decoded['errors']
+}
+
+export interface IngestAnswer {
+  readonly tick: number
+  readonly firstOffset: number
+  /** One less than `firstOffset` where nothing was appended. */
+  readonly lastOffset: number
+  readonly rows: number
+  readonly repeated: boolean
+  /** With `onInvalid: 'skip'`, what was left out and why. */
+  readonly skipped: Decoded['errors']
+}
+
+/** Events as text, to blocks. */
+export class Ingest {
+  readonly #topics: readonly TopicDefinition[]
+  readonly #decoders = new Map<number, TopicDecoder>()
+  #lists: EventListDecoder | null = null
+
+  constructor(topics: readonly TopicDefinition[]) {
+    this.#topics = topics
+  }
+
+  /** @throws MillraceError event/invalid with one pointer per bad event, request/malformed */
+  decode(topic: TopicDefinition, body: Uint8Array, format: EventFormat, options: DecodeOptions = {}): DecodedAppend {
+    let decoder = this.#decoders.get(topic.id)
+    if (decoder === undefined) {
+      decoder = compileDecoder(topic)
+      this.#decoders.set(topic.id, decoder)
+    }
+    const policy = options.onInvalid ?? 'reject'
+    const decoded = decoder.decodeBody(body, format === 'json' ? bracketOf(body) : format, { policy })
+    refuseBad(decoded, policy)
+    return {
+      blocks: decoded.blocks.map(({ rows, bytes }) => ({ topic: topic.id, rows, bytes })),
+      rows: decoded.rows,
+      skipped: decoded.errors,
+      ...(options.idempotency === undefined ? {} : { idempotency: options.idempotency }),
+    }
+  }
+
+  /** @throws MillraceError event/invalid with one pointer per bad event, request/malformed */
+  decodeList(body: Uint8Array, idempotency?: Idempotency): Append {
+    this.#lists ??= new EventListDecoder(this.#topics)
+    const decoded = this.#lists.decodeBody(body)
+    refuseBad(decoded, 'reject')
+    return { blocks: decoded.blocks, ...(idempotency === undefined ? {} : { idempotency }) }
+  }
+}
+
+/** JSON text is an array or one object. */
+function bracketOf(body: Uint8Array): 'array' | 'object' {
+  const first = body.find((byte) => byte > 0x20)
+  return first === 0x5b ? 'array' : 'object'
+}
+
+function refuseBad(
+  { errors, badEvents, malformed }: Pick<Decoded, 'errors' | 'badEvents' | 'malformed'>,
+  policy: 'reject' | 'skip',
+): void {
+  if (!malformed && (badEvents === 0 || policy === 'skip')) return
+  const [first] = errors
+  const place = { pointer: first?.pointer ?? '', ...(first?.line === undefined ? {} : { line: first.line }) }
+  if (malformed) {
+    throw new MillraceError('request/malformed', `the body is not JSON: ${first?.detail ?? ''}`, { place, errors })
+  }
+  const what = badEvents === 1 ? (first?.detail ?? 'an event is wrong') : `${badEvents} events are wrong`
+  throw new MillraceError(badEvents === 1 && first !== undefined ? first.code : 'event/invalid', what, {
+    place,
+    errors,
+  })
+}
+
+export function ingestAnswer({ rows, skipped }: DecodedAppend, answer: AppendAnswer): IngestAnswer {
+  const [{ firstOffset, lastOffset }] = answer.offsets
+  return { tick: answer.tick, firstOffset, lastOffset, rows, repeated: answer.repeated, skipped }
+}
+
+export function nothingAppended({ skipped }: DecodedAppend, tick: number, nextOffset: number): IngestAnswer {
+  return { tick, firstOffset: nextOffset, lastOffset: nextOffset - 1, rows: 0, repeated: false, skipped }
+}

@@ -1,0 +1,223 @@
+import { batchRows } from '../data/batch.ts'
+import { MillraceError } from '../data/errors.ts'
+import { type EngineHost, startEngine } from '../engine/host.ts'
+import type { TopicBlock } from '../engine/port.ts'
+import type { Io } from '../io/io.ts'
+import type { Log, ReadBlock } from '../log/log.ts'
+import { nodesOf } from '../plan/nodes.ts'
+import { systemColumn } from '../plan/plan.ts'
+import type { Program, TopicDefinition, ViewDefinition } from '../plan/program.ts'
+import { gatherBlock } from './gather.ts'
+import { readVersion } from './read.ts'
+import type { Rows } from './rows.ts'
+import { type Moment, ViewSet } from './view-set.ts'
+
+export interface AdHocOptions {
+  /** More rows than this are refused. */
+  readonly maxRows: number
+  /** Where an engine for much input runs. */
+  readonly engine: 'inline' | 'worker'
+  readonly memoryBytes: number
+  readonly signal?: AbortSignal
+}
+
+/** What a query sees: one moment of the views, and the log up to the same tick. */
+export interface AdHocSource {
+  readonly io: Io
+  readonly program: Program
+  readonly views: ViewSet
+  readonly moment: Moment
+  readonly log: Log
+}
+
+/** Events of one step of the engine: between two steps others get a turn. */
+const stepRows = 65536
+const readRows = 262_144
+/** Up to so many events an engine in this thread is quicker than starting another one. */
+const inlineRows = 20_000
+/** Rows that a query's result may have on the way, as a multiple of those that it may have in the end. */
+const onTheWay = 20
+
+/** Runs a plan once over what is there: the same engine as for views, over the same events, and then it is gone. */
+export async function runOnce(
+  source: AdHocSource,
+  query: Pick<ViewDefinition, 'plan' | 'order'>,
+  options: AdHocOptions,
+): Promise<Rows> {
+  const scans = nodesOf(query.plan).filter((node) => node.op === 'scan')
+  const relations = new Set(scans.map((scan) => scan.relation))
+  const topics = source.program.topics.filter((topic) => relations.has(topic.id))
+  const inputs = source.views.views.filter((view) => relations.has(view.definition.id))
+  const view: ViewDefinition = {
+    id: 1 + Math.max(0, ...relations),
+    name: 'query',
+    columns: query.plan.columns,
+    plan: query.plan,
+    order: query.order,
+    emit: 'continuous',
+    sql: '',
+  }
+  const program: Program = {
+    topics: [...topics, ...inputs.map(({ definition }) => asTopic(definition))],
+    views: [view],
+  }
+  let rows = 0
+  for (const input of inputs) rows += source.moment.version(input).rows
+  for (const { id } of topics) rows += source.log.position().offsets.get(id) ?? 0
+  const engine = rows > inlineRows ? options.engine : 'inline'
+  const host = startEngine(source.io, program, { engine, memoryBytes: options.memoryBytes })
+  const stop = (): void => void host.stop()
+  options.signal?.addEventListener('abort', stop, { once: true })
+  try {
+    const feed = new Feed(host, new ViewSet(source.io.clock, [view], 0), source.moment.timeMicros, options)
+    for (const input of inputs) await feed.viewRows(source, input.definition)
+    const byTick = scans.some((scan) => scan.reads.includes(systemColumn.tick))
+    await (byTick ? feed.topicsByTick(source, topics) : feed.topics(source, topics))
+    return await feed.result()
+  } finally {
+    options.signal?.removeEventListener('abort', stop)
+    await host.stop()
+  }
+}
+
+/** The engine reads a view's rows as the events of a topic. */
+function asTopic({ id, name, columns }: ViewDefinition): TopicDefinition {
+  return { id, name, columns, primaryKey: [], eventTime: null, latenessMicros: '0' }
+}
+
+class Feed {
+  readonly #host: EngineHost
+  readonly #results: ViewSet
+  readonly #timeMicros: bigint
+  readonly #options: AdHocOptions
+  #tick = 0
+  #offset = 0
+
+  constructor(host: EngineHost, results: ViewSet, timeMicros: bigint, options: AdHocOptions) {
+    this.#host = host
+    this.#results = results
+    this.#timeMicros = timeMicros
+    this.#options = options
+  }
+
+  async step(blocks: readonly TopicBlock[], tick = this.#tick + 1): Promise<void> {
+    this.#options.signal?.throwIfAborted()
+    this.#tick = tick
+    const output = await this.#host.step({ kind: 'tick', tick, timeMicros: this.#timeMicros, blocks })
+    this.#results.apply(output)
+    const { rows, errors } = this.#results.views[0].version
+    if (errors === 0 && rows > this.#options.maxRows * onTheWay + 100_000) throw this.#tooMany()
+  }
+
+  /** The rows that a view has at the moment, each as often as it is there. */
+  async viewRows({ views, moment }: AdHocSource, definition: ViewDefinition): Promise<void> {
+    const view = views.views.find((other) => other.definition.id === definition.id)!
+    const version = moment.version(view)
+    if (version.errors > 0) {
+      const what = `view ${definition.name} has ${version.errors} error rows, so that a query over it has no answer`
+      throw new MillraceError('sql/error-rows', what, {
+        hint: `mend what causes them, or read ${definition.name} itself`,
+      })
+    }
+    const rows = await readVersion(view, version, { where: null, order: [], limit: null }, views.slices())
+    for (const refs of repeated(rows)) {
+      await this.step([this.#block(definition.id, gatherBlock(rows.pages, refs, null, definition.columns), 0n)])
+    }
+  }
+
+  #block(topic: number, bytes: Uint8Array, appendedAtMicros: bigint): TopicBlock {
+    const firstOffset = this.#offset
+    this.#offset += batchRows
+    return { topic, partition: 0, firstOffset, appendedAtMicros, bytes }
+  }
+
+  async topics(source: AdHocSource, topics: readonly TopicDefinition[]): Promise<void> {
+    for (const topic of topics) {
+      let blocks: ReadBlock[] = []
+      let rows = 0
+      for await (const block of eventsUpTo(source, topic)) {
+        blocks.push(block)
+        rows += block.rows
+        if (rows < stepRows) continue
+        await this.step(blocks)
+        blocks = []
+        rows = 0
+      }
+      if (blocks.length > 0) await this.step(blocks)
+    }
+  }
+
+  /** Each tick as it was, for queries that look at it. */
+  async topicsByTick(source: AdHocSource, topics: readonly TopicDefinition[]): Promise<void> {
+    const ticks = new Map<number, ReadBlock[]>()
+    for (const topic of topics) {
+      for await (const block of eventsUpTo(source, topic)) {
+        const of = ticks.get(block.tick)
+        if (of === undefined) ticks.set(block.tick, [block])
+        else of.push(block)
+      }
+    }
+    // What views brought came first, in ticks of its own: those of the log go on after it.
+    const base = this.#tick
+    for (const tick of [...ticks.keys()].sort((a, b) => a - b)) {
+      if (tick <= base) throw new MillraceError('sql/unsupported', '_tick beside a view in one query is not supported')
+      await this.step(ticks.get(tick)!, tick)
+    }
+  }
+
+  /** @throws MillraceError sql/error-rows, sql/too-many-rows */
+  async result(): Promise<Rows> {
+    if (this.#tick === 0) await this.step([])
+    const { maxRows } = this.#options
+    const view = this.#results.views[0]
+    this.#results.close()
+    if (view.version.errors > 0) {
+      const reason = [...view.errorRows()][0]?.reason ?? ''
+      throw new MillraceError('sql/error-rows', `the query fails: ${reason}`, {
+        hint: 'leave the rows out that cause it',
+      })
+    }
+    if (view.version.rows > maxRows) throw this.#tooMany()
+    return readVersion(view, view.version, { where: null, order: [], limit: null }, this.#results.slices())
+  }
+
+  #tooMany(): MillraceError {
+    const { maxRows } = this.#options
+    return new MillraceError(
+      'sql/too-many-rows',
+      `the query has more than the ${maxRows} rows that one answer may have`,
+      {
+        hint: 'add a LIMIT or a filter, or aggregate',
+      },
+    )
+  }
+}
+
+/** Blocks' worth of rows, a row of weight n n times: an event has no weight. */
+function* repeated(rows: Rows): Iterable<Uint32Array> {
+  let refs = new Uint32Array(Math.min(batchRows, rows.count))
+  let filled = 0
+  for (let i = 0; i < rows.length; i++) {
+    for (let n = rows.weights === null ? 1 : rows.weights[i]; n > 0; n--) {
+      refs[filled++] = rows.refs[i]
+      if (filled < batchRows) continue
+      yield refs
+      refs = new Uint32Array(batchRows)
+      filled = 0
+    }
+  }
+  if (filled > 0) yield refs.subarray(0, filled)
+}
+
+async function* eventsUpTo({ log, moment }: AdHocSource, topic: TopicDefinition): AsyncIterable<ReadBlock> {
+  const end = log.position().offsets.get(topic.id) ?? 0
+  for (let offset = 0; offset < end; ) {
+    const blocks = await log.readTopic(topic.id, offset, readRows)
+    if (blocks.length === 0) return
+    for (const block of blocks) {
+      if (block.tick > moment.tick) return
+      yield block
+      offset = block.firstOffset + block.rows
+    }
+  }
+}
