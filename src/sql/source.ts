@@ -8,6 +8,8 @@ export interface Source {
   /** Lines at the text's start that the user did not write; places count behind them. */
   readonly linesBefore: number
   readonly tokens: readonly Token[]
+  /** Where each line begins and where its text ends, in characters. */
+  readonly lines: readonly { readonly start: number; readonly end: number }[]
   /** Every character that is not ASCII, in order: where it is in characters and in bytes, and its length in bytes. */
   readonly wide: readonly { readonly character: number; readonly byte: number; readonly bytes: number }[]
 }
@@ -21,20 +23,44 @@ export function sourceOf(text: string, file?: string, linesBefore = 0): Source {
     wide.push({ character: index, byte: index + extra, bytes })
     extra += bytes - found.length
   }
-  return { text, linesBefore, tokens: tokenize(text), wide, ...(file === undefined ? {} : { file }) }
+  return {
+    text,
+    linesBefore,
+    tokens: tokenize(text),
+    lines: linesOf(text),
+    wide,
+    ...(file === undefined ? {} : { file }),
+  }
+}
+
+function linesOf(text: string): { readonly start: number; readonly end: number }[] {
+  const lines: { start: number; end: number }[] = []
+  let start = 0
+  for (const { 0: ending, index } of text.matchAll(/\r\n|\r|\n/g)) {
+    lines.push({ start, end: index })
+    start = index + ending.length
+  }
+  lines.push({ start, end: text.length })
+  return lines
+}
+
+/** How many items come before the first one at which `reached` holds; it holds for all behind that. */
+function countBefore<T>(items: readonly T[], reached: (item: T) => boolean): number {
+  let low = 0
+  let high = items.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (reached(items[middle])) high = middle
+    else low = middle + 1
+  }
+  return low
 }
 
 /** The character offset of a byte offset. */
 export function characterAt(source: Source, byte: number): number {
-  let low = 0
-  let high = source.wide.length
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if (source.wide[middle].byte < byte) low = middle + 1
-    else high = middle
-  }
-  if (low === 0) return byte
-  const last = source.wide[low - 1]
+  const before = countBefore(source.wide, (wide) => wide.byte >= byte)
+  if (before === 0) return byte
+  const last = source.wide[before - 1]
   const width = last.bytes === 4 ? 2 : 1
   return last.character + width + (byte - last.byte - last.bytes)
 }
@@ -54,30 +80,20 @@ const longestLine = 500
 
 /** The place of a character offset. Columns count characters as JavaScript does. */
 export function placeOfCharacter(source: Source, character: number): ErrorPlace {
-  const { text, file } = source
-  const before = text.slice(0, character)
-  const lineStart = Math.max(before.lastIndexOf('\n'), before.lastIndexOf('\r')) + 1
-  const rest = text.slice(lineStart).search(/[\r\n]/)
-  const whole = rest < 0 ? text.slice(lineStart) : text.slice(lineStart, lineStart + rest)
-  const line = before.slice(0, lineStart).split(/\r\n|\r|\n/).length - source.linesBefore
+  const { text, file, lines } = source
+  const number = countBefore(lines, ({ start }) => start > character)
+  const { start, end } = lines[number - 1]
   return {
     ...(file === undefined ? {} : { file }),
-    line: Math.max(line, 1),
-    column: character - lineStart + 1,
-    ...(whole.length > longestLine ? {} : { source: whole }),
+    line: Math.max(number - source.linesBefore, 1),
+    column: character - start + 1,
+    ...(end - start > longestLine ? {} : { source: text.slice(start, end) }),
   }
 }
 
 /** The index of the first token that begins at or behind a character. */
 export function tokenIndexAt(source: Source, character: number): number {
-  let low = 0
-  let high = source.tokens.length
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if (source.tokens[middle].start < character) low = middle + 1
-    else high = middle
-  }
-  return low
+  return countBefore(source.tokens, (token) => token.start >= character)
 }
 
 /**

@@ -80,7 +80,7 @@ export function sqlTypeOf(node: TypeName, at: Source | { readonly source: Source
     throw unsupported(
       `the type ${parts.join('.')} of a schema is not supported`,
       place,
-      'use a type of PostgreSQL’s own',
+      "use a type of PostgreSQL's own",
     )
   }
   if (node.setof || node.pct_type) throw unsupported('SETOF and %TYPE are not supported', place, 'name the type itself')
