@@ -97,9 +97,11 @@ export class FrameBuilder {
     this.#checksum()
   }
 
-  /** @returns the finished frame, valid until `reset` */
-  writeHeader(place: FramePlace, commit: Commit): { readonly bytes: Uint8Array; readonly checksum: number } {
+  /** @returns the finished frame with so many zeros behind it, valid until `reset` */
+  writeHeader(place: FramePlace, commit: Commit, zeros = 0): { readonly bytes: Uint8Array; readonly checksum: number } {
     const { blocks, answers, seal, purpose } = commit
+    this.#reserve(zeros)
+    this.#buffer.fill(0, this.#at, this.#at + zeros)
     const view = this.#view
     view.setUint32(0, frameMagic, true)
     view.setUint32(8, this.#at, true)
@@ -120,7 +122,7 @@ export class FrameBuilder {
     setWhole(view, 88, 0)
     const checksum = crc32(this.#buffer.subarray(8, frameHeaderBytes))
     view.setUint32(4, checksum, true)
-    return { bytes: this.#buffer.subarray(0, this.#at), checksum }
+    return { bytes: this.#buffer.subarray(0, this.#at + zeros), checksum }
   }
 
   #writeBlockEntry(block: LoggedBlock, start: number): void {

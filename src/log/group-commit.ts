@@ -64,7 +64,8 @@ export class GroupCommitLog implements Log {
   /** Appends under a key that are not durable yet. */
   readonly #waiting = new Map<string, Queued>()
   readonly #groups: Group[] = []
-  #writer: Promise<void> | null = null
+  #writer: Promise<void> = Promise.resolve()
+  #writing = false
   #refusal: MillraceError | null = null
   #closing: Promise<void> | null = null
   #sealWanted: 'no' | 'ifUnsealed' | 'always' = 'no'
@@ -183,19 +184,18 @@ export class GroupCommitLog implements Log {
   }
 
   #wake(): void {
-    if (this.#writer !== null) return
+    if (this.#writing) return
+    this.#writing = true
     this.#writer = this.#write()
   }
 
   async #write(): Promise<void> {
     // Appends that are made in one go shall share a commit.
     await null
-    for (;;) {
-      const group = this.#next()
-      if (group === null) break
+    for (let group = this.#next(); group !== null; group = this.#next()) {
       await this.#commit(group, group.queued.length > 0 ? 'append' : 'seal')
     }
-    this.#writer = null
+    this.#writing = false
   }
 
   #next(): Group | null {

@@ -26,14 +26,23 @@ const fileVersion = 1
 const crc32Algorithm = 1
 export const fileHeaderBytes = 512
 
-/** How large files are, how far zeros are written ahead, and what is kept free for seals and the closing mark. */
 export interface JournalSizes {
+  /** A file that is so large is followed by the next one. */
   readonly fileBytes: number
+  /** So far are zeros written ahead of small commits. */
   readonly stepBytes: number
+  /** Commits from here on need no zeros ahead. */
+  readonly largeBytes: number
+  /** Zeroed space that only seals and the closing mark may use. */
   readonly reserveBytes: number
 }
 
-export const usualSizes: JournalSizes = { fileBytes: 64 << 20, stepBytes: 1 << 20, reserveBytes: 64 << 10 }
+export const usualSizes: JournalSizes = {
+  fileBytes: 64 << 20,
+  stepBytes: 1 << 20,
+  largeBytes: 64 << 10,
+  reserveBytes: 16 << 10,
+}
 
 export function fileName(number: number): string {
   return `${String(number).padStart(8, '0')}.journal`

@@ -22,7 +22,7 @@ const logs: Record<string, (options: LogOptions) => Promise<Log>> = {
     return openFileLog(nodeIo(), folder, options)
   },
 }
-const smallFiles = { fileBytes: 65536, stepBytes: 4096, reserveBytes: 1024 }
+const smallFiles = { fileBytes: 65536, stepBytes: 4096, largeBytes: 2048, reserveBytes: 1024 }
 
 function block(topic: number, rows = 1, fill = rows): AppendBlock {
   return { topic, rows, bytes: new Uint8Array(rows * 16).fill(fill) }
