@@ -54,7 +54,8 @@ export function printCalibration(found: Calibration): void {
   )
 }
 
-function writeBlocks(file: string, blocks: number): number {
+/** @returns bytes a second of 1 MiB writes with an fdatasync after each; the file is made when it is missing */
+export function writeBlocks(file: string, blocks: number): number {
   const block = Buffer.alloc(blockBytes, 0x5a)
   const handle = openSync(file, 'a+')
   closeSync(handle)

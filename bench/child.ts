@@ -32,7 +32,8 @@ export async function answerParent<Task, Answer>(work: (task: Task) => Promise<A
   } catch (error) {
     answer = { error: error instanceof Error ? (error.stack ?? error.message) : String(error) }
   }
-  process.send?.(answer, () => process.exit(0))
+  if (process.send === undefined) console.log(answer)
+  else process.send(answer, () => process.exit(0))
 }
 
 /** Bytes of memory this process has had resident at most. */

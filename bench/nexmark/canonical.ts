@@ -12,6 +12,13 @@ export function canonicalNumber(value: number | bigint | string): string {
   return rounded.includes('.') && !rounded.includes('e') ? rounded.replace(/\.?0+$/, '') : rounded
 }
 
+/** `2015-07-15 00:00:00.123456` as microseconds since 1970. */
+export function canonicalTimestamp(text: string): string {
+  const [whole, fraction = ''] = text.replace(' ', 'T').split('.')
+  const seconds = Date.parse(`${whole.includes('T') ? whole : `${whole}T00:00:00`}Z`) / 1000
+  return String(BigInt(seconds) * 1_000_000n + BigInt(fraction.padEnd(6, '0')))
+}
+
 /** A relation's rows as a sorted list of texts: what must be equal between systems. */
 export function canonicalRows(rows: Iterable<readonly string[]>): string[] {
   const texts: string[] = []

@@ -1,8 +1,9 @@
 import { peakMemory } from '../child.ts'
-import { median } from '../measure.ts'
+import { coreSeconds, median, took } from '../measure.ts'
 import { canonicalRows, type Fingerprint, fingerprint } from './canonical.ts'
 import { Generator } from './generator.ts'
-import { duckdbSql } from './queries.ts'
+import { type Run, runView, viewRows, writeJournal } from './ours.ts'
+import { duckdbSql, millraceSql } from './queries.ts'
 import type { NexmarkOptions } from './rules.ts'
 
 /** What the benchmark asks a child process to do with one or more queries. */
@@ -48,6 +49,36 @@ class Answers implements NexmarkAnswer {
     }
     return this
   }
+}
+
+async function journal({ events, options, folder }: NexmarkTask): Promise<NexmarkAnswer> {
+  const answers = new Answers()
+  let bytes = 0
+  const { seconds } = await took(async () => {
+    bytes = await writeJournal(folder, new Generator(options), events)
+  })
+  answers.measured['journal'] = { seconds, changes: 0, peakBytes: peakMemory(), stateBytes: bytes }
+  return answers
+}
+
+async function millrace({ queries, runs, folder }: NexmarkTask): Promise<NexmarkAnswer> {
+  const answers = new Answers()
+  return await answers.forEach(queries, async (query) => {
+    const sql = millraceSql(query)
+    if (runs === 0) {
+      answers.fingerprints[query] = fingerprint(canonicalRows(await viewRows(folder, sql)))
+      return
+    }
+    const seconds: number[] = []
+    let last: Run | undefined
+    for (let i = 0; i < runs; i++) {
+      globalThis.gc?.()
+      last = await runView(folder, sql)
+      seconds.push(coreSeconds(last.took))
+    }
+    const { changes = 0, stateBytes = 0 } = last ?? {}
+    answers.measured[query] = { seconds: median(seconds), changes, peakBytes: peakMemory(), stateBytes }
+  })
 }
 
 async function duckdb({ queries, events, options, runs }: NexmarkTask): Promise<NexmarkAnswer> {

@@ -102,7 +102,8 @@ async function disagreements(
 }
 
 function difference(own: Fingerprint, theirs: Fingerprint, peer: string): string {
-  const show = (sample: readonly string[]): string => sample.map((row) => row.replaceAll('\u0001', ' | ')).join('\n    ')
+  const show = (sample: readonly string[]): string =>
+    sample.map((row) => row.replaceAll('\u0001', ' | ')).join('\n    ')
   return `disagrees with ${peer}: ${own.rows} rows, ${peer} ${theirs.rows}
   Millrace:
     ${show(own.sample)}
@@ -138,10 +139,9 @@ function printTable(chosen: readonly Query[], { ours, duckdb, ivm }: Answers, ev
       megabytes(own.stateBytes),
     ]
   })
-  table(
-    ['query', 'Millrace', 'db-ivm', 'ratio', 'DuckDB', 'ratio', 'floor / goal', 'reached', 'RSS', 'state'],
-    rows,
-  )
+  table(['query', 'Millrace', 'db-ivm', 'ratio', 'DuckDB', 'ratio', 'floor / goal', 'reached', 'RSS', 'state'], rows)
   console.log('Events per second of one core. Millrace: journal → decode → engine → changes of the view.')
-  console.log(`db-ivm: rows in memory as objects, the first ${si(ivmEvents)} events. DuckDB: rows in its own table, one shot.\n`)
+  console.log(
+    `db-ivm: rows in memory as objects, the first ${si(ivmEvents)} events. DuckDB: rows in its own table, one shot.\n`,
+  )
 }
