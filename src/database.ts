@@ -67,6 +67,9 @@ export class Database {
   readonly #ingest: Ingest
   #catalog: Promise<Catalog> | null = null
   #caughtUp = false
+  #finished = false
+  /** The newest tick that an append was told. */
+  #appendedTick = 0
   #closing: Promise<void> | null = null
   /** Resolves when the replay is over; rejects as it failed. */
   readonly #replayed: Promise<void>
@@ -167,7 +170,10 @@ export class Database {
     this.#checkOpen()
     await this.#driver.room()
     if (this.#driver.failure !== null) throw this.#driver.failure
-    return this.#log.append(append)
+    if (this.#finished) throw new MillraceError('log/closed', 'the windows are closed: no event can follow')
+    const answer = await this.#log.append(append)
+    this.#appendedTick = Math.max(this.#appendedTick, answer.tick)
+    return answer
   }
 
   /**
@@ -289,6 +295,17 @@ export class Database {
       return (await definition.plan(this.#program)).catalog
     })()
     return this.#catalog
+  }
+
+  /**
+   * Evaluates final views as if every watermark were infinite, for the end of a batch run. Nothing of it is written;
+   * the database takes no more events.
+   */
+  async closeWindows(): Promise<void> {
+    this.#checkOpen()
+    this.#finished = true
+    await this.#driver.waitFor(this.#appendedTick, Number.MAX_SAFE_INTEGER)
+    await this.#driver.closeWindows()
   }
 
   status(): DatabaseStatus {

@@ -1,2 +1,1 @@
-/** The version of this package, as in package.json. */
-export const version = '0.1.0'
+export { version } from './data/version.ts'

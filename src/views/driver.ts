@@ -87,6 +87,17 @@ export class TickDriver {
     if (this.failure !== null) throw this.failure
   }
 
+  /** Evaluates final views as if every watermark were infinite: the end of a batch run. Nothing of it is in the log. */
+  async closeWindows(): Promise<void> {
+    await this.drained()
+    this.#live = false
+    this.#cancelDue?.()
+    const now = this.#clock.nowMicros()
+    const timeMicros = now > this.#views.timeMicros ? now : this.#views.timeMicros
+    const input: TickInput = { kind: 'tick', tick: this.#views.tick + 1, timeMicros, blocks: [], closeWindows: true }
+    this.#views.apply(await this.#host.step(input))
+  }
+
   /** @throws MillraceError tick/not-reached after the time; as the engine when it stops */
   waitFor(tick: number, timeoutMs: number): Promise<void> {
     if (this.#views.tick >= tick) return Promise.resolve()

@@ -1,0 +1,79 @@
+import { resolve } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import type { App } from '../app/app.ts'
+import { MillraceError } from '../data/errors.ts'
+import { appDefinition, type Definition, sqlDefinition } from '../engine/definitions.ts'
+import { type Disk, IoError } from '../io/io.ts'
+
+/** What is looked for where no app is named. */
+const defaultApps = ['millrace.ts', 'millrace.sql']
+
+/**
+ * Loads a SQL file, or a module whose default export is an app.
+ * @throws MillraceError app/load
+ */
+export async function loadApp(
+  disk: Disk,
+  named: string | undefined,
+): Promise<{ path: string; definition: Definition }> {
+  const path = named ?? (await findApp(disk))
+  if (/\.sql$/i.test(path)) return { path, definition: sqlDefinition(await readText(disk, path), path) }
+  if (!/\.[cm]?[jt]s$/i.test(path)) {
+    throw new MillraceError('app/load', `${path} is no app`, { hint: 'name a .sql, .ts or .js file' })
+  }
+  // Whether the file is there is told apart from what goes wrong inside it.
+  await readText(disk, path)
+  return { path, definition: appDefinition(appOf(path, await importModule(path))) }
+}
+
+async function findApp(disk: Disk): Promise<string> {
+  const names = await disk.list('.')
+  const found = defaultApps.find((name) => names.includes(name))
+  if (found !== undefined) return found
+  throw new MillraceError('app/load', `there is no ${defaultApps.join(' or ')} here`, {
+    hint: 'name the app: a .sql, .ts or .js file',
+  })
+}
+
+export async function readText(disk: Disk, path: string): Promise<string> {
+  try {
+    const file = await disk.open(path, { readOnly: true })
+    try {
+      const bytes = new Uint8Array(await file.size())
+      const count = await file.read(bytes, 0)
+      return new TextDecoder().decode(bytes.subarray(0, count))
+    } finally {
+      await file.close()
+    }
+  } catch (error) {
+    if (!(error instanceof IoError)) throw error
+    const why = error.failure === 'missing' ? 'there is no such file' : error.message
+    throw new MillraceError('app/load', `cannot read ${path}: ${why}`, { place: { file: path }, cause: error })
+  }
+}
+
+/** Natively where the runtime strips types, else through jiti. */
+async function importModule(path: string): Promise<unknown> {
+  const url = pathToFileURL(resolve(path)).href
+  try {
+    if (/\.[cm]?js$/i.test(path) || (process.features as { readonly typescript?: unknown }).typescript)
+      return await import(url)
+    const { createJiti } = await import('jiti')
+    const here = fileURLToPath(new URL('../index.js', import.meta.url))
+    const jiti = createJiti(import.meta.url, { moduleCache: false, interopDefault: false, alias: { millrace: here } })
+    return await jiti.import(resolve(path))
+  } catch (error) {
+    if (error instanceof MillraceError) throw error
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new MillraceError('app/load', `${path} cannot be loaded: ${reason}`, { place: { file: path }, cause: error })
+  }
+}
+
+function appOf(path: string, module: unknown): App {
+  const app = (module as { readonly default?: unknown } | null)?.default
+  if (typeof app === 'object' && app !== null && (app as { readonly kind?: unknown }).kind === 'app') return app as App
+  throw new MillraceError('app/load', `${path} has no app as its default export`, {
+    place: { file: path },
+    hint: 'write export default defineApp({ … })',
+  })
+}
