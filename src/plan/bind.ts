@@ -7,6 +7,7 @@ import { bindFinal } from './bind/final.ts'
 import { locationOf } from './bind/node.ts'
 import { bindQuery } from './bind/query.ts'
 import type { Catalog } from './catalog.ts'
+import { mayFailIn } from './failure.ts'
 import { columnsAsScalars, map } from './nodes.ts'
 import type { Order, Plan } from './plan.ts'
 
@@ -47,6 +48,7 @@ export function bindSelect(
     timely,
     parameters: options.parameters ?? (options.adHoc ? [] : null),
     ctes: null,
+    mayFail: mayFailIn(catalog),
   }
   if (options.final) return bindFinal(select, environment)
   const { plan, width, order } = bindQuery(select, environment, null, 'ordered')

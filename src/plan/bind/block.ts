@@ -5,6 +5,7 @@ import type { SelectStmt, WindowDef } from '../../sql/parse.ts'
 import { refusal, unsupported } from '../../sql/refuse.ts'
 import { placeAt, type Source } from '../../sql/source.ts'
 import type { Catalog } from '../catalog.ts'
+import type { MayFail } from '../failure.ts'
 import type { AggregateCall, Order, Plan } from '../plan.ts'
 import type { Scope } from './scope.ts'
 
@@ -20,6 +21,8 @@ export interface Environment {
   /** Values of $1, $2, … as text; null where parameters have no place. */
   readonly parameters: readonly (string | null)[] | null
   readonly ctes: CteList | null
+  /** Which columns of relations may hold errors. */
+  readonly mayFail: MayFail
 }
 
 /** WITH queries, the innermost first. */

@@ -1,3 +1,4 @@
+import { typeName } from '../../data/sql-type.ts'
 import { isAggregate, resolveAggregate } from '../../expr/aggregates.ts'
 import * as resolve from '../../expr/resolve.ts'
 import type { Scalar } from '../../expr/scalar.ts'
@@ -109,7 +110,7 @@ const anyFrame = 1
 
 function windowOf(over: WindowDef, clause: Clause): BoundWindow {
   const { block } = clause
-  const inner: Clause = { ...clause, name: 'OVER', windows: false, subqueries: false }
+  const inner: Clause = { ...clause, name: 'ORDER BY', windows: false, subqueries: false }
   let definition = over
   const name = over.name ?? over.refname
   if (name !== undefined) {
@@ -124,25 +125,29 @@ function windowOf(over: WindowDef, clause: Clause): BoundWindow {
   }
   const order = (definition.orderClause ?? []).map((item) => {
     if (!('SortBy' in item)) throw refuse(block.environment, locationOf(item), 'this ORDER BY is not supported')
-    return { by: bindSortable(item.SortBy.node as Node, inner), ...direction(item.SortBy, clause) }
+    return {
+      by: sortable(bindExpression(item.SortBy.node as Node, inner), item.SortBy.node as Node, inner),
+      ...direction(item.SortBy, clause),
+    }
   })
-  return { partition: (definition.partitionClause ?? []).map((item) => bindSortable(item, inner)), order }
-}
-
-/** An expression that rows are grouped or ordered by. */
-export function bindSortable(node: Node, clause: Clause): Scalar {
-  return sortable(bindExpression(node, clause), node, clause)
-}
-
-export function sortable(scalar: Scalar, node: Node, clause: Clause): Scalar {
-  const at = place(clause.block.environment, locationOf(node))
-  if (scalar.type.kind === 'unknown') return located(at, () => resolve.cast(scalar, { kind: 'text' }, 'implicit'))
-  if (!resolve.orderable(scalar.type)) {
-    throw located(at, () =>
-      refuse(clause.block.environment, locationOf(node), `${clause.name} a ${scalar.type.kind} is not supported`),
-    )
+  return {
+    partition: (definition.partitionClause ?? []).map((item) => groupable(bindExpression(item, inner), item, inner)),
+    order,
   }
-  return scalar
+}
+
+/** An expression that rows are grouped by. */
+export function groupable(scalar: Scalar, node: Node, clause: Clause): Scalar {
+  if (scalar.type.kind !== 'unknown') return scalar
+  const at = place(clause.block.environment, locationOf(node))
+  return located(at, () => resolve.cast(scalar, { kind: 'text' }, 'implicit'))
+}
+
+/** An expression that rows are ordered by. */
+export function sortable(scalar: Scalar, node: Node, clause: Clause): Scalar {
+  if (scalar.type.kind === 'unknown' || resolve.orderable(scalar.type)) return groupable(scalar, node, clause)
+  const what = `${clause.name} a ${typeName(scalar.type)} is not supported`
+  throw refuse(clause.block.environment, locationOf(node), what, 'order by a field of it: x->>…')
 }
 
 /** ASC puts NULLs last, DESC first, unless it says otherwise. */

@@ -2,28 +2,43 @@ import type { Alias, JoinExpr, Node, RangeSubselect, RangeVar } from '../../sql/
 import { refusal } from '../../sql/refuse.ts'
 import { listSpelling, spelling } from '../../sql/source.ts'
 import { fold } from '../../sql/tokens.ts'
-import { join, values } from '../nodes.ts'
+import { values } from '../nodes.ts'
+import type { Plan } from '../plan.ts'
 import { type Environment, place, refuse } from './block.ts'
 import { bindJoin } from './join.ts'
 import { locationOf } from './node.ts'
 import { bindQuery } from './query.ts'
 import { findCte, scanRelation } from './relation.ts'
-import { beside, emptyScope, type Relation, scopeOf } from './scope.ts'
+import { beside, emptyScope, type Relation, type Scope, scopeOf } from './scope.ts'
 import { bindWindowed } from './windowed.ts'
 
-/** Binds a FROM clause: relations side by side, in the order they are written. Without one there is a single row. */
-export function bindFrom(items: readonly Node[] | undefined, environment: Environment): Relation {
-  const [first, ...others] = items ?? []
-  if (first === undefined) return { plan: values([[]], []), scope: emptyScope }
-  return others.reduce<Relation>(
-    (left, item) => {
-      const right = bindFromItem(item, environment)
-      const at = place(environment, locationOf(item))
-      const scope = beside(left.scope, right.scope, left.plan.columns.length, at)
-      return { plan: join('inner', left.plan, right.plan, [], [], null), scope }
-    },
-    bindFromItem(first, environment),
-  )
+/** The relations of a FROM list, not joined yet, and the names of all their columns side by side. */
+export interface FromList {
+  readonly plans: readonly Plan[]
+  readonly scope: Scope
+}
+
+/** Binds a FROM clause. Without one there is a single row. */
+export function bindFrom(items: readonly Node[] | undefined, environment: Environment): FromList {
+  const list = (items ?? []).flatMap(crossed)
+  if (list.length === 0) return { plans: [values([[]], [])], scope: emptyScope }
+  let scope = emptyScope
+  let width = 0
+  const plans = list.map((item) => {
+    const relation = bindFromItem(item, environment)
+    scope = beside(scope, relation.scope, width, place(environment, locationOf(item)))
+    width += relation.plan.columns.length
+    return relation.plan
+  })
+  return { plans, scope }
+}
+
+/** `a CROSS JOIN b` is `a, b`. */
+function crossed(node: Node): readonly Node[] {
+  if (!('JoinExpr' in node)) return [node]
+  const { jointype, quals, usingClause, isNatural, alias, larg, rarg } = node.JoinExpr
+  if (jointype !== 'JOIN_INNER' || quals !== undefined || usingClause !== undefined || isNatural || alias) return [node]
+  return larg === undefined || rarg === undefined ? [node] : [...crossed(larg), ...crossed(rarg)]
 }
 
 const refused: Readonly<Record<string, readonly [string, string?]>> = {

@@ -1,4 +1,5 @@
 import type { ColumnSchema } from '../../data/sql-type.ts'
+import * as resolve from '../../expr/resolve.ts'
 import { childrenOf, type Scalar } from '../../expr/scalar.ts'
 import type { Node } from '../../sql/parse.ts'
 import { spelling } from '../../sql/source.ts'
@@ -16,7 +17,7 @@ import {
   virtualBase,
   virtualOf,
 } from './block.ts'
-import { sortable } from './call.ts'
+import { groupable } from './call.ts'
 import { bindExpression } from './expression.ts'
 import { locationOf } from './node.ts'
 import { aliasOf, clauseOf, ordinalOf, type Target } from './select.ts'
@@ -52,7 +53,7 @@ export function groupKeys(
       if (contains(block, scalar, 'subquery')) {
         throw refuse(block.environment, locationOf(node), 'a subquery in GROUP BY is not supported')
       }
-      return sortable(scalar, node, clause)
+      return groupable(scalar, node, clause)
     })
 }
 
@@ -73,8 +74,8 @@ export function groupLayer(
   const calls = block.virtuals.flatMap((virtual) => (virtual.kind === 'aggregate' ? [virtual.call] : []))
   const parts = calls.flatMap(({ argument, filter }) => [argument, filter]).filter((part) => part !== null)
   const attached = attachSubqueries(block, plan, parts, (outer) => outer)
-  const inputs: Scalar[] = [...keys]
-  const slots = new Map(keys.map((key, i) => [keyOf(key), i]))
+  const inputs: Scalar[] = keys.map(resolve.keyOf)
+  const slots = new Map(inputs.map((key, i) => [keyOf(key), i]))
   const slotOf = (scalar: Scalar): number => {
     const known = slots.get(keyOf(scalar))
     if (known !== undefined) return known
@@ -86,7 +87,8 @@ export function groupLayer(
   const aggregateCalls: AggregateCall[] = []
   const results: ColumnSchema[] = []
   const columns = calls.map(({ fn, distinct, argument, filter, type, nullable }) => {
-    const argumentSlot = argument === null ? null : slotOf(attached.scalars[next++])
+    const form = distinct ? resolve.keyOf : (scalar: Scalar): Scalar => scalar
+    const argumentSlot = argument === null ? null : slotOf(form(attached.scalars[next++]))
     const filterSlot = filter === null ? null : slotOf(attached.scalars[next++])
     const call: AggregateCall = { fn, argument: argumentSlot, distinct, filter: filterSlot }
     const known = unique.get(keyOf2(call))

@@ -1,113 +1,17 @@
-import { type SqlType, sameType } from '../../data/sql-type.ts'
 import * as resolve from '../../expr/resolve.ts'
-import { columnsOf, type Scalar } from '../../expr/scalar.ts'
+import type { Scalar } from '../../expr/scalar.ts'
 import type { JoinExpr, Node } from '../../sql/parse.ts'
 import { refusal } from '../../sql/refuse.ts'
 import { listSpelling } from '../../sql/source.ts'
 import { fold } from '../../sql/tokens.ts'
-import { columnOf, columnsAsScalars, extended, join, map, renumbered } from '../nodes.ts'
-import type { Join, Plan } from '../plan.ts'
+import { conjunction, conjunctsOf, inOneType, type KeyPair, keyedJoin, keyPairOf } from '../conjuncts.ts'
+import { columnOf, columnsAsScalars, extended, map, renumbered } from '../nodes.ts'
+import type { Plan } from '../plan.ts'
 import { type Environment, located, newBlock, place, refuse } from './block.ts'
 import { bindCondition } from './call.ts'
 import type { Clause } from './expression.ts'
 import { locationOf } from './node.ts'
 import { beside, findColumn, type Relation, retyped, type Scope, type ScopeColumn, unknownColumn } from './scope.ts'
-
-/** Two expressions that have to be equal: over the left's columns, over the right's. */
-export interface KeyPair {
-  readonly left: Scalar
-  readonly right: Scalar
-}
-
-/** The operands of top-level ANDs. */
-export function conjunctsOf(scalar: Scalar | null): readonly Scalar[] {
-  if (scalar === null) return []
-  return scalar.op === 'and' ? scalar.args.flatMap(conjunctsOf) : [scalar]
-}
-
-export function conjunction(conjuncts: readonly Scalar[]): Scalar | null {
-  return conjuncts.length === 0 ? null : conjuncts.length === 1 ? conjuncts[0] : resolve.and([...conjuncts])
-}
-
-/** The pair that an equality over two relations side by side is, if each of its sides reads one of them. */
-export function keyPairOf(scalar: Scalar, leftWidth: number): KeyPair | null {
-  if (scalar.op !== 'call' || !scalar.fn.startsWith('=(')) return null
-  const [first, second] = scalar.args
-  const [a, b] = [sideOf(first, leftWidth), sideOf(second, leftWidth)]
-  if (a === null || b === null || a === b) return null
-  const [left, right] = a === 'left' ? [first, second] : [second, first]
-  return { left, right: moved(right, -leftWidth) }
-}
-
-/** The side whose columns an expression reads; null if both or none. */
-function sideOf(scalar: Scalar, leftWidth: number): 'left' | 'right' | null {
-  const columns = [...columnsOf(scalar)]
-  if (columns.length === 0) return null
-  if (columns.every((column) => column < leftWidth)) return 'left'
-  return columns.every((column) => column >= leftWidth) ? 'right' : null
-}
-
-export function moved(scalar: Scalar, by: number): Scalar {
-  return renumbered(scalar, (index) => index + by)
-}
-
-/** What the two sides of a key are compared as: keys meet by their bytes. */
-export function unified({ left, right }: KeyPair): KeyPair {
-  if (sameType(left.type, right.type)) return { left, right }
-  const type = keyType(left, right)
-  return { left: resolve.cast(left, type, 'implicit'), right: resolve.cast(right, type, 'implicit') }
-}
-
-function keyType(left: Scalar, right: Scalar): SqlType {
-  const kinds = [left.type.kind, right.type.kind]
-  // PostgreSQL compares a real with any other number as doubles, though their common type may be real.
-  if (kinds.includes('real')) return { kind: 'double' }
-  return resolve.commonType([left, right])
-}
-
-/**
- * Joins on key pairs: sides that are more than a column are computed below the join, behind the columns of its
- * inputs, and are no part of what it puts out.
- * @param residual over the left's columns followed by the right's
- */
-export function keyedJoin(
-  kind: Join['kind'],
-  left: Plan,
-  right: Plan,
-  pairs: readonly KeyPair[],
-  residual: Scalar | null,
-): Plan {
-  const keys = pairs.map(unified)
-  const [leftPlan, leftKeys] = withKeys(
-    left,
-    keys.map((pair) => pair.left),
-  )
-  const [rightPlan, rightKeys] = withKeys(
-    right,
-    keys.map((pair) => pair.right),
-  )
-  const leftWidth = left.columns.length
-  const added = leftPlan.columns.length - leftWidth
-  const condition =
-    residual === null ? null : renumbered(residual, (index) => (index < leftWidth ? index : index + added))
-  const joined = join(kind, leftPlan, rightPlan, leftKeys, rightKeys, condition)
-  if (added === 0 && rightPlan.columns.length === right.columns.length) return joined
-  const outputs = left.columns.map((_, i) => columnOf(joined, i))
-  if (kind !== 'semi' && kind !== 'anti') {
-    for (let i = 0; i < right.columns.length; i++) outputs.push(columnOf(joined, leftPlan.columns.length + i))
-  }
-  return map(joined, null, outputs)
-}
-
-function withKeys(plan: Plan, keys: readonly Scalar[]): [Plan, number[]] {
-  const added: Scalar[] = []
-  const indexes = keys.map((key) => {
-    if (key.op === 'column') return key.index
-    added.push(key)
-    return plan.columns.length + added.length - 1
-  })
-  return [extended(plan, added), indexes]
-}
 
 /** `a JOIN b`: its two relations are bound already. */
 export function bindJoin(node: JoinExpr, left: Relation, right: Relation, environment: Environment): Relation {
@@ -143,12 +47,12 @@ function joinOf(
     case 'JOIN_LEFT':
       return keyedJoin('left', left, right, pairs, residual)
     case 'JOIN_FULL':
-      if (pairs.length > 0 && residual === null) return keyedJoin('full', left, right, pairs, null)
+      if (pairs.length > 0) return keyedJoin('full', left, right, pairs, residual)
       throw refuse(
         environment,
         locationOf(node.rarg),
-        'FULL JOIN on anything but equalities between the two relations is not supported',
-        'filter each side in a subquery before the join',
+        'FULL JOIN without an equality between the two relations is not supported',
+        'join both ways with LEFT JOIN and UNION the results',
       )
     case 'JOIN_RIGHT': {
       const [leftWidth, rightWidth] = [left.columns.length, right.columns.length]
@@ -240,7 +144,7 @@ function merged(
     for (const column of own) hidden.add(column)
     const [left, right] = own.map((column) => columnOf(plan, column.index))
     return located(at, () => {
-      const { left: a, right: b } = sameType(left.type, right.type) ? { left, right } : unified({ left, right })
+      const { left: a, right: b } = inOneType({ left, right })
       return node.jointype === 'JOIN_FULL' ? resolve.coalesce([a, b]) : node.jointype === 'JOIN_RIGHT' ? b : a
     })
   })

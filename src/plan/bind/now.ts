@@ -6,7 +6,6 @@ import { unsupported } from '../../sql/refuse.ts'
 import { columnsAsScalars, filtered, map, temporal } from '../nodes.ts'
 import type { Plan } from '../plan.ts'
 import { type Block, contains } from './block.ts'
-import { foldConstant } from './constant.ts'
 
 /** A row is there from `from`, or until `until`: the two forms that a comparison with now() can take. */
 type Bound = { readonly end: 'from' | 'until'; readonly at: Scalar }
@@ -109,7 +108,7 @@ function ageOf(scalar: Scalar): Scalar | null {
 }
 
 function constantInterval(scalar: Scalar): ReturnType<typeof parseInterval> {
-  const folded = foldConstant(scalar)
+  const folded = resolve.foldConstant(scalar)
   if (folded.op !== 'literal' || folded.text === null || folded.type.kind !== 'interval') return null
   return parseInterval(folded.text)
 }

@@ -3,15 +3,25 @@ import type { Scalar } from '../../expr/scalar.ts'
 import type { Node, SelectStmt, WithClause } from '../../sql/parse.ts'
 import { refusal } from '../../sql/refuse.ts'
 import { listSpelling } from '../../sql/source.ts'
-import { aggregate, columnOf, columnsAsScalars, distinct, map, topN, unionAll, values } from '../nodes.ts'
+import { aggregate, columnOf, columnsAsScalars, distinct, map, unionAll, values } from '../nodes.ts'
 import type { Order, Plan } from '../plan.ts'
 import { type Block, type Environment, located, newBlock, place, refuse } from './block.ts'
 import { direction, sortable } from './call.ts'
-import { foldConstant } from './constant.ts'
 import { bindExpression } from './expression.ts'
 import { locationOf } from './node.ts'
 import { emptyScope } from './scope.ts'
-import { aliasOf, type Body, bindOutputs, bindSource, clauseOf, coerced, ordinalOf, type Source } from './select.ts'
+import {
+  aliasOf,
+  type Body,
+  bindOutputs,
+  bindSource,
+  clauseOf,
+  inKeyForm,
+  ordinalOf,
+  reshaped,
+  type Source,
+  topOf,
+} from './select.ts'
 
 /**
  * Binds a query in all its parts. Without `ordered`, what is there for ORDER BY alone is cut off again.
@@ -126,7 +136,7 @@ function finish(node: SelectStmt, body: Body, environment: Environment, ordered:
   const offset = countOf(node.limitOffset, 'OFFSET', environment) ?? 0
   const { width, order } = body
   let { plan } = body
-  if (limit !== null || offset > 0) plan = topN(plan, [], order, limit, offset, false)
+  if (limit !== null || offset > 0) plan = topOf(plan, [], order, limit, offset, false)
   if (ordered === 'ordered') return { plan, width, order }
   if (plan.columns.length > width) {
     const names = plan.columns.slice(0, width).map((column) => column.name)
@@ -141,7 +151,7 @@ export function countOf(node: Node | undefined, clause: string, environment: Env
   const at = place(environment, locationOf(node))
   const block = newBlock(environment, null, emptyScope)
   const scalar = bindExpression(node, clauseOf(block, clause))
-  const folded = located(at, () => foldConstant(resolve.cast(scalar, { kind: 'bigint' }, 'assignment')))
+  const folded = located(at, () => resolve.foldConstant(resolve.cast(scalar, { kind: 'bigint' }, 'assignment')))
   if (folded.op !== 'literal')
     throw refuse(environment, locationOf(node), `${clause} of an expression is not supported`, 'write a number')
   if (folded.text === null) return null
@@ -164,25 +174,27 @@ function bindValues(lists: readonly Node[], environment: Environment, parent: Bl
   if (uneven >= 0) {
     throw refusal('sql/type', 'VALUES lists must all be the same length', place(environment, locationOf(lists[uneven])))
   }
-  const types = rows[0].map((_, i) =>
-    located(place(environment, locationOf(lists[0])), () => commonType(rows.map((row) => row[i]))),
-  )
-  const typed = rows.map((row, k) =>
-    row.map((cell, i) =>
-      located(place(environment, locationOf(lists[k])), () => resolve.cast(cell, types[i], 'implicit')),
+  const typedColumns = rows[0].map((_, i) =>
+    located(place(environment, locationOf(lists[0])), () =>
+      typed(
+        rows.map((row) => row[i]),
+        'VALUES',
+      ),
     ),
   )
-  const columns = types.map((type, i) => ({
+  const typedRows = rows.map((row, k) => row.map((_, i) => typedColumns[i][k]))
+  const columns = typedColumns.map((cells, i) => ({
     name: `column${i + 1}`,
-    type,
-    nullable: typed.some((row) => row[i].nullable),
+    type: cells[0].type,
+    nullable: cells.some((cell) => cell.nullable),
   }))
-  return values(typed, columns)
+  return values(typedRows, columns)
 }
 
-function commonType(scalars: readonly Scalar[]): Scalar['type'] {
-  const type = resolve.commonType([...scalars])
-  return type.kind === 'unknown' ? { kind: 'text' } : type
+/** Expressions in the type they share. */
+function typed(scalars: readonly Scalar[], what: string): readonly Scalar[] {
+  const { type, args } = resolve.unify(scalars, what)
+  return type.kind === 'unknown' ? args.map((arg) => resolve.cast(arg, { kind: 'text' }, 'implicit')) : args
 }
 
 function bindSetOperation(node: SelectStmt, environment: Environment, parent: Block | null): Plan {
@@ -197,11 +209,11 @@ function bindSetOperation(node: SelectStmt, environment: Environment, parent: Bl
   if (node.all && kind !== 'UNION') {
     throw refuse(environment, location, `${kind} ALL is not supported`, `${kind} without ALL is`)
   }
-  const types = left.columns.map((_, i) => located(at, () => commonType([outputOf(left, i), outputOf(right, i)])))
-  const [a, b] = [left, right].map((side) => located(at, () => coerced(side, types)))
-  if (kind !== 'UNION') return bothSides(a, b, kind)
+  const pairs = left.columns.map((_, i) => located(at, () => typed([outputOf(left, i), outputOf(right, i)], kind)))
+  const [a, b] = [left, right].map((side, s) => reshaped(side, (_, i) => pairs[i][s]))
+  if (kind !== 'UNION') return bothSides(inKeyForm(a), inKeyForm(b), kind)
   const all = unionAll([a, b])
-  return node.all ? all : distinct(all)
+  return node.all ? all : distinct(inKeyForm(all))
 }
 
 function firstLocation(node: SelectStmt): number | undefined {

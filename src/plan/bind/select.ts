@@ -4,11 +4,13 @@ import type { Node, ResTarget, SelectStmt } from '../../sql/parse.ts'
 import { refusal, unsupported } from '../../sql/refuse.ts'
 import { spelling } from '../../sql/source.ts'
 import { fold } from '../../sql/tokens.ts'
-import { distinct, filtered, map, topN } from '../nodes.ts'
+import { conjunctsOf } from '../conjuncts.ts'
+import { failingColumns, filterOf } from '../failure.ts'
+import { columnOf, columnsAsScalars, distinct, extended, filtered, map, topN } from '../nodes.ts'
 import type { Order, Plan } from '../plan.ts'
 import { type Block, contains, type Environment, keyOf, newBlock, place, refuse } from './block.ts'
-import { bindCondition, direction, sortable } from './call.ts'
-import { bindExpression, type Clause, unknown } from './expression.ts'
+import { bindCondition, direction, groupable, sortable } from './call.ts'
+import { bindExpression, type Clause } from './expression.ts'
 import { bindFrom } from './from.ts'
 import { type Grouping, groupKeys, groupLayer } from './group.ts'
 import { outputName } from './names.ts'
@@ -42,10 +44,10 @@ export interface Body {
 }
 
 export function bindSource(node: SelectStmt, environment: Environment, parent: Block | null): Source {
-  const relation = bindFrom(node.fromClause, environment)
+  const { plans, scope } = bindFrom(node.fromClause, environment)
   const windows = (node.windowClause ?? []).flatMap((item) => ('WindowDef' in item ? [item.WindowDef] : []))
-  const block = newBlock(environment, parent, relation.scope, windows)
-  return { block, ...bindWhere(node.whereClause, block, relation.plan) }
+  const block = newBlock(environment, parent, scope, windows)
+  return { block, ...bindWhere(node.whereClause, block, plans) }
 }
 
 /**
@@ -76,7 +78,7 @@ export function bindOutputs(node: SelectStmt, { block, plan }: Source, types: 'o
   if (node.distinctClause === undefined) return { plan: projected, width, order: orders }
   if (on.length > 0) {
     checkDistinctOn(on, orders, order, block.environment)
-    return { plan: topN(projected, [...new Set(on)], orders, 1, 0, false), width, order: orders }
+    return { plan: topOf(projected, [...new Set(on)], orders, 1, 0, false), width, order: orders }
   }
   const hidden = order.find((_, i) => slotOf[width + i] >= width)
   if (hidden !== undefined) {
@@ -87,7 +89,7 @@ export function bindOutputs(node: SelectStmt, { block, plan }: Source, types: 'o
       'select the expression too',
     )
   }
-  return { plan: distinct(projected), width, order: orders }
+  return { plan: distinct(inKeyForm(projected)), width, order: orders }
 }
 
 function refuseOuter(block: Block, scalars: readonly Scalar[]): void {
@@ -144,7 +146,8 @@ function bindGrouping(
   const attached = attachSubqueries(block, layer.plan, layer.scalars, layer.translate)
   if (having === null) return { ...layer, ...attached }
   const [condition, ...others] = attached.scalars
-  return { ...layer, plan: filtered(attached.plan, condition), scalars: others }
+  const filter = filterOf(conjunctsOf(condition), failingColumns(attached.plan, environment.mayFail))
+  return { ...layer, plan: filtered(attached.plan, filter), scalars: others }
 }
 
 export function clauseOf(
@@ -254,7 +257,7 @@ function bindDistinctOn(
     // SELECT DISTINCT without ON comes as one empty node.
     if (Object.keys(node).length === 0) return []
     const target = ordinalOf(node, targets, block, 'DISTINCT ON') ?? aliasOf(node, targets, block, 'DISTINCT ON')
-    return [sortable(target?.scalar ?? bindExpression(node, clause), node, clause)]
+    return [groupable(target?.scalar ?? bindExpression(node, clause), node, clause)]
   })
 }
 
@@ -278,34 +281,45 @@ function checkDistinctOn(
 
 /** A quoted literal that nothing gave a type is text. */
 export function sealed(plan: Plan): Plan {
-  return coerced(
-    plan,
-    plan.columns.map((column) =>
-      column.type === unknown || column.type.kind === 'unknown' ? { kind: 'text' } : column.type,
-    ),
+  if (plan.columns.every((column) => column.type.kind !== 'unknown')) return plan
+  return reshaped(plan, (output) =>
+    output.type.kind === 'unknown' ? resolve.cast(output, { kind: 'text' }, 'implicit') : output,
   )
 }
 
-/** A plan with its columns cast to types that theirs become without a cast being written. */
-export function coerced(plan: Plan, types: readonly Scalar['type'][]): Plan {
-  if (plan.columns.every((column, i) => column.type.kind !== 'unknown' && keyType(column.type) === keyType(types[i]))) {
-    return plan
-  }
+/** A plan with another form of each of its outputs. */
+export function reshaped(plan: Plan, form: (output: Scalar, index: number) => Scalar): Plan {
+  const own = plan.op === 'map' ? plan.outputs : columnsAsScalars(plan)
+  const outputs = own.map(form)
+  if (outputs.every((output, i) => output === own[i])) return plan
   const names = plan.columns.map((column) => column.name)
-  if (plan.op === 'map') {
-    return map(
-      plan.input,
-      plan.filter,
-      plan.outputs.map((output, i) => castTo(output, types[i])),
-      names,
-    )
-  }
-  const outputs = plan.columns.map((column, i) => castTo(resolve.column(i, column.type, column.nullable), types[i]))
-  return map(plan, null, outputs, names)
+  return plan.op === 'map' ? map(plan.input, plan.filter, outputs, names) : map(plan, null, outputs, names)
 }
 
-const keyType = (type: Scalar['type']): string => JSON.stringify(type)
+/** A plan whose equal rows have equal bytes. */
+export function inKeyForm(plan: Plan): Plan {
+  return reshaped(plan, resolve.keyOf)
+}
 
-function castTo(scalar: Scalar, type: Scalar['type']): Scalar {
-  return keyType(scalar.type) === keyType(type) ? scalar : resolve.cast(scalar, type, 'implicit')
+/** Rows in an order, cut off. The order is by value: 1.0 and 1.00 are a tie that further columns decide. */
+export function topOf(
+  plan: Plan,
+  partition: readonly number[],
+  order: readonly Order[],
+  limit: number | null,
+  offset: number,
+  rank: boolean,
+): Plan {
+  const added: Scalar[] = []
+  const keyed = (column: number): number => {
+    const scalar = columnOf(plan, column)
+    const key = resolve.keyOf(scalar)
+    return key === scalar ? column : plan.columns.length + added.push(key) - 1
+  }
+  const partitionKeys = partition.map(keyed)
+  const orderKeys = order.map((item) => ({ ...item, column: keyed(item.column) }))
+  const top = topN(extended(plan, added), partitionKeys, orderKeys, limit, offset, rank)
+  if (added.length === 0) return top
+  const columns = columnsAsScalars(top)
+  return map(top, null, [...columns.slice(0, plan.columns.length), ...(rank ? columns.slice(-1) : [])])
 }

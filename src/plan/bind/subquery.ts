@@ -4,6 +4,7 @@ import * as resolve from '../../expr/resolve.ts'
 import { columnsOf, type Scalar } from '../../expr/scalar.ts'
 import type { Node, SelectStmt, SubLink } from '../../sql/parse.ts'
 import { refusal, unsupported } from '../../sql/refuse.ts'
+import { conjunction, type KeyPair, keyedJoin, unified } from '../conjuncts.ts'
 import { aggregate, columnOf, columnsAsScalars, distinct, extended, join, map } from '../nodes.ts'
 import type { Plan } from '../plan.ts'
 import { atMostOneRow, uniqueKeys } from '../properties.ts'
@@ -21,7 +22,6 @@ import {
 } from './block.ts'
 import { bindExpression, type Clause } from './expression.ts'
 import { groupLayer } from './group.ts'
-import { conjunction, type KeyPair, keyedJoin } from './join.ts'
 import { nameOf } from './node.ts'
 import { bindQuery, bindRest, correlatedHint, isPlainSelect, refuseClauses, withQueries } from './query.ts'
 import { bindSource, bindTargets, type Source, sealed } from './select.ts'
@@ -272,7 +272,7 @@ function inSub(link: SubLink, clause: Clause): Sub {
   }
 }
 
-/** EXISTS as a value: a left join with the distinct keys, marked. */
+/** EXISTS as a value: a left join with the distinct keys in the form they meet in, marked. */
 function existsValue(sub: Sub, at: ErrorPlace): Attach {
   if (sub.residual.length > 0) {
     const what =
@@ -285,11 +285,12 @@ function existsValue(sub: Sub, at: ErrorPlace): Attach {
       const zero = resolve.literal('0', bigint)
       return { plan: counted, value: resolve.call('>', [columnOf(counted, plan.columns.length), zero]) }
     }
+    const keys = sub.pairs.map(({ left, right }) => unified({ left: translate(left), right }))
     const marked = markedKeys(
       sub.plan,
-      sub.pairs.map((pair) => pair.right),
+      keys.map((pair) => pair.right),
     )
-    const pairs = sub.pairs.map(({ left }, i) => ({ left: translate(left), right: columnOf(marked, i) }))
+    const pairs = keys.map(({ left }, i) => ({ left, right: columnOf(marked, i) }))
     const joined = keyedJoin('left', plan, marked, pairs, null)
     return { plan: joined, value: resolve.isNull(columnOf(joined, joined.columns.length - 1), true) }
   }
@@ -326,8 +327,9 @@ function inValue(link: SubLink, clause: Clause, at: ErrorPlace): Attach {
   }
   return (plan, translate) => {
     const subject = translate(pairs[0].left)
-    const marked = markedKeys(sub.plan, [columnOf(sub.plan, 0)])
-    const matched = keyedJoin('left', plan, marked, [{ left: subject, right: columnOf(marked, 0) }], null)
+    const key = unified({ left: subject, right: columnOf(sub.plan, 0) })
+    const marked = markedKeys(sub.plan, [key.right])
+    const matched = keyedJoin('left', plan, marked, [{ left: key.left, right: columnOf(marked, 0) }], null)
     const mark = columnOf(matched, matched.columns.length - 1)
     const joined = join('inner', matched, countRows(sub.plan, [0]), [], [], null)
     const [all, known] = [0, 1].map((i) => columnOf(joined, matched.columns.length + i))

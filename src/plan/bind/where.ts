@@ -1,12 +1,14 @@
 import type { Scalar } from '../../expr/scalar.ts'
 import { childrenOf } from '../../expr/scalar.ts'
 import type { Node } from '../../sql/parse.ts'
+import { conjunctsOf } from '../conjuncts.ts'
+import { failingColumns, filterOf } from '../failure.ts'
 import { filtered } from '../nodes.ts'
 import type { Plan } from '../plan.ts'
 import { type Block, contains, substitute, virtualBase, virtualOf } from './block.ts'
 import { bindCondition } from './call.ts'
 import type { Clause } from './expression.ts'
-import { conjunction, conjunctsOf } from './join.ts'
+import { factored, joinInOrder } from './join-order.ts'
 import { applyTemporal } from './now.ts'
 import { bindSemiJoin, type Restrict } from './subquery.ts'
 
@@ -16,8 +18,10 @@ export interface Filtered {
   readonly correlated: readonly Scalar[]
 }
 
-/** Binds WHERE over the FROM clause's plan. What it puts out begins with the plan's columns. */
-export function bindWhere(where: Node | undefined, block: Block, plan: Plan): Filtered {
+/** Binds WHERE, and joins the FROM list's relations. What it puts out begins with their columns, side by side. */
+export function bindWhere(where: Node | undefined, block: Block, plans: readonly Plan[]): Filtered {
+  const { mayFail } = block.environment
+  const failing = plans.flatMap((plan) => failingColumns(plan, mayFail))
   const clause: Clause = { block, name: 'WHERE', aggregates: false, windows: false, now: true, subqueries: true }
   const restricts: Restrict[] = []
   const plain: Scalar[] = []
@@ -34,14 +38,15 @@ export function bindWhere(where: Node | undefined, block: Block, plan: Plan): Fi
       if (readsNow(conjunct)) timed.push(conjunct)
       else if (contains(block, conjunct, 'outer')) correlated.push(conjunct)
       else if (contains(block, conjunct, 'subquery')) late.push(conjunct)
-      else plain.push(conjunct)
+      else plain.push(...factored(conjunct, failing))
     }
   }
-  let filteredPlan = filtered(plan, conjunction(plain))
-  filteredPlan = applyTemporal(filteredPlan, timed, block)
+  const { plan, rest } = joinInOrder(plans, plain)
+  let filteredPlan = applyTemporal(filtered(plan, filterOf(rest, failing)), timed, block)
   for (const restrict of restricts) filteredPlan = restrict(filteredPlan, (outer) => outer)
   const attached = attachSubqueries(block, filteredPlan, late, (outer) => outer)
-  return { plan: filtered(attached.plan, conjunction(attached.scalars)), correlated }
+  const filter = filterOf(attached.scalars, failingColumns(attached.plan, mayFail))
+  return { plan: filtered(attached.plan, filter), correlated }
 }
 
 export function nodeConjuncts(node: Node | undefined): readonly Node[] {

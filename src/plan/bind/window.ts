@@ -1,8 +1,9 @@
 import { columnsOf, type Scalar } from '../../expr/scalar.ts'
-import { columnOf, map, topN } from '../nodes.ts'
+import { columnOf, map } from '../nodes.ts'
 import type { Plan } from '../plan.ts'
 import { type Block, contains, keyOf, substitute, virtualBase, virtualOf } from './block.ts'
 import type { Grouping } from './group.ts'
+import { topOf } from './select.ts'
 
 /**
  * Computes the outputs of a SELECT. Those that read row_number() are computed above a node that numbers the rows;
@@ -45,7 +46,7 @@ export function project(block: Block, layer: Grouping, items: readonly Scalar[],
   const rankOf = new Map<number, number>()
   for (const { index, partition, order } of bound) {
     rankOf.set(index, plan.columns.length)
-    plan = topN(plan, partition, order, null, 0, true)
+    plan = topOf(plan, partition, order, null, 0, true)
   }
   const outputs = items.map((item) => {
     const slot = slots.get(keyOf(item))

@@ -6,7 +6,6 @@ import { spelling } from '../../sql/source.ts'
 import { fold } from '../../sql/tokens.ts'
 import { hop } from '../nodes.ts'
 import { type Environment, located, newBlock, place, refuse } from './block.ts'
-import { foldConstant } from './constant.ts'
 import { bindExpression } from './expression.ts'
 import { aliased, bindFromItem } from './from.ts'
 import { locationOf, nameOf } from './node.ts'
@@ -109,7 +108,7 @@ function sizeArgument(arg: Node, name: string, environment: Environment): bigint
   const block = newBlock(environment, null, emptyScope)
   const clause = { block, name: `${name}()`, aggregates: false, windows: false, now: false, subqueries: false }
   const bound = bindExpression(arg, clause)
-  const scalar = located(at, () => foldConstant(resolve.cast(bound, { kind: 'interval' }, 'implicit')))
+  const scalar = located(at, () => resolve.foldConstant(resolve.cast(bound, { kind: 'interval' }, 'implicit')))
   const interval = scalar.op === 'literal' && scalar.text !== null ? parseInterval(scalar.text) : null
   if (interval === null)
     throw refusal('sql/type', 'the size of a window is a constant interval', at, "write interval '1 minute'")
