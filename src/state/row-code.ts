@@ -21,7 +21,8 @@ function stateOf(k: number): string {
 
 /** Mixes column `k` of row `i` into the 32-bit `h`. */
 export function hashCell(k: number, field: Field): string {
-  const state = `if (s${k} !== 0) h = Math.imul(h ^ u8[s${k} + i], 0x85ebca6b);`
+  // A value hashes the same whether or not its column has a state lane in this batch.
+  const state = `if (s${k} !== 0 && u8[s${k} + i] !== 0) h = Math.imul(h ^ u8[s${k} + i], 0x85ebca6b);`
   switch (field.lane) {
     case 'i32':
       return `h = Math.imul((h ^ i32[d${k} + i]) , 0x9e3779b1); h ^= h >>> 15; ${state}`
