@@ -73,21 +73,21 @@ function bracketOf(body: Uint8Array): 'array' | 'object' {
   return first === 0x5b ? 'array' : 'object'
 }
 
-function refuseBad(
-  { errors, badEvents, malformed }: Pick<Decoded, 'errors' | 'badEvents' | 'malformed'>,
-  policy: 'reject' | 'skip',
-): void {
-  if (!malformed && (badEvents === 0 || policy === 'skip')) return
+type Bad = Pick<Decoded, 'errors' | 'badEvents' | 'malformed'>
+
+function refuseBad(decoded: Bad, policy: 'reject' | 'skip'): void {
+  if (decoded.malformed || (decoded.badEvents > 0 && policy === 'reject')) throw badEvents(decoded)
+}
+
+/** The error that refuses events that cannot be decoded, with a pointer to each mistake. */
+export function badEvents({ errors, badEvents: count, malformed }: Bad): MillraceError {
   const [first] = errors
   const place = { pointer: first?.pointer ?? '', ...(first?.line === undefined ? {} : { line: first.line }) }
   if (malformed) {
-    throw new MillraceError('request/malformed', `the body is not JSON: ${first?.detail ?? ''}`, { place, errors })
+    return new MillraceError('request/malformed', `the body is not JSON: ${first?.detail ?? ''}`, { place, errors })
   }
-  const what = badEvents === 1 ? (first?.detail ?? 'an event is wrong') : `${badEvents} events are wrong`
-  throw new MillraceError(badEvents === 1 && first !== undefined ? first.code : 'event/invalid', what, {
-    place,
-    errors,
-  })
+  if (count === 1 && first !== undefined) return new MillraceError(first.code, first.detail, { place, errors })
+  return new MillraceError('event/invalid', `${count} events are wrong`, { place, errors })
 }
 
 export function ingestAnswer({ rows, skipped }: DecodedAppend, answer: AppendAnswer): IngestAnswer {

@@ -1,0 +1,241 @@
+import type { App } from '../app/app.ts'
+import type {
+  AppendOptions,
+  AppendReceipt,
+  DatabaseShape,
+  GetOptions,
+  LiveOptions,
+  LiveStep,
+  SqlAnswer,
+  SqlOptions,
+  TableHandle,
+  TopicPage,
+  TopicReadOptions,
+  ViewHandle,
+  ViewRows,
+} from '../app/database-shape.ts'
+import type { Definition, Table, Topic } from '../app/definitions.ts'
+import type { AnyRow, Sql } from '../app/sql-text.ts'
+import { decodeValue, encodeEvents, type ReadColumn, readColumns } from '../app/values.ts'
+import { blockColumn, openBlock } from '../data/block.ts'
+import { blockCells, type Cells } from '../data/cell-access.ts'
+import { compileDatum } from '../data/datum.ts'
+import { MillraceError } from '../data/errors.ts'
+import { ObjectDecoder } from '../data/js-rows.ts'
+import type { MemoryViews } from '../data/memory.ts'
+import { type ColumnSchema, typeName } from '../data/sql-type.ts'
+import { cellText } from '../data/text-print.ts'
+import type { Append, AppendAnswer, ReadBlock } from '../log/log.ts'
+import type { Order } from '../plan/plan.ts'
+import type { TopicDefinition, ViewDefinition } from '../plan/program.ts'
+import type { LiveOptions as CursorOptions, LiveMessage } from '../views/live.ts'
+import type { Rows } from '../views/rows.ts'
+import type { QueryAnswer, QueryOptions, ReadAnswer, ReadOptions } from './contract.ts'
+import { digestOf } from './digest.ts'
+import { badEvents } from './ingest.ts'
+
+/** What the handles need of a database. */
+export interface DatabaseCore {
+  topic(name: string): TopicDefinition
+  view(name: string): ViewDefinition
+  append(append: Append): Promise<AppendAnswer>
+  readTopic(name: string, fromOffset: number, limit: number): Promise<readonly ReadBlock[]>
+  read(name: string, options?: ReadOptions): Promise<ReadAnswer>
+  live(name: string, options?: CursorOptions): AsyncIterable<LiveMessage>
+  query(sql: string, options?: QueryOptions): Promise<QueryAnswer>
+  close(): Promise<void>
+}
+
+type Row = Record<string, unknown>
+
+/** A database as its app's types show it: a property per topic, table and view. */
+export function embed<A extends App>(core: DatabaseCore, app: A): DatabaseShape<A> {
+  const handles: Record<string, unknown> = {}
+  for (const [name, definition] of Object.entries<Definition>(app.definitions)) {
+    if (definition.kind === 'topic' || definition.kind === 'table') handles[name] = topicHandle(core, definition)
+    else if (definition.kind === 'view') handles[name] = viewHandle(core, name)
+  }
+  const own = {
+    sql: (query: string | Sql<unknown>, options?: SqlOptions) => runSql(core, query, options),
+    close: () => core.close(),
+    [Symbol.asyncDispose]: () => core.close(),
+  }
+  return Object.freeze({ ...handles, ...own }) as unknown as DatabaseShape<A>
+}
+
+function topicHandle(core: DatabaseCore, definition: Topic | Table): TableHandle<unknown, Row, unknown> {
+  const topic = core.topic(definition.name)
+  const decoder = new ObjectDecoder(topic)
+  const reader = rowReader(topic.columns, readColumns(topic.columns, definition.columns))
+  const append = async (
+    given: unknown,
+    operation: 'upsert' | 'delete',
+    options: AppendOptions = {},
+  ): Promise<AppendReceipt> => {
+    options.signal?.throwIfAborted()
+    const list: readonly unknown[] = Array.isArray(given) ? given : [given]
+    // A delete has the key alone, which the schema of a whole event would refuse.
+    const checked = definition.schema !== null && operation === 'upsert'
+    const events = checked ? await encodeEvents(definition, list) : list
+    const decoded = decoder.decode(events, operation)
+    if (decoded.badEvents > 0) throw badEvents(decoded)
+    const blocks = decoded.blocks.map(({ rows, bytes }) => ({ topic: topic.id, rows, bytes }))
+    const { idempotencyKey } = options
+    const answer = await core.append({
+      blocks,
+      ...(idempotencyKey === undefined
+        ? {}
+        : { idempotency: keyOf(`${operation} ${topic.name}`, idempotencyKey, blocks) }),
+    })
+    const [range] = answer.offsets
+    return { tick: answer.tick, firstOffset: range?.firstOffset ?? 0, lastOffset: range?.lastOffset ?? -1 }
+  }
+  return {
+    append: (events, options) => append(events, 'upsert', options),
+    delete: (keys, options) => append(keys, 'delete', options),
+    read: (options) => readEvents(core, topic, reader, options),
+  }
+}
+
+function keyOf(scope: string, key: string, blocks: Append['blocks']): NonNullable<Append['idempotency']> {
+  const digests = blocks.map(({ bytes }) => digestOf(bytes))
+  const all = new Uint8Array(digests.length * 16)
+  digests.forEach((digest, i) => {
+    all.set(digest, i * 16)
+  })
+  return { scope, key, digest: digestOf(all) }
+}
+
+async function readEvents(
+  core: DatabaseCore,
+  topic: TopicDefinition,
+  reader: RowReader,
+  { from = 0, limit = 1000, signal }: TopicReadOptions = {},
+): Promise<TopicPage<Row>> {
+  signal?.throwIfAborted()
+  const events: TopicPage<Row>['events'][number][] = []
+  for (const { bytes, firstOffset, tick } of await core.readTopic(topic.name, from, limit)) {
+    const block = openBlock(bytes)
+    const cells = blockCells(block, topic.columns.length)
+    const operations = block.columns.get(blockColumn.operation)
+    for (let row = Math.max(0, from - firstOffset); row < block.rows && events.length < limit; row++) {
+      const deletes = operations !== undefined && block.memory.i32[(operations.data >>> 2) + row] === 1
+      const op = topic.primaryKey.length === 0 ? 'append' : deletes ? 'delete' : 'upsert'
+      const data = reader(block.memory, cells, row)
+      events.push({ offset: firstOffset + row, tick, op, data: deletes ? keyOnly(topic, data) : data })
+    }
+  }
+  return { events, next: (events.at(-1)?.offset ?? from - 1) + 1 }
+}
+
+function keyOnly({ columns, primaryKey }: TopicDefinition, data: Row): Row {
+  return Object.fromEntries(primaryKey.map((ordinal) => [columns[ordinal].name, data[columns[ordinal].name]]))
+}
+
+function viewHandle(core: DatabaseCore, name: string): ViewHandle<Row> {
+  const { columns } = core.view(name)
+  const reader = rowReader(columns, readColumns(columns))
+  return {
+    async get(options: GetOptions<Row> = {}): Promise<ViewRows<Row>> {
+      options.signal?.throwIfAborted()
+      const { tick, errors, rows } = await core.read(name, readOptionsOf(columns, name, options))
+      options.signal?.throwIfAborted()
+      return { tick, errors, rows: [...expanded(rows, reader)] }
+    },
+    live: (options) => liveSteps(core, name, reader, options),
+  }
+}
+
+function* expanded(rows: Rows, reader: RowReader): Iterable<Row> {
+  for (const { row, weight } of changesOf(rows, reader)) for (let n = 0; n < weight; n++) yield row
+}
+
+function changesOf(rows: Rows, reader: RowReader): { row: Row; weight: number }[] {
+  const changes: { row: Row; weight: number }[] = []
+  rows.forEach((page, row, weight) => {
+    changes.push({ row: reader(page.memory, page.columns, row), weight })
+  })
+  return changes
+}
+
+async function* liveSteps(
+  core: DatabaseCore,
+  name: string,
+  reader: RowReader,
+  options: LiveOptions = {},
+): AsyncGenerator<LiveStep<Row>> {
+  for await (const message of core.live(name, options)) {
+    const changes = message.kind === 'reset' ? [] : changesOf(message.rows, reader)
+    yield { kind: message.kind, tick: message.tick, changes }
+  }
+}
+
+function readOptionsOf(columns: readonly ColumnSchema[], view: string, options: GetOptions<Row>): ReadOptions {
+  const where = Object.entries(options.where ?? {}).filter(([, value]) => value !== undefined)
+  const orders = options.order === undefined ? [] : typeof options.order === 'string' ? [options.order] : options.order
+  return {
+    where: Object.fromEntries(where.map(([column, value]) => [column, parameterText(value)])),
+    order: orders.map((order) => orderOf(columns, view, order)),
+    ...(options.limit === undefined ? {} : { limit: options.limit }),
+    ...(options.minTick === undefined ? {} : { minTick: options.minTick }),
+  }
+}
+
+/** A column's name, with a minus before it for descending. */
+function orderOf(columns: readonly ColumnSchema[], view: string, order: string): Order {
+  const descending = order.startsWith('-')
+  const name = descending ? order.slice(1) : order
+  const column = columns.findIndex((one) => one.name === name)
+  if (column < 0) throw new MillraceError('request/parameter', `view ${view} has no column ${name}`)
+  return { column, descending, nullsFirst: descending }
+}
+
+/** A value as the text that PostgreSQL reads for it. */
+function parameterText(value: unknown): string | null {
+  if (value === null || value === undefined) return null
+  if (value instanceof Date) return value.toISOString()
+  if (value instanceof Uint8Array)
+    return `\\x${Array.from(value, (byte) => byte.toString(16).padStart(2, '0')).join('')}`
+  return typeof value === 'object' ? JSON.stringify(value) : String(value)
+}
+
+async function runSql<R = AnyRow>(
+  core: DatabaseCore,
+  query: string | Sql<unknown>,
+  options: SqlOptions = {},
+): Promise<SqlAnswer<R>> {
+  const { tick, columns, rows } = await core.query(typeof query === 'string' ? query : query.text, {
+    parameters: (options.params ?? []).map(parameterText),
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+  })
+  return {
+    tick,
+    columns: columns.map(({ name, type }) => ({ name, type: typeName(type) })),
+    rows: [...expanded(rows, rowReader(columns, readColumns(columns)))] as R[],
+  }
+}
+
+type RowReader = (memory: MemoryViews, columns: readonly Cells[], row: number) => Row
+
+/** Makes rows of cells, exactly as the remote client makes them of JSON. */
+function rowReader(schema: readonly ColumnSchema[], reads: readonly ReadColumn[]): RowReader {
+  const readers = schema.map(({ type }, i) => {
+    if (type.kind === 'bigint' || type.kind === 'numeric') {
+      return (memory: MemoryViews, column: Cells, row: number): unknown =>
+        decodeValue(cellText(memory, column, row, type), type, reads[i].reads)
+    }
+    const datum = compileDatum(type)
+    return (memory: MemoryViews, column: Cells, row: number): unknown =>
+      decodeValue(datum(memory, column, row), type, reads[i].reads)
+  })
+  return (memory, columns, row) => {
+    const made: Row = {}
+    for (let i = 0; i < readers.length; i++) {
+      // A plain assignment to __proto__ would set the prototype instead.
+      if (schema[i].name === '__proto__')
+        Object.defineProperty(made, '__proto__', { value: readers[i](memory, columns[i], row), enumerable: true })
+      else made[schema[i].name] = readers[i](memory, columns[i], row)
+    }
+    return made
+  }
+}
