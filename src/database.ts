@@ -16,6 +16,7 @@ import {
   ingestAnswer,
   nothingAppended,
 } from './database/ingest.ts'
+import { byName, known, ordinalOf } from './database/names.ts'
 import { definitionBlock, type OpenedProgram, openProgram } from './engine/definitions.ts'
 import { defaultMemoryBytes, type EngineHost, startEngine } from './engine/host.ts'
 import type { ErrorRow } from './engine/port.ts'
@@ -29,7 +30,7 @@ import { loadParser, parseSql } from './sql/parse.ts'
 import { runOnce } from './views/ad-hoc.ts'
 import { TickDriver } from './views/driver.ts'
 import { LiveCursor, type LiveMessage, type LiveOptions } from './views/live.ts'
-import { equalityOf, readVersion } from './views/read.ts'
+import { equalityOf, netChange, readVersion } from './views/read.ts'
 import { Rows } from './views/rows.ts'
 import type { View } from './views/view.ts'
 import { type Moment, ViewSet } from './views/view-set.ts'
@@ -223,7 +224,7 @@ export class Database {
   /** Several views at the same tick. */
   async readAll(names: readonly string[], options: ReadOptions = {}): Promise<readonly ReadAnswer[]> {
     const views = names.map((name) => this.#view(name))
-    this.#checkReadable()
+    this.#checkOpen()
     if (options.minTick !== undefined && options.minTick > this.#views.tick) {
       await this.#driver.waitFor(options.minTick, options.timeoutMs ?? waitMsDefault)
     }
@@ -254,8 +255,18 @@ export class Database {
 
   /** A view's rows, then its changes: a cursor, which costs nothing while it is not pulled. */
   live(name: string, options: LiveOptions = {}): AsyncIterableIterator<LiveMessage> {
-    this.#checkReadable()
+    this.#checkOpen()
     return new LiveCursor(this.#views, this.#view(name), options, () => this.#driver.failure)
+  }
+
+  /** The net change of a view after a tick up to now; null where that is too long ago to be known. */
+  async changes(name: string, fromTick: number): Promise<{ readonly tick: number; readonly rows: Rows } | null> {
+    this.#checkOpen()
+    const view = this.#view(name)
+    const { tick } = this.#views
+    const retained = fromTick > tick ? null : view.retained.since(fromTick)
+    if (retained === null) return null
+    return { tick, rows: await netChange(view, retained.pages, retained.ticks, this.#views.slices()) }
   }
 
   /**
@@ -263,7 +274,7 @@ export class Database {
    * @throws MillraceError sql/…, sql/too-many-rows, sql/error-rows
    */
   async query(sql: string, options: QueryOptions = {}): Promise<QueryAnswer> {
-    this.#checkReadable()
+    this.#checkOpen()
     await loadParser()
     const [statement, ...more] = parseSql(sql)
     if (statement === undefined || more.length > 0 || statement.kind !== 'select') {
@@ -295,6 +306,15 @@ export class Database {
       return (await definition.plan(this.#program)).catalog
     })()
     return this.#catalog
+  }
+
+  /** Makes a tick even if nothing has arrived, so that `now()` moves on. @returns its number, once reads see it */
+  async makeTick(): Promise<number> {
+    this.#checkOpen()
+    const tick = this.#log.position().tick + 1
+    this.#log.requestSeal(true)
+    await this.#driver.waitFor(tick, waitMsDefault)
+    return tick
   }
 
   /**
@@ -342,16 +362,12 @@ export class Database {
     return this.#driver.waitFor(tick, timeoutMs)
   }
 
+  /** An engine that has stopped leaves the views readable at its last tick, if they were ever whole. */
   #checkOpen(): void {
     if (this.#closing !== null) throw new MillraceError('log/closed', 'the database is closed')
     if (this.#caughtUp) return
     if (this.#driver.failure !== null) throw this.#driver.failure
     throw new MillraceError('request/busy', 'the log is still being replayed', { hint: 'ask again in a while' })
-  }
-
-  /** A stopped engine leaves the views of its last tick readable, but only if they were ever whole. */
-  #checkReadable(): void {
-    this.#checkOpen()
   }
 
   /** What is queued becomes durable, then everything stops. */
@@ -379,20 +395,4 @@ interface Seals {
 function stopped(error: unknown): MillraceError {
   const reason = error instanceof Error ? error.message : String(error)
   return new MillraceError('engine/stopped', `the replay failed: ${reason}`, { cause: error })
-}
-
-/** In its own spelling first, then in any case. */
-function byName<T extends { readonly name: string }>(all: readonly T[], name: string): T | null {
-  const lower = name.toLowerCase()
-  return all.find((one) => one.name === name) ?? all.find((one) => one.name.toLowerCase() === lower) ?? null
-}
-
-function known(all: readonly { readonly name: string }[]): string {
-  return all.length === 0 ? 'none is defined' : `there are ${all.map(({ name }) => name).join(', ')}`
-}
-
-function ordinalOf({ name, columns }: ViewDefinition, wanted: string): number {
-  const column = byName(columns, wanted)
-  if (column !== null) return columns.indexOf(column)
-  throw new MillraceError('request/parameter', `view ${name} has no column ${wanted}`, { hint: known(columns) })
 }

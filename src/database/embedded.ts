@@ -2,6 +2,7 @@ import type { App } from '../app/app.ts'
 import type {
   AppendOptions,
   AppendReceipt,
+  Change,
   DatabaseShape,
   GetOptions,
   LiveOptions,
@@ -33,6 +34,11 @@ import type { Rows } from '../views/rows.ts'
 import type { QueryAnswer, QueryOptions, ReadAnswer, ReadOptions } from './contract.ts'
 import { digestOf } from './digest.ts'
 import { badEvents } from './ingest.ts'
+
+/** A change of a view as its app's types show it. */
+export function plainChanges(rows: Rows): readonly Change<Row>[] {
+  return changesOf(rows, rowReader(rows.columns, readColumns(rows.columns)))
+}
 
 /** What the handles need of a database. */
 export interface DatabaseCore {
@@ -150,8 +156,8 @@ function* expanded(rows: Rows, reader: RowReader): Iterable<Row> {
   for (const { row, weight } of changesOf(rows, reader)) for (let n = 0; n < weight; n++) yield row
 }
 
-function changesOf(rows: Rows, reader: RowReader): { row: Row; weight: number }[] {
-  const changes: { row: Row; weight: number }[] = []
+function changesOf(rows: Rows, reader: RowReader): Change<Row>[] {
+  const changes: Change<Row>[] = []
   rows.forEach((page, row, weight) => {
     changes.push({ row: reader(page.memory, page.columns, row), weight })
   })

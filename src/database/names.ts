@@ -1,0 +1,19 @@
+import { MillraceError } from '../data/errors.ts'
+import type { ViewDefinition } from '../plan/program.ts'
+
+/** In its own spelling first, then in any case. */
+export function byName<T extends { readonly name: string }>(all: readonly T[], name: string): T | null {
+  const lower = name.toLowerCase()
+  return all.find((one) => one.name === name) ?? all.find((one) => one.name.toLowerCase() === lower) ?? null
+}
+
+export function known(all: readonly { readonly name: string }[]): string {
+  return all.length === 0 ? 'none is defined' : `there are ${all.map(({ name }) => name).join(', ')}`
+}
+
+/** @throws MillraceError request/parameter */
+export function ordinalOf({ name, columns }: ViewDefinition, wanted: string): number {
+  const column = byName(columns, wanted)
+  if (column !== null) return columns.indexOf(column)
+  throw new MillraceError('request/parameter', `view ${name} has no column ${wanted}`, { hint: known(columns) })
+}
