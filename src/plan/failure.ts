@@ -124,6 +124,42 @@ export function failingColumns(plan: Plan, mayFail: MayFail): readonly boolean[]
   }
 }
 
+/** Whether a node's own work may turn a row into an error: in a key, an order or a condition. */
+export function meetsErrors(plan: Plan, mayFail: MayFail): boolean {
+  const any = (input: Plan, columns: readonly (number | null)[]): boolean => {
+    const failing = failingColumns(input, mayFail)
+    return columns.some((column) => column !== null && failing[column])
+  }
+  switch (plan.op) {
+    case 'scan':
+    case 'values':
+    case 'unionAll':
+      return false
+    case 'map':
+      return plan.filter !== null && canFail(plan.filter, failingColumns(plan.input, mayFail))
+    case 'hop':
+      return any(plan.input, [plan.time])
+    case 'aggregate':
+      return any(plan.input, plan.keys)
+    case 'distinct':
+      return failingColumns(plan.input, mayFail).includes(true)
+    case 'topN':
+      return any(plan.input, [...plan.partition, ...plan.order.map(({ column }) => column)])
+    case 'final':
+      return any(plan.input, [plan.windowEnd])
+    case 'temporal':
+      return any(plan.input, [plan.from, plan.until])
+    case 'join': {
+      if (any(plan.left, plan.leftKeys) || any(plan.right, plan.rightKeys)) return true
+      if (plan.residual === null) return false
+      return canFail(
+        plan.residual,
+        [plan.left, plan.right].flatMap((side) => failingColumns(side, mayFail)),
+      )
+    }
+  }
+}
+
 /**
  * One filter of several conditions, some of which can fail: a row is dropped if another one is not true, be it false
  * or NULL.

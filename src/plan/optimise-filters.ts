@@ -1,12 +1,13 @@
 import { columnsOf, mapColumns, type Scalar } from '../expr/scalar.ts'
 import { conjunction, conjunctsOf, keyedJoin, keyPairOf, moved } from './conjuncts.ts'
-import { canFail, failingColumns, filterOf, type MayFail } from './failure.ts'
+import { canFail, failingColumns, filterOf, type MayFail, meetsErrors } from './failure.ts'
 import { columnOf, filtered, inputsOf, join, map, renumbered, topN, withInputs } from './nodes.ts'
 import type { Join, Map_, Plan, TopN } from './plan.ts'
 
 /**
  * Moves filters towards the scans. A condition that can fail stays where it is: below a join it would meet rows that
- * never get to it now. All others may move, because a filter drops a row if any of its conditions is not true.
+ * never get to it now. All others may move, because a filter drops a row if any of its conditions is not true; but
+ * not past a node that may meet errors itself, which would then not be met any more.
  */
 export function pushFilters(plan: Plan, mayFail: MayFail): Plan {
   return new Pushing(mayFail).push(plan, [])
@@ -29,6 +30,10 @@ class Pushing {
   }
 
   #below(plan: Plan, safe: readonly Scalar[]): Plan {
+    if (meetsErrors(plan, this.#mayFail)) {
+      const inputs = inputsOf(plan).map((input) => this.push(input, []))
+      return above(withInputs(plan, inputs), safe)
+    }
     switch (plan.op) {
       case 'scan':
       case 'values':
@@ -88,13 +93,7 @@ class Pushing {
 
   #intoInner(plan: Join, safe: readonly Scalar[]): Plan {
     const width = plan.left.columns.length
-    const failing = failingColumns(plan, this.#mayFail)
     const residual = conjunctsOf(plan.residual)
-    if (residual.some((condition) => canFail(condition, failing))) {
-      const { left, right, both } = bySide(safe, width)
-      const pushed = { ...plan, left: this.push(plan.left, left), right: this.push(plan.right, right) }
-      return above(rejoined(pushed, plan.leftKeys, plan.rightKeys, plan.residual), both)
-    }
     const { left, right, both } = bySide([...residual, ...safe], width)
     const keys = plan.leftKeys.map((key, i) => ({
       left: columnOf(plan.left, key),
@@ -115,16 +114,12 @@ class Pushing {
     if (plan.kind === 'left' && safe.some((condition) => rejectsNulls(condition, (index) => index >= width))) {
       return this.#intoInner(asInner(plan), safe)
     }
-    const failing = [...failingColumns(plan.left, this.#mayFail), ...failingColumns(plan.right, this.#mayFail)]
     const residual = conjunctsOf(plan.residual)
-    const total = residual.every((condition) => !canFail(condition, failing))
-    const own = bySide(total ? residual : [], width)
-    const kept = total ? [...own.left, ...own.both] : residual
-    const narrows = plan.kind === 'full' ? [] : own.right
-    const stays = plan.kind === 'full' ? [...kept, ...own.right] : kept
-    const { left, right, both } = plan.kind === 'full' ? { left: [], right: [], both: safe } : bySide(safe, width)
-    const pushed = { ...plan, left: this.push(plan.left, left), right: this.push(plan.right, narrows) }
-    return above(rejoined(pushed, plan.leftKeys, plan.rightKeys, conjunction(stays)), [...right, ...both])
+    const own = bySide(plan.kind === 'full' ? [] : residual, width)
+    const stays = plan.kind === 'full' ? residual : [...own.left, ...own.both]
+    const left = plan.kind === 'full' ? [] : bySide(safe, width).left
+    const pushed = { ...plan, left: this.push(plan.left, left), right: this.push(plan.right, own.right) }
+    return above(rejoined(pushed, plan.leftKeys, plan.rightKeys, conjunction(stays)), without(safe, left))
   }
 }
 

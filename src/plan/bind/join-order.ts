@@ -1,8 +1,8 @@
 import * as resolve from '../../expr/resolve.ts'
 import { columnsOf, type Scalar } from '../../expr/scalar.ts'
-import { conjunctsOf, type KeyPair, keyedJoin } from '../conjuncts.ts'
+import { conjunction, conjunctsOf, type KeyPair, keyedJoin } from '../conjuncts.ts'
 import { canFail } from '../failure.ts'
-import { columnOf, map, renumbered } from '../nodes.ts'
+import { columnOf, filtered, map, renumbered } from '../nodes.ts'
 import type { Plan } from '../plan.ts'
 import { keyOf } from './block.ts'
 
@@ -18,6 +18,33 @@ interface Part {
   readonly plan: Plan
   readonly items: ReadonlySet<number>
   readonly columns: readonly number[]
+}
+
+/**
+ * Filters the relations of a FROM list by the conditions that WHERE has on one of them alone, and that cannot fail:
+ * they come before the joins.
+ * @param conditions over all relations' columns side by side
+ */
+export function filterEach(
+  plans: readonly Plan[],
+  conditions: readonly Scalar[],
+  failing: readonly boolean[],
+): { readonly plans: readonly Plan[]; readonly rest: readonly Scalar[] } {
+  if (plans.length === 1) return { plans, rest: conditions }
+  let offset = 0
+  const moved = new Set<Scalar>()
+  const filteredPlans = plans.map((plan) => {
+    const from = offset
+    offset += plan.columns.length
+    const own = conditions.filter((condition) => {
+      const columns = [...columnsOf(condition)]
+      return columns.length > 0 && columns.every((column) => column >= from && column < offset)
+    })
+    const safe = own.filter((condition) => !canFail(condition, failing))
+    for (const condition of safe) moved.add(condition)
+    return filtered(plan, conjunction(safe.map((condition) => renumbered(condition, (index) => index - from))))
+  })
+  return { plans: filteredPlans, rest: conditions.filter((condition) => !moved.has(condition)) }
 }
 
 /**

@@ -8,7 +8,7 @@ import type { Plan } from '../plan.ts'
 import { type Block, contains, substitute, virtualBase, virtualOf } from './block.ts'
 import { bindCondition } from './call.ts'
 import type { Clause } from './expression.ts'
-import { factored, joinInOrder } from './join-order.ts'
+import { factored, filterEach, joinInOrder } from './join-order.ts'
 import { applyTemporal } from './now.ts'
 import { bindSemiJoin, type Restrict } from './subquery.ts'
 
@@ -41,7 +41,8 @@ export function bindWhere(where: Node | undefined, block: Block, plans: readonly
       else plain.push(...factored(conjunct, failing))
     }
   }
-  const { plan, rest } = joinInOrder(plans, plain)
+  const each = filterEach(plans, plain, failing)
+  const { plan, rest } = joinInOrder(each.plans, each.rest)
   let filteredPlan = applyTemporal(filtered(plan, filterOf(rest, failing)), timed, block)
   for (const restrict of restricts) filteredPlan = restrict(filteredPlan, (outer) => outer)
   const attached = attachSubqueries(block, filteredPlan, late, (outer) => outer)
