@@ -28,6 +28,11 @@ export function makeInterval(months: number, days: number, micros: bigint): Inte
   return { months: months + 0, days: days + 0, micros }
 }
 
+/** The opposite, parts beyond their range and all: for sums that are checked themselves. */
+export function negateInterval({ months, days, micros }: Interval): Interval {
+  return { months: 0 - months, days: 0 - days, micros: -micros }
+}
+
 /** The length that comparison goes by: months of 30 days, days of 24 hours. In microseconds. */
 export function intervalLength(i: Interval): bigint {
   return (BigInt(i.months) * 30n + BigInt(i.days)) * dayMicros + i.micros
