@@ -1,7 +1,7 @@
 import { MillraceError } from '../data/errors.ts'
 import type { Disk, DiskFile } from '../io/io.ts'
 import type { LogState } from './commit.ts'
-import { allocate, closedFlag, type Frame, frameHeaderBytes, readFrameHeader, viewOf } from './frame.ts'
+import { align8, allocate, closedFlag, type Frame, frameHeaderBytes, readFrameHeader, viewOf } from './frame.ts'
 import { FrameReader } from './frame-reader.ts'
 import { IdempotencyTable } from './idempotency.ts'
 import { damaged, decodeFileHeader, fileHeaderBytes, filePath, type JournalFile, numberOf } from './journal-file.ts'
@@ -224,12 +224,15 @@ async function eachWord(
   to: number,
   visit: (bytes: Uint8Array, view: DataView, at: number, position: number) => void,
 ): Promise<void> {
-  const bytes = allocate(chunkBytes + frameHeaderBytes)
+  const bytes = allocate(Math.min(chunkBytes, align8(Math.max(0, to - from))) + frameHeaderBytes)
+  const view = viewOf(bytes)
+  const words = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4)
   for (let start = from; start < to; start += chunkBytes) {
     const read = await file.read(bytes.subarray(0, Math.min(bytes.byteLength, to - start)), start)
     bytes.fill(0, read)
-    const view = viewOf(bytes)
-    const words = new BigUint64Array(bytes.buffer, bytes.byteOffset, chunkBytes / 8)
-    for (let i = 0; i < words.length; i++) if (words[i] !== 0n) visit(bytes, view, i * 8, start + i * 8)
+    const end = Math.min(align8(read), chunkBytes)
+    for (let at = 0; at < end; at += 8) {
+      if ((words[at >>> 2] | words[(at >>> 2) + 1]) !== 0) visit(bytes, view, at, start + at)
+    }
   }
 }
