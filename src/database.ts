@@ -23,8 +23,8 @@ import type { ErrorRow } from './engine/port.ts'
 import { openFileLog } from './log/file-log.ts'
 import type { Append, AppendAnswer, Idempotency, Log, LogOptions, ReadBlock } from './log/log.ts'
 import { openMemoryLog } from './log/memory-log.ts'
-import { bindSelect } from './plan/bind.ts'
 import { Catalog } from './plan/catalog.ts'
+import { planSelect } from './plan/optimise.ts'
 import type { Program, TopicDefinition, ViewDefinition } from './plan/program.ts'
 import { loadParser, parseSql } from './sql/parse.ts'
 import { runOnce } from './views/ad-hoc.ts'
@@ -283,7 +283,7 @@ export class Database {
     }
     const catalog = await this.#queryCatalog()
     const { parameters = [] } = options
-    const bound = bindSelect(catalog, statement.node, statement, { adHoc: true, parameters })
+    const bound = planSelect(catalog, statement.node, statement, { adHoc: true, parameters })
     const moment = this.#views.pin()
     const { io, engine = 'worker', memoryBytes = defaultMemoryBytes } = this.#options
     const source = { io, program: this.#program, views: this.#views, moment, log: this.#log }

@@ -1,13 +1,14 @@
-import { type App, appDefinitions, appToSql } from '../app/app.ts'
+import { type App, appToSql } from '../app/app.ts'
 import { openBlock } from '../data/block.ts'
 import { BlockBuilder } from '../data/block-builder.ts'
 import { bytesLength, bytesStart, utf8Text } from '../data/cell-access.ts'
 import { MillraceError } from '../data/errors.ts'
 import { type ColumnSchema, sameType, typeName } from '../data/sql-type.ts'
 import type { AppendBlock, Log } from '../log/log.ts'
-import { bindSelect } from '../plan/bind.ts'
+import { appStatements } from '../plan/app-statements.ts'
 import { catalogTopicId } from '../plan/catalog.ts'
-import { type Defined, defineProgram } from '../plan/definition.ts'
+import { type BindSelect, type Defined, defineProgram } from '../plan/definition.ts'
+import { planSelect } from '../plan/optimise.ts'
 import type { Program, TopicDefinition, ViewDefinition } from '../plan/program.ts'
 import { loadParser, parseSql } from '../sql/parse.ts'
 
@@ -28,37 +29,33 @@ interface StoredDefinitions {
 export interface Definition {
   /** Compared with what the log holds: the same text loads the stored program and plans nothing. */
   readonly text: string
-  /** @param previous names that it has keep their ids */
-  plan(previous: Program): Promise<Defined> | Defined
+  /**
+   * @param previous names that it has keep their ids
+   * @param select how queries become plans (default: bound and optimised)
+   */
+  plan(previous: Program, select?: BindSelect): Promise<Defined>
 }
 
 /** Definitions as SQL. @param file names the text in errors */
 export function sqlDefinition(text: string, file?: string): Definition {
-  return { text, plan: (previous) => planTexts([{ text, file, linesBefore: 0 }], previous) }
+  return {
+    text,
+    async plan(previous, select = planSelect) {
+      await loadParser()
+      return defineProgram(parseSql(text, file), select, previous)
+    },
+  }
 }
 
 /** An app's definitions. Errors in a view's SQL name the view. */
 export function appDefinition(app: App): Definition {
   return {
     text: appToSql(app),
-    plan: (previous) =>
-      planTexts(
-        appDefinitions(app).map(({ name, text, linesBefore }) => ({ text, file: name, linesBefore })),
-        previous,
-      ),
+    async plan(previous, select = planSelect) {
+      await loadParser()
+      return defineProgram(appStatements(app), select, previous)
+    },
   }
-}
-
-interface DefinitionSource {
-  readonly text: string
-  readonly file: string | undefined
-  readonly linesBefore: number
-}
-
-async function planTexts(sources: readonly DefinitionSource[], previous: Program): Promise<Defined> {
-  await loadParser()
-  const statements = sources.flatMap(({ text, file, linesBefore }) => parseSql(text, file, linesBefore))
-  return defineProgram(statements, bindSelect, previous)
 }
 
 /** Plans of another version are not loaded but made anew from the same text. */
