@@ -72,7 +72,7 @@ function lowerColumn(b: Builder, index: number): Value {
       if (type.kind === 'numeric' && type.precision! > 18) return loadWide(b, address(), length(), scaleOf(type), state)
       const name = b.name()
       b.add({ k: 'loadInt', name, column })
-      return b.plain('int', { k: 'local', type: 'int', name }, state, 9007199254740992)
+      return b.plain('int', { k: 'local', type: 'int', name }, state, b.exact ? 2 ** 63 : 2 ** 53)
     }
     case 'decimal':
     case 'interval':
@@ -86,7 +86,7 @@ function loadWide(b: Builder, address: Expr, length: Expr, scale: number, state:
   const value = b.invoke(b.exact ? 'scaled' : 'small', 'int', [address, length, f64(scale)])
   if (b.exact) return b.plain('int', value, state)
   b.checkSafe(value)
-  return b.plain('int', value, state, 9007199254740992)
+  return b.plain('int', value, state, 2 ** 53)
 }
 
 const encoder = new TextEncoder()

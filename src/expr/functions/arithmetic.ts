@@ -227,11 +227,11 @@ defineNumeric(
 
 // real and double precision
 
-function isFinite(value: Expr): Expr {
+function finite(value: Expr): Expr {
   return binary('==', binary('-', value, value), f64(0))
 }
 
-function isInfinite(value: Expr): Expr {
+function infinite(value: Expr): Expr {
   return or(binary('==', value, f64(Number.POSITIVE_INFINITY)), binary('==', value, f64(Number.NEGATIVE_INFINITY)))
 }
 
@@ -243,7 +243,7 @@ function floatArithmetic(op: BinaryOperator, round: boolean): Implementation {
       const compute = (): void => {
         const plain = binary(op, left, right)
         const result = round ? b.invoke(Math.fround, 'f64', [plain]) : b.atom(plain)
-        const overflow = and(isInfinite(result), and(isFinite(left), op === '/' ? f64Truth(right) : isFinite(right)))
+        const overflow = and(infinite(result), and(finite(left), op === '/' ? f64Truth(right) : finite(right)))
         const vanished = and(binary('==', result, f64(0)), and(binary('!=', left, f64(0)), nonZero(op, right)))
         b.branch(
           op === '+' || op === '-' ? overflow : or(overflow, vanished),
@@ -263,7 +263,7 @@ function f64Truth(value: Expr): Expr {
 
 /** May a zero result be an underflow? Dividing by infinity gives a true zero. */
 function nonZero(op: BinaryOperator, right: Expr): Expr {
-  return op === '/' ? isFinite(right) : binary('!=', right, f64(0))
+  return op === '/' ? finite(right) : binary('!=', right, f64(0))
 }
 
 for (const kind of ['real', 'double'] as const) {

@@ -262,7 +262,10 @@ function giveBelow(
   limit: bigint,
 ): void {
   // Beyond 2^53 a safe value can't reach the limit anyway.
-  if (!b.exact && limit > 9007199254740991n) return out.give(result)
+  if (!b.exact && limit > 9007199254740991n) {
+    out.give(result)
+    return
+  }
   const within = and(binary('<', result, int(limit)), binary('>', result, int(-limit)))
   b.branch(
     within,

@@ -57,12 +57,12 @@ export function compare(
 /** PostgreSQL's order: NaN equals itself and is greater than everything else. */
 function compareDoubles(op: BinaryOperator, left: Expr, right: Expr): Expr {
   const constant = (e: Expr): boolean => e.k === 'number' && !Number.isNaN(e.value)
-  const isNaN = (e: Expr): Expr => (constant(e) ? { k: 'flag', type: 'flag', value: false } : binary('!=', e, e))
+  const isNone = (e: Expr): Expr => (constant(e) ? { k: 'flag', type: 'flag', value: false } : binary('!=', e, e))
   switch (op) {
     case '==':
       return constant(left) || constant(right)
         ? binary('==', left, right)
-        : or(binary('==', left, right), and(isNaN(left), isNaN(right)))
+        : or(binary('==', left, right), and(isNone(left), isNone(right)))
     case '!=':
       return not(compareDoubles('==', left, right))
     case '<':
