@@ -102,7 +102,7 @@ export class Database {
     const seals: Seals = { sealNow: () => false }
     const logOptions: LogOptions = { sealNow: () => seals.sealNow() }
     const { io, data } = options
-    const log = data === null ? openMemoryLog(io, logOptions) : await openFileLog(io, data, logOptions)
+    const log = data === null ? openMemoryLog(io, logOptions) : await openFileLog(io, `${data}/log`, logOptions)
     let database: Database | null = null
     try {
       database = new Database(options, log, await openProgram(log, options.definition), seals)

@@ -12,7 +12,7 @@ export interface DatabaseOptions {
   readonly io: Io
   /** What to run; absent: what the log says. */
   readonly definition?: Definition
-  /** Folder of the log; null keeps everything in memory. */
+  /** Folder of the data, made when it is missing; null keeps everything in memory. */
   readonly data: string | null
   /** Where the engine runs: in this thread or in one of its own (default). */
   readonly engine?: 'inline' | 'worker'

@@ -17,6 +17,7 @@ export interface DecodeOptions {
 export interface DecodedAppend extends Append {
   readonly rows: number
   readonly skipped: Decoded['errors']
+  readonly skippedEvents: number
 }
 
 export interface IngestAnswer {
@@ -26,8 +27,10 @@ export interface IngestAnswer {
   readonly lastOffset: number
   readonly rows: number
   readonly repeated: boolean
-  /** With `onInvalid: 'skip'`, what was left out and why. */
+  /** With `onInvalid: 'skip'`, the first mistakes in what was left out. */
   readonly skipped: Decoded['errors']
+  /** Events that were left out, all of them. */
+  readonly skippedEvents: number
 }
 
 /** Events as text, to blocks. */
@@ -54,6 +57,7 @@ export class Ingest {
       blocks: decoded.blocks.map(({ rows, bytes }) => ({ topic: topic.id, rows, bytes })),
       rows: decoded.rows,
       skipped: decoded.errors,
+      skippedEvents: decoded.badEvents,
       ...(options.idempotency === undefined ? {} : { idempotency: options.idempotency }),
     }
   }
@@ -90,11 +94,11 @@ export function badEvents({ errors, badEvents: count, malformed }: Bad): Millrac
   return new MillraceError('event/invalid', `${count} events are wrong`, { place, errors })
 }
 
-export function ingestAnswer({ rows, skipped }: DecodedAppend, answer: AppendAnswer): IngestAnswer {
+export function ingestAnswer({ rows, skipped, skippedEvents }: DecodedAppend, answer: AppendAnswer): IngestAnswer {
   const [{ firstOffset, lastOffset }] = answer.offsets
-  return { tick: answer.tick, firstOffset, lastOffset, rows, repeated: answer.repeated, skipped }
+  return { tick: answer.tick, firstOffset, lastOffset, rows, repeated: answer.repeated, skipped, skippedEvents }
 }
 
-export function nothingAppended({ skipped }: DecodedAppend, tick: number, nextOffset: number): IngestAnswer {
-  return { tick, firstOffset: nextOffset, lastOffset: nextOffset - 1, rows: 0, repeated: false, skipped }
+export function nothingAppended({ skipped, skippedEvents }: DecodedAppend, tick: number, nextOffset: number): IngestAnswer {
+  return { tick, firstOffset: nextOffset, lastOffset: nextOffset - 1, rows: 0, repeated: false, skipped, skippedEvents }
 }
