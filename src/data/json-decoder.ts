@@ -1,4 +1,4 @@
-import { type BodyFormat, type EventError, type EventReader, EventWalker } from './ingest/event-walker.ts'
+import { type BodyFormat, type EventError, type EventReader, EventWalker, windowBytes } from './ingest/event-walker.ts'
 import { JsonScanner } from './ingest/json-scan.ts'
 import { type DecoderTopic, type Problem, RowReader } from './ingest/row-reader.ts'
 
@@ -53,14 +53,21 @@ export class TopicDecoder {
    * @param format `auto` tells an array by its bracket, and NDJSON from one object by what follows the first one
    */
   decodeBody(body: Uint8Array, format: BodyFormat | 'auto' = 'auto', options: DecodeOptions = {}): Decoded {
+    const known = format === 'auto' ? this.#detectFormat(body) : format
+    const walk = new Walk(this.#scanner, this.#reader, known, options)
+    walk.walker.walkAll(body)
+    if (known === 'array') walk.walker.expectEnd()
+    return walk.decoded()
+  }
+
+  #detectFormat(body: Uint8Array): BodyFormat {
     const scanner = this.#scanner
+    scanner.load(body.subarray(0, windowBytes))
+    const format = detectFormat(scanner)
+    // What the first piece does not show to its end takes the whole body.
+    if (body.length <= windowBytes || format === 'array' || (format === 'ndjson' && !scanner.endedEarly)) return format
     scanner.load(body)
-    const known = format === 'auto' ? detectFormat(scanner) : format
-    const stream = new Walk(scanner, this.#reader, known, options)
-    const { walker } = stream
-    walker.walk(true)
-    if (known === 'array') walker.expectEnd()
-    return stream.decoded()
+    return detectFormat(scanner)
   }
 }
 
@@ -174,6 +181,7 @@ class BlockReader implements EventReader {
 
 function detectFormat(scanner: JsonScanner): BodyFormat {
   scanner.lineFeed = 0x20
+  scanner.errorAt = 0
   const start = scanner.space(0)
   if (scanner.bytes[start] === 0x5b) return 'array'
   const end = scanner.skip(start)

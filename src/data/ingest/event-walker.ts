@@ -26,6 +26,9 @@ export interface EventReader {
 /** One object; an array of objects; or one object a line. */
 export type BodyFormat = 'object' | 'array' | 'ndjson'
 
+/** Bytes of a body read at a time. */
+export const windowBytes = 128 * 1024
+
 /** Goes from event to event through a scanner's bytes, which may still grow. */
 export class EventWalker {
   /** The first mistakes, at most `maxErrors`. */
@@ -67,6 +70,20 @@ export class EventWalker {
     if (this.#format === 'ndjson') this.#walkLines(final)
     else if (this.#format === 'array') this.#walkArray(final)
     else if (final) this.#walkObject()
+  }
+
+  /** Reads a whole body, piece by piece: what was copied in is read while it is in the processor's cache. */
+  walkAll(body: Uint8Array): void {
+    const scanner = this.#scanner
+    scanner.load(body.subarray(0, this.#format === 'object' ? body.length : windowBytes))
+    for (let at = scanner.end; at < body.length && !this.malformed; ) {
+      this.walk(false)
+      this.discard()
+      const piece = body.subarray(at, at + windowBytes)
+      scanner.append(piece)
+      at += piece.length
+    }
+    this.walk(true)
   }
 
   /** Drops the bytes that are done with from the scanner. */

@@ -77,6 +77,11 @@ export class JsonScanner {
     return failed
   }
 
+  /** Did the last mistake come from the input's end? */
+  get endedEarly(): boolean {
+    return this.errorAt >= this.end
+  }
+
   /** May the last mistake come from the input's end, in the middle of an escape or a character? */
   get mayContinue(): boolean {
     return this.errorAt > this.end - margin
