@@ -1,10 +1,15 @@
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+
 /**
- * The only place that knows where Millrace's own modules are: in dist/, as users run them, or with
- * MILLRACE_BENCH_FROM=src in the sources, for a profile with readable names.
+ * The only place that knows where Millrace's own modules are: in dist/, as users run them. MILLRACE_BENCH_FROM names
+ * another folder, such as src for a profile of the sources, or an earlier build to compare with.
  */
-const from = process.env['MILLRACE_BENCH_FROM'] === 'src' ? 'src' : 'dist'
+const root = fileURLToPath(new URL('..', import.meta.url))
+export const from = path.resolve(root, process.env['MILLRACE_BENCH_FROM'] ?? 'dist')
+const ending = path.basename(from) === 'src' ? 'ts' : 'js'
 
 /** Loads a module by its path without ending, such as `log/log`. */
 export function load<T>(module: string): Promise<T> {
-  return import(new URL(`../${from}/${module}.${from === 'src' ? 'ts' : 'js'}`, import.meta.url).href) as Promise<T>
+  return import(path.join(from, `${module}.${ending}`)) as Promise<T>
 }

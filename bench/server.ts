@@ -2,9 +2,9 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { Agent, type IncomingMessage, request } from 'node:http'
 import path from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { from } from './millrace.ts'
 
-const main = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url))
+const main = path.join(from, 'cli/main.js')
 const startMs = 30_000
 
 export interface Reply {
