@@ -14,6 +14,7 @@ import type { TopicBlock } from './port.ts'
 export type Events = 'all' | 'onTime' | 'late'
 
 const none = Number.NEGATIVE_INFINITY
+const microsPerDay = 86_400_000_000n
 
 /**
  * One topic's entry into the dataflow: copies blocks of the log in, decides per event whether it was late, and hands
@@ -179,7 +180,7 @@ export class TopicSource {
     return { lane: 'i64', data, state: 0, heap: 0 }
   }
 
-  /** How far behind the watermark each event was, as an interval. */
+  /** How far behind the watermark each event was, as the interval that PostgreSQL's subtraction gives. */
   #distance(logged: TopicBlock, rows: number, watermarks: number): Column {
     const { arena, memory } = this.#step
     const [time] = readBlock(arena, openBlock(logged.bytes), [
@@ -188,7 +189,7 @@ export class TopicSource {
     const out = new ByteColumn(arena, rows)
     for (let i = 0; i < rows; i++) {
       const micros = memory.i64[watermarks / 8 + i] - memory.i64[time.data / 8 + i]
-      if (micros > 0n) out.set(i, encodeInterval({ months: 0, days: 0, micros }))
+      if (micros > 0n) out.set(i, encodeInterval({ months: 0, days: Number(micros / microsPerDay), micros: micros % microsPerDay }))
     }
     return out.column()
   }
