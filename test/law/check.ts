@@ -15,6 +15,10 @@ export function definitionOf(item: LawCase): string {
   return `${item.schema}\n${item.views}`
 }
 
+export function modeOf({ reopen, plain }: SubjectOptions): string {
+  return `${reopen ? ', reopened' : ''}${plain ? ', not optimised' : ''}`
+}
+
 /** @returns null where the law holds, else a text that says where it does not */
 export async function check(
   item: LawCase,
@@ -33,9 +37,8 @@ export async function check(
       if (difference) differences.push(printDifference(difference))
     }
     if (differences.length > 0) {
-      const mode = options.reopen ? ', reopened' : ''
       const sizes = ticks.map((each) => each.length).join(' ')
-      return `${item.name}: tick ${tick} (${events} events; ticks of ${sizes}${mode})\n${differences.join('\n')}`
+      return `${item.name}: tick ${tick} (${events} events; ticks of ${sizes}${modeOf(options)})\n${differences.join('\n')}`
     }
     tick++
   }

@@ -10,6 +10,7 @@ import { Engine } from '../../src/engine/engine.ts'
 import type { TickInput, TopicBlock, ViewDelta } from '../../src/engine/port.ts'
 import { bindSelect } from '../../src/plan/bind.ts'
 import { defineProgram } from '../../src/plan/definition.ts'
+import { planSelect } from '../../src/plan/optimise.ts'
 import type { Program, TopicDefinition, ViewDefinition } from '../../src/plan/program.ts'
 import { loadParser, parseSql } from '../../src/sql/parse.ts'
 import { type CaseEvent, eventData, printEvent } from './case-file.ts'
@@ -25,8 +26,8 @@ export class EngineSubject implements Subject {
     return new EngineSubject()
   }
 
-  define(definition: string): Program {
-    return defineProgram(parseSql(definition), bindSelect).program
+  define(definition: string, plain = false): Program {
+    return defineProgram(parseSql(definition), plain ? bindSelect : planSelect).program
   }
 
   async *run(
@@ -34,15 +35,15 @@ export class EngineSubject implements Subject {
     ticks: readonly (readonly CaseEvent[])[],
     options: SubjectOptions,
   ): AsyncIterable<ViewStates> {
-    yield* this.runProgram(this.define(definition), ticks, options)
+    yield* this.runProgram(this.define(definition, options.plain), ticks, options)
   }
 
   /** Answers a query over what the ticks brought, as an ad-hoc query would be. */
   async ask(definition: string, sql: string, ticks: readonly (readonly CaseEvent[])[]): Promise<ViewState> {
-    const { program, catalog } = defineProgram(parseSql(definition), bindSelect)
+    const { program, catalog } = defineProgram(parseSql(definition), planSelect)
     const [statement] = parseSql(sql)
     if (statement.kind !== 'select') throw new Error(`no query: ${sql}`)
-    const { plan, order, columns } = bindSelect(catalog, statement.node, statement, { adHoc: true })
+    const { plan, order, columns } = planSelect(catalog, statement.node, statement, { adHoc: true })
     const id = 1 + Math.max(0, ...[...program.topics, ...program.views].map((relation) => relation.id))
     const view: ViewDefinition = { id, name: 'query', columns: plan.columns, plan, order, emit: 'continuous', sql }
     let state: ViewState | undefined

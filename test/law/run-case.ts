@@ -1,7 +1,7 @@
 // One case at all its tick sizes: the law must hold in each.
 
 import type { LawCase } from './case-file.ts'
-import { check, cut, definitionOf } from './check.ts'
+import { check, cut, definitionOf, modeOf } from './check.ts'
 import type { Oracle } from './oracle.ts'
 import type { Subject } from './subject.ts'
 
@@ -10,20 +10,21 @@ const runs = [
   { size: 7, reopen: false },
   { size: 1000, reopen: false },
   { size: 7, reopen: true },
+  { size: 7, reopen: false, plain: true },
 ]
 
 /** @returns null where the law holds, else what to tell */
 export async function runCase(oracle: Oracle, subject: Subject, item: LawCase): Promise<string | null> {
   if (item.refused) return checkRefusal(subject, item, item.refused)
   const answers = await oracle.answers(item)
-  for (const { size, reopen } of runs) {
+  for (const { size, ...options } of runs) {
     try {
-      const failure = await check(item, answers, subject, cut(item.events, size), { reopen })
+      const failure = await check(item, answers, subject, cut(item.events, size), options)
       if (failure !== null) return failure
     } catch (error) {
       const { name, message, stack } = error as Error
       const told = name === 'MillraceError' ? `refused: ${message}` : stack
-      return `${item.name}: ticks of ${size}${reopen ? ', reopened' : ''}: ${told}`
+      return `${item.name}: ticks of ${size}${modeOf(options)}: ${told}`
     }
   }
   return null

@@ -20,6 +20,8 @@ export type ViewStates = ReadonlyMap<string, ViewState>
 export interface SubjectOptions {
   /** Destroy and rebuild all state at other addresses after every tick. */
   readonly reopen: boolean
+  /** Run the plan as it was bound, without the optimiser's rewriting; it must change nothing. */
+  readonly plain?: boolean
 }
 
 export interface Subject {

@@ -65,7 +65,10 @@ async function judge(oracle: Oracle, subject: Subject, scenario: Scenario): Prom
     return { kind: 'senseless' }
   }
   try {
-    const message = await check(item, answers, subject, ticksOf(scenario), { reopen: scenario.reopen })
+    const message = await check(item, answers, subject, ticksOf(scenario), {
+      reopen: scenario.reopen,
+      plain: scenario.plain,
+    })
     return message === null ? { kind: 'holds' } : { kind: 'fails', message }
   } catch (error) {
     const { name, message, stack } = error as Error

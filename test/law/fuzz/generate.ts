@@ -26,7 +26,15 @@ export function generate(seed: number): Scenario {
   }
   if (!views.some(({ materialized }) => materialized)) views[0] = { ...views[0], materialized: true }
   const events = eventsFor(random, tables, random.integer(4, 24))
-  return { seed, tables, views, events, sizes: sizes(random, events.length), reopen: random.chance(0.3) }
+  return {
+    seed,
+    tables,
+    views,
+    events,
+    sizes: sizes(random, events.length),
+    reopen: random.chance(0.3),
+    plain: random.chance(0.2),
+  }
 }
 
 function table(random: Random, number: number, palette: readonly FuzzType[]): FuzzTable {

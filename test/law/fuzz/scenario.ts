@@ -92,6 +92,8 @@ export interface Scenario {
   /** How many events each tick takes. */
   readonly sizes: readonly number[]
   readonly reopen: boolean
+  /** Without the optimiser. */
+  readonly plain: boolean
 }
 
 export function printExpression({ parts, args }: Expression): string {
