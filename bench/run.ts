@@ -9,7 +9,7 @@ import { reportNexmark } from './nexmark/report.ts'
 const usage = `npm run bench -- [nexmark] [append] [flights] [options]
 
 Runs the named parts, or all of them.
-  --events N      events of Nexmark (default 3000000)
+  --events N      events of Nexmark (default 5000000)
   --ivm-events N  how many of them db-ivm gets (default 300000)
   --runs N        runs of each measurement; the median is printed (default 5)
   --only q5,q7    only these queries of Nexmark
@@ -47,13 +47,14 @@ if (values.help) {
     let right = true
     if (parts.has('nexmark')) {
       right = await reportNexmark({
-        events: Number(values.events ?? (smoke ? 50_000 : 3_000_000)),
-        ivmEvents: Number(values['ivm-events'] ?? (smoke ? 20_000 : 300_000)),
+        events: Number(values.events ?? (smoke ? 20_000 : 5_000_000)),
+        ivmEvents: Number(values['ivm-events'] ?? (smoke ? 5_000 : 300_000)),
         runs,
         only: values.only?.split(',') ?? [],
         rate: Number(values.rate),
         seed: Number(values.seed),
         folder,
+        smoke,
       })
     }
     if (parts.has('append')) await reportAppend({ folder, runs, smoke })
