@@ -108,7 +108,7 @@ export function readText(type: SqlType, column: BuilderColumn, row: number, text
 }
 
 function notA(type: SqlType, text: string): string {
-  return `${clip(text, 'string')} is not ${/^[aeiou]/.test(typeName(type)) ? 'an' : 'a'} ${typeName(type)}`
+  return `${clip(text, 'string')} is not ${/^[aei]/.test(typeName(type)) ? 'an' : 'a'} ${typeName(type)}`
 }
 
 /** A value as an error shows it. */
