@@ -30,6 +30,9 @@ export const errorCodes = {
   'request/origin': { status: 403, exit: 1 },
   'request/method': { status: 405, exit: 1 },
   'request/timeout': { status: 504, exit: 1 },
+  'request/slow': { status: 408, exit: 1 },
+  'request/headers': { status: 431, exit: 1 },
+  'request/too-many-rows': { status: 400, exit: 1 },
   'request/busy': { status: 503, exit: 1 },
   'not-found': { status: 404, exit: 1 },
   'view/unknown': { status: 404, exit: 2 },
@@ -47,6 +50,7 @@ export const errorCodes = {
   'app/load': { status: 400, exit: 2 },
   usage: { status: 400, exit: 2 },
   'server/unreachable': { status: 502, exit: 4 },
+  internal: { status: 500, exit: 1 },
   'engine/memory': { status: 507, exit: 1 },
   'engine/stopped': { status: 503, exit: 1 },
 } as const

@@ -1,0 +1,96 @@
+/** Bodies of answers, as JSON shows them. Rows are objects by column name unless said otherwise. */
+
+/** POST /v1/topics/{topic}/events */
+export interface AppendBody {
+  readonly tick: number
+  readonly first_offset: number
+  /** One less than `first_offset` where nothing was appended. */
+  readonly last_offset: number
+  /** With on_invalid=skip: how many events were left out, and the first mistakes in them. */
+  readonly skipped?: number
+  readonly errors?: readonly { readonly pointer: string; readonly detail: string }[]
+}
+
+/** POST /v1/append */
+export interface AppendMixedBody {
+  readonly tick: number
+  readonly offsets: Readonly<Record<string, { readonly first_offset: number; readonly last_offset: number }>>
+}
+
+export type WireRow = Readonly<Record<string, unknown>>
+
+/** GET /v1/topics/{topic}/events */
+export interface TopicEventsBody {
+  readonly events: readonly {
+    readonly offset: number
+    readonly tick: number
+    readonly op: 'append' | 'upsert' | 'delete'
+    readonly data: WireRow
+  }[]
+  /** The offset to go on from. */
+  readonly next: number
+}
+
+/** GET /v1/views/{view} */
+export interface ViewBody {
+  readonly tick: number
+  readonly errors: number
+  readonly rows: readonly WireRow[]
+}
+
+/** POST /v1/sql: rows as arrays, in the order of the columns. */
+export interface SqlBody {
+  readonly tick: number
+  readonly columns: readonly { readonly name: string; readonly type: string }[]
+  readonly rows: readonly (readonly unknown[])[]
+}
+
+/** GET /v1/views/{view}/live: the data of its events. `reset` has only the tick. */
+export interface LiveBody {
+  readonly tick: number
+  readonly rows?: readonly WireRow[]
+  readonly changes?: readonly { readonly row: WireRow; readonly weight: number }[]
+}
+
+export interface ColumnBody {
+  readonly name: string
+  /** As PostgreSQL's `format_type` prints it. */
+  readonly type: string
+  readonly nullable: boolean
+}
+
+/** GET /v1/catalog */
+export interface CatalogBody {
+  readonly tick: number
+  readonly topics: readonly {
+    readonly name: string
+    readonly kind: 'topic' | 'table'
+    readonly columns: readonly ColumnBody[]
+    readonly primary_key: readonly string[]
+    readonly event_time: string | null
+    readonly lateness_micros: string
+    /** Events that it ever had: the next offset. */
+    readonly events: number
+    readonly late: number
+    /** Microseconds since 1970, as text; null before the first event. */
+    readonly watermark_micros: string | null
+  }[]
+  readonly views: readonly {
+    readonly name: string
+    readonly columns: readonly ColumnBody[]
+    readonly emit: 'continuous' | 'final'
+    readonly sql: string
+    readonly rows: number
+    readonly errors: number
+  }[]
+}
+
+/** GET /readyz: 200 when ready, else 503. */
+export interface ReadyBody {
+  readonly status: 'ready' | 'replaying' | 'failed'
+  readonly tick: number
+  readonly sealed_tick: number
+  readonly events: number
+  readonly events_per_second: number
+  readonly detail?: string
+}

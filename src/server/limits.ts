@@ -1,0 +1,81 @@
+import { MillraceError } from '../data/errors.ts'
+
+/** What every request is bounded by. */
+export interface Limits {
+  /** Bytes of one body. */
+  readonly bodyBytes: number
+  /** Bytes of all bodies that are being read or worked on. */
+  readonly bodyBytesInAll: number
+  /** How long a body may take to arrive. */
+  readonly bodyMs: number
+  /** How long headers may take to arrive, and how large they may be. */
+  readonly headersMs: number
+  readonly headerBytes: number
+  /** Requests at work at the same time, live streams not counted. */
+  readonly requests: number
+  readonly liveStreams: number
+  readonly connections: number
+  /** Rows of one answer. */
+  readonly viewRows: number
+  readonly sqlRows: number
+  readonly topicEvents: number
+  /** Bytes of events in one answer: the rest is behind `next`. */
+  readonly topicBytes: number
+  /** Ad-hoc queries at the same time, and how long one may take. */
+  readonly queries: number
+  readonly queryMs: number
+  /** How long a read waits for its tick at most. */
+  readonly minTickMs: number
+  /** A reader that takes nothing for so long is cut off. */
+  readonly slowReaderMs: number
+  readonly heartbeatMs: number
+}
+
+export const defaultLimits: Limits = {
+  bodyBytes: 16 * 1024 * 1024,
+  bodyBytesInAll: 512 * 1024 * 1024,
+  bodyMs: 60_000,
+  headersMs: 10_000,
+  headerBytes: 16 * 1024,
+  requests: 4096,
+  liveStreams: 1024,
+  connections: 8192,
+  viewRows: 100_000,
+  sqlRows: 10_000,
+  topicEvents: 10_000,
+  topicBytes: 16 * 1024 * 1024,
+  queries: 4,
+  queryMs: 30_000,
+  minTickMs: 10_000,
+  slowReaderMs: 30_000,
+  heartbeatMs: 15_000,
+}
+
+/** So many at the same time and no more. */
+export class Gate {
+  readonly #most: number
+  readonly #what: string
+  taken = 0
+
+  /** @param what is bounded, for the error */
+  constructor(most: number, what: string) {
+    this.#most = most
+    this.#what = what
+  }
+
+  /** @returns gives it back @throws MillraceError request/busy */
+  enter(amount = 1): () => void {
+    if (this.taken + amount > this.#most) {
+      throw new MillraceError('request/busy', `the server has as many ${this.#what} as it takes: ${this.#most}`, {
+        hint: 'ask again in a while',
+      })
+    }
+    this.taken += amount
+    let left = false
+    return () => {
+      if (left) return
+      left = true
+      this.taken -= amount
+    }
+  }
+}

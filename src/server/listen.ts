@@ -1,0 +1,287 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify'
+import type { Logger } from 'pino'
+import { Bug, type ErrorCode, MillraceError } from '../data/errors.ts'
+import type { Database } from '../database.ts'
+import type { Clock, Io } from '../io/io.ts'
+import { nodeIo } from '../io/node.ts'
+import { Api } from './api.ts'
+import { BodyBuffer, bodyTooSlow } from './body.ts'
+import { type ApiAnswer, type ApiRequest, problemAnswer } from './exchange.ts'
+import { defaultLimits, Gate, type Limits } from './limits.ts'
+
+export interface ServerOptions {
+  /** Address to listen on (default 127.0.0.1: this machine alone). */
+  readonly host?: string
+  /** 0 picks a free one (default 4280). */
+  readonly port?: number
+  /** Names beside loopback's and `host` under which the server may be asked. */
+  readonly allowedHosts?: readonly string[]
+  /** Origins, such as `https://app.example.com`, whose pages may ask. */
+  readonly allowedOrigins?: readonly string[]
+  readonly limits?: Partial<Limits>
+  /** Requests are logged at `debug`, without query and body; our own mistakes at `error`. */
+  readonly logger?: Logger
+  readonly io?: Io
+}
+
+export interface RunningServer {
+  readonly url: string
+  readonly host: string
+  readonly port: number
+  /** Ends live streams, lets other requests finish, and frees the port. The database stays open. */
+  close(): Promise<void>
+}
+
+export const defaultPort = 4280
+/** How long requests may take to finish when the server closes. */
+const graceMs = 5_000
+/** An idle connection is kept for so long. */
+const keepAliveMs = 72_000
+
+/**
+ * Serves a database over HTTP.
+ * @throws MillraceError usage when the address cannot be listened on
+ */
+export async function startServer(database: Database, options: ServerOptions = {}): Promise<RunningServer> {
+  const { host = '127.0.0.1', port = defaultPort, logger, io = nodeIo() } = options
+  const limits: Limits = { ...defaultLimits, ...options.limits }
+  const api = new Api(database, {
+    io,
+    limits,
+    host,
+    allowedHosts: options.allowedHosts ?? [],
+    allowedOrigins: options.allowedOrigins ?? [],
+    onMistake: (error) => logger?.error({ err: error }, 'a request met a mistake of ours'),
+  })
+  const door = new Door(api, io.clock, limits, logger)
+  const app = door.app
+  try {
+    await app.listen({ host, port })
+  } catch (error) {
+    api.close()
+    const { code, message } = error as NodeJS.ErrnoException
+    const why = code === 'EADDRINUSE' ? 'something else listens there' : message
+    throw new MillraceError('usage', `cannot listen on ${host}:${port}: ${why}`, {
+      hint: 'choose another --port; 0 picks a free one',
+      cause: error,
+    })
+  }
+  const address = app.server.address()
+  if (address === null || typeof address === 'string') throw new Bug('a server that listens has an address')
+  const name = host === '0.0.0.0' || host === '::' ? 'localhost' : host.includes(':') ? `[${host}]` : host
+  let closing: Promise<void> | null = null
+  return {
+    url: `http://${name}:${address.port}`,
+    host: address.address,
+    port: address.port,
+    close: () => (closing ??= door.close()),
+  }
+}
+
+/** Sockets to requests, answers to sockets. */
+class Door {
+  readonly app: FastifyInstance
+  readonly #api: Api
+  readonly #clock: Clock
+  readonly #limits: Limits
+  readonly #logger: Logger | undefined
+  readonly #bodies: Gate
+
+  constructor(api: Api, clock: Clock, limits: Limits, logger: Logger | undefined) {
+    this.#api = api
+    this.#clock = clock
+    this.#limits = limits
+    this.#logger = logger
+    this.#bodies = new Gate(limits.bodyBytesInAll, 'bytes of bodies at a time')
+    this.app = fastify({
+      logger: false,
+      // Routing is ours: a path never meets another router's idea of dots and slashes.
+      rewriteUrl: () => '/',
+      forceCloseConnections: false,
+      keepAliveTimeout: keepAliveMs,
+      requestTimeout: limits.headersMs + limits.bodyMs,
+      http: {
+        maxHeaderSize: limits.headerBytes,
+        headersTimeout: limits.headersMs,
+        connectionsCheckingInterval: Math.min(1000, limits.headersMs),
+      },
+      clientErrorHandler: (error, socket) => refuseConnection(error, socket),
+    })
+    this.app.server.maxConnections = limits.connections
+    this.#takeRequests()
+  }
+
+  #takeRequests(): void {
+    const { app } = this
+    app.removeAllContentTypeParsers()
+    // Bodies are read by who wants them.
+    app.addContentTypeParser('*', (_request, _payload, done) => done(null))
+    const handler = (request: FastifyRequest, reply: FastifyReply): void => {
+      reply.hijack()
+      void this.#exchange(request.originalUrl, request.raw, reply.raw)
+    }
+    // Before anything of a body is looked at.
+    app.addHook('onRequest', async (request, reply) => handler(request, reply))
+    app.all('/', handler)
+    app.setNotFoundHandler(handler)
+  }
+
+  async #exchange(target: string, message: IncomingMessage, response: ServerResponse): Promise<void> {
+    const start = this.#clock.monotonicMs()
+    const gone = new AbortController()
+    response.once('close', () => gone.abort())
+    let release = (): void => {}
+    const request: ApiRequest = {
+      method: message.method ?? 'GET',
+      target,
+      header: (name) => headerOf(message, name),
+      readBody: async () => {
+        const body = new BodyBuffer(headerOf(message, 'content-length'), this.#limits, this.#bodies)
+        release = () => body.release()
+        await this.#receive(message, body)
+        this.#api.metrics.countBody(body.bytes.length)
+        return body.bytes
+      },
+      signal: gone.signal,
+    }
+    try {
+      const answer = await this.#api.answer(request)
+      release()
+      await this.#send(message, response, answer)
+      const { method } = message
+      const ms = Math.round(this.#clock.monotonicMs() - start)
+      this.#logger?.debug({ method, path: target.split('?')[0], status: answer.status, ms }, 'request')
+    } catch (error) {
+      // The answer had begun: all that can be said is that it is not whole.
+      response.destroy()
+      if (!gone.signal.aborted) this.#logger?.error({ err: error }, 'an answer broke off')
+    } finally {
+      release()
+    }
+  }
+
+  /** @throws MillraceError request/too-large, request/slow, request/busy */
+  #receive(message: IncomingMessage, body: BodyBuffer): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const settle = (error: Error | null): void => {
+        cancel()
+        message.off('data', onData)
+        if (error === null) resolve()
+        else reject(error)
+      }
+      const onData = (piece: Uint8Array): void => {
+        try {
+          body.push(piece)
+        } catch (error) {
+          settle(error as Error)
+        }
+      }
+      const cancel = this.#clock.after(this.#limits.bodyMs, () => settle(bodyTooSlow(this.#limits)))
+      message.once('end', () => settle(null))
+      message.once('error', settle)
+      message.once('close', () => settle(new MillraceError('request/malformed', 'the body broke off')))
+      message.on('data', onData)
+    })
+  }
+
+  async #send(message: IncomingMessage, response: ServerResponse, answer: ApiAnswer): Promise<void> {
+    const { status, headers, body } = answer
+    const empty = message.method === 'HEAD'
+    if (response.destroyed) {
+      await closeBody(body)
+      return
+    }
+    // What is left of a body that nobody wanted is not waited for.
+    const unread = !message.complete && hasBody(message)
+    response.writeHead(status, {
+      ...headers,
+      ...(body instanceof Uint8Array ? { 'content-length': body.length } : {}),
+      ...(unread ? { connection: 'close' } : {}),
+    })
+    if (empty || body === null || body instanceof Uint8Array) {
+      response.end(empty || body === null ? undefined : body)
+      if (empty) await closeBody(body)
+      if (unread) this.#dropRest(message)
+      return
+    }
+    for await (const piece of body) {
+      if (response.destroyed) break
+      if (!response.write(piece)) await this.#drained(response)
+    }
+    response.end()
+  }
+
+  /** Takes a little more of the body, so that the answer is read before the connection ends. */
+  #dropRest(message: IncomingMessage): void {
+    const { socket } = message
+    message.resume()
+    const cancel = this.#clock.after(lingerMs, () => socket.destroy())
+    socket.once('close', cancel)
+  }
+
+  /** @throws MillraceError request/slow for a reader that takes nothing for too long */
+  #drained(response: ServerResponse): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const end = (settle: () => void): void => {
+        cancel()
+        response.off('drain', onDrain)
+        response.off('close', onDrain)
+        settle()
+      }
+      const onDrain = (): void => end(resolve)
+      const cancel = this.#clock.after(this.#limits.slowReaderMs, () =>
+        end(() => reject(new MillraceError('request/slow', 'the reader takes nothing'))),
+      )
+      response.once('drain', onDrain)
+      response.once('close', onDrain)
+    })
+  }
+
+  async close(): Promise<void> {
+    this.#api.close()
+    const { server } = this.app
+    const cancel = this.#clock.after(graceMs, () => server.closeAllConnections())
+    server.closeIdleConnections()
+    await this.app.close()
+    cancel()
+  }
+}
+
+const lingerMs = 1_000
+
+async function closeBody(body: ApiAnswer['body']): Promise<void> {
+  if (body !== null && !(body instanceof Uint8Array)) await body[Symbol.asyncIterator]().return?.()
+}
+
+function hasBody({ headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
+}
+
+function headerOf({ headers }: IncomingMessage, name: string): string | null {
+  const value = headers[name]
+  return value === undefined ? null : Array.isArray(value) ? value.join(', ') : value
+}
+
+const clientErrors: Readonly<Record<string, readonly [ErrorCode, string]>> = {
+  HPE_HEADER_OVERFLOW: ['request/headers', 'the headers are too large'],
+  ERR_HTTP_REQUEST_TIMEOUT: ['request/slow', 'the request took too long to arrive'],
+}
+
+/** What is no HTTP gets its answer here: no request came of it. */
+function refuseConnection(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy()
+    return
+  }
+  const [code, what] = clientErrors[error.code ?? ''] ?? ['request/malformed', 'this is no HTTP request']
+  const { status, headers, body } = problemAnswer(new MillraceError(code, what))
+  const text = new TextDecoder().decode(body as Uint8Array)
+  const lines = Object.entries({ ...headers, 'content-length': String(text.length), connection: 'close' })
+  socket.end(
+    `HTTP/1.1 ${status} ${status === 431 ? 'Request Header Fields Too Large' : 'Error'}\r\n${lines
+      .map(([name, value]) => `${name}: ${value}\r\n`)
+      .join('')}\r\n${text}`,
+  )
+}

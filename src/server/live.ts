@@ -1,0 +1,110 @@
+import { MillraceError } from '../data/errors.ts'
+import type { PrintOptions } from '../data/json-print.ts'
+import type { Database, LiveMessage } from '../database.ts'
+import type { Clock } from '../io/io.ts'
+import { eventEnd, eventHead, eventStreamType, heartbeat, retryLine } from '../protocol/event-stream.ts'
+import { problemOf } from '../protocol/problem.ts'
+import type { ApiAnswer, ApiRequest } from './exchange.ts'
+import type { Gate, Limits } from './limits.ts'
+import { Parameters, wholeNumber } from './parameters.ts'
+import { rowsJson } from './rows-json.ts'
+import { numberForms } from './view-read.ts'
+
+export interface LiveServer {
+  readonly database: Database
+  readonly clock: Clock
+  readonly limits: Limits
+  readonly streams: Gate
+  /** Aborted when the server closes. */
+  readonly closing: AbortSignal
+}
+
+const encoder = new TextEncoder()
+const retryMs = 1000
+
+/** GET /v1/views/{view}/live: rows leave here, the last file of an event's life. */
+export function streamView(server: LiveServer, request: ApiRequest, name: string, query: string): ApiAnswer {
+  const view = server.database.view(name)
+  const parameters = new Parameters(query)
+  const numbers = parameters.choice('numbers', numberForms) ?? 'exact'
+  parameters.end()
+  const last = request.header('last-event-id')
+  const fromTick = last === null || last === '' ? null : wholeNumber('Last-Event-ID', last)
+  const headers = {
+    'content-type': eventStreamType,
+    'cache-control': 'no-store',
+    // Proxies that gather an answer would hold changes back.
+    'x-accel-buffering': 'no',
+  }
+  if (request.method === 'HEAD') return { status: 200, headers, body: null }
+  const leave = server.streams.enter()
+  const signal = AbortSignal.any([request.signal, server.closing])
+  try {
+    const cursor = server.database.live(view.name, { signal, ...(fromTick === null ? {} : { fromTick }) })
+    return { status: 200, headers, body: streamOf(server, cursor, { numbers }, leave) }
+  } catch (error) {
+    leave()
+    throw error
+  }
+}
+
+/**
+ * Whoever asks for a piece gets the next one as soon as there is one: as long as the socket is full nobody asks, and
+ * nothing is gathered.
+ */
+async function* streamOf(
+  { clock, limits }: LiveServer,
+  cursor: AsyncIterableIterator<LiveMessage>,
+  options: PrintOptions,
+  leave: () => void,
+): AsyncGenerator<Uint8Array> {
+  try {
+    yield encoder.encode(retryLine(retryMs))
+    for (;;) {
+      const pulled = cursor.next()
+      // It is awaited below; until then a failure must not count as unhandled.
+      pulled.catch(() => {})
+      while (!(await settlesWithin(clock, pulled, limits.heartbeatMs))) yield encoder.encode(heartbeat)
+      const { done, value } = await pulled
+      if (done) return
+      yield* eventOf(clock, value, options)
+    }
+  } catch (error) {
+    // The answer has begun: what went wrong can only be told in the stream itself.
+    if (!(error instanceof MillraceError)) throw error
+    yield encoder.encode(`${eventHead('problem', null)}${JSON.stringify(problemOf(error))}${eventEnd}`)
+  } finally {
+    leave()
+    await cursor.return?.()
+  }
+}
+
+function settlesWithin(clock: Clock, promise: Promise<unknown>, ms: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const cancel = clock.after(ms, () => resolve(false))
+    const settled = (): void => {
+      cancel()
+      resolve(true)
+    }
+    promise.then(settled, settled)
+  })
+}
+
+async function* eventOf(clock: Clock, message: LiveMessage, options: PrintOptions): AsyncGenerator<Uint8Array> {
+  const { tick } = message
+  switch (message.kind) {
+    case 'reset':
+      yield encoder.encode(`${eventHead('reset', null)}{"tick":${tick}}${eventEnd}`)
+      return
+    case 'snapshot': {
+      // Only who has all of the snapshot can go on from its tick.
+      const head = `${eventHead('snapshot', message.last ? String(tick) : null)}{"tick":${tick},"rows":[`
+      yield* rowsJson(clock, head, message.rows, 'rows', `]}${eventEnd}`, options)
+      return
+    }
+    case 'change': {
+      const head = `${eventHead('change', String(tick))}{"tick":${tick},"changes":[`
+      yield* rowsJson(clock, head, message.rows, 'changes', `]}${eventEnd}`, options)
+    }
+  }
+}

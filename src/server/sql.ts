@@ -1,0 +1,130 @@
+import { MillraceError } from '../data/errors.ts'
+import { JsonScanner } from '../data/ingest/json-scan.ts'
+import { typeName } from '../data/sql-type.ts'
+import type { Database } from '../database.ts'
+import type { Clock } from '../io/io.ts'
+import { type ApiAnswer, type ApiRequest, jsonType, piecedAnswer } from './exchange.ts'
+import type { Gate, Limits } from './limits.ts'
+import { requireJson } from './media-type.ts'
+import { Parameters } from './parameters.ts'
+import { rowsJson } from './rows-json.ts'
+import { numberForms } from './view-read.ts'
+
+export interface SqlServer {
+  readonly database: Database
+  readonly clock: Clock
+  readonly limits: Limits
+  readonly queries: Gate
+}
+
+/** POST /v1/sql */
+export async function runSql(server: SqlServer, request: ApiRequest, query: string): Promise<ApiAnswer> {
+  const parameters = new Parameters(query)
+  const numbers = parameters.choice('numbers', numberForms) ?? 'exact'
+  parameters.end()
+  requireJson(request)
+  const { sql, params } = readSqlBody(await request.readBody())
+  const { clock, limits } = server
+  const leave = server.queries.enter()
+  const timeout = new AbortController()
+  const cancel = clock.after(limits.queryMs, () => timeout.abort(tooLong(limits)))
+  try {
+    const signal = AbortSignal.any([request.signal, timeout.signal])
+    const answer = server.database.query(sql, { parameters: params, maxRows: limits.sqlRows, signal })
+    const { tick, columns, rows } = await orAborted(answer, signal)
+    const named = columns.map(({ name, type }) => ({ name, type: typeName(type) }))
+    const head = `{"tick":${tick},"columns":${JSON.stringify(named)},"rows":[`
+    return piecedAnswer(
+      200,
+      { 'content-type': jsonType, 'cache-control': 'no-store' },
+      rowsJson(clock, head, rows, 'rows', ']}\n', { numbers, shape: 'array' }),
+    )
+  } finally {
+    cancel()
+    leave()
+  }
+}
+
+function tooLong({ queryMs }: Limits): MillraceError {
+  return new MillraceError('request/timeout', `the query took longer than the ${queryMs} ms that it may take`, {
+    hint: 'ask for less, or define a view: its result is kept up to date',
+  })
+}
+
+/** Whatever an aborted query ends with, the reason counts. */
+function orAborted<T>(answer: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const stop = (): void => reject(signal.reason)
+    signal.addEventListener('abort', stop, { once: true })
+    answer.then(resolve, (error) => reject(signal.aborted ? signal.reason : error))
+  })
+}
+
+interface SqlBody {
+  readonly sql: string
+  readonly params: readonly (string | null)[]
+}
+
+/**
+ * Reads `{"sql": "…", "params": […]}`. Numbers are taken over digit by digit, as they were written.
+ * @throws MillraceError request/malformed
+ */
+export function readSqlBody(body: Uint8Array): SqlBody {
+  const scanner = new JsonScanner()
+  scanner.load(body)
+  const whole = scanner.space(0)
+  const end = scanner.skip(whole)
+  if (end < 0 || scanner.space(end) < scanner.end) {
+    const why = end < 0 ? scanner.errorText : 'something follows its end'
+    throw malformed(`the body is not JSON: ${why}`, '')
+  }
+  if (scanner.bytes[whole] !== 0x7b) throw malformed('the body is an object', '')
+  let sql: string | null = null
+  let params: readonly (string | null)[] | null = null
+  for (const [key, start, valueEnd] of entriesOf(scanner, whole, true)) {
+    if (key === 'sql' && sql === null) {
+      if (scanner.bytes[start] !== 0x22) throw malformed('sql is text', '/sql')
+      sql = scanner.string(start, valueEnd)
+    } else if (key === 'params' && params === null) {
+      if (scanner.bytes[start] !== 0x5b) throw malformed('params is an array', '/params')
+      params = Array.from(entriesOf(scanner, start, false), ([, from, to]) => parameterText(scanner, from, to))
+    } else {
+      const why = key === 'sql' || key === 'params' ? 'is there twice' : 'is unknown'
+      throw malformed(`${JSON.stringify(key)} ${why}`, `/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`)
+    }
+  }
+  if (sql === null) throw malformed('sql is missing', '/sql')
+  return { sql, params: params ?? [] }
+}
+
+/** Members of an object or elements of an array that has been checked: key, start, end. */
+function* entriesOf(scanner: JsonScanner, start: number, keyed: boolean): Generator<[string, number, number]> {
+  const close = keyed ? 0x7d : 0x5d
+  let at = scanner.space(start + 1)
+  while (scanner.bytes[at] !== close) {
+    let key = ''
+    if (keyed) {
+      const keyEnd = scanner.skipString(at)
+      key = scanner.string(at, keyEnd)
+      at = scanner.space(scanner.colon(keyEnd))
+    }
+    const end = scanner.skip(at)
+    yield [key, at, end]
+    at = scanner.space(end)
+    if (scanner.bytes[at] === 0x2c) at = scanner.space(at + 1)
+  }
+}
+
+/** A parameter as PostgreSQL reads it: objects and arrays are JSON. */
+function parameterText(scanner: JsonScanner, start: number, end: number): string | null {
+  const first = scanner.bytes[start]
+  if (first === 0x22) return scanner.string(start, end)
+  return first === 0x6e ? null : scanner.text(start, end)
+}
+
+function malformed(what: string, pointer: string): MillraceError {
+  return new MillraceError('request/malformed', what, {
+    place: { pointer },
+    hint: 'send {"sql": "SELECT …", "params": […]}',
+  })
+}

@@ -1,0 +1,60 @@
+import { type ColumnSchema, typeName } from '../data/sql-type.ts'
+import type { Database } from '../database.ts'
+import type { CatalogBody, ColumnBody, ReadyBody } from '../protocol/answers.ts'
+import { type ApiAnswer, jsonAnswer } from './exchange.ts'
+
+const fresh = { 'cache-control': 'no-store' }
+
+/** GET /livez: the process answers. */
+export function livez(): ApiAnswer {
+  return jsonAnswer(200, { status: 'alive' }, fresh)
+}
+
+/** GET /readyz: reads and appends are taken. */
+export function readyz(database: Database): ApiAnswer {
+  const { tick, sealedTick, caughtUp, events, eventsPerSecond, failure } = database.status()
+  const body: ReadyBody = {
+    status: failure !== null ? 'failed' : caughtUp ? 'ready' : 'replaying',
+    tick,
+    sealed_tick: sealedTick,
+    events,
+    events_per_second: Math.round(eventsPerSecond),
+    ...(failure === null ? {} : { detail: failure.message }),
+  }
+  const ready = body.status === 'ready'
+  return jsonAnswer(ready ? 200 : 503, body, ready ? fresh : { ...fresh, 'retry-after': '1' })
+}
+
+/** GET /v1/catalog */
+export function catalog(database: Database): ApiAnswer {
+  const { topics, views } = database.catalog()
+  const status = database.status()
+  const topicStatus = new Map(status.topics.map((topic) => [topic.name, topic]))
+  const viewStatus = new Map(status.views.map((view) => [view.name, view]))
+  const body: CatalogBody = {
+    tick: status.tick,
+    topics: topics.map(({ name, columns, primaryKey, eventTime, latenessMicros }) => {
+      const now = topicStatus.get(name)
+      return {
+        name,
+        kind: primaryKey.length > 0 ? 'table' : 'topic',
+        columns: columnBodies(columns),
+        primary_key: primaryKey.map((i) => columns[i].name),
+        event_time: eventTime === null ? null : columns[eventTime].name,
+        lateness_micros: latenessMicros,
+        events: now?.nextOffset ?? 0,
+        late: now?.late ?? 0,
+        watermark_micros: now?.watermarkMicros == null ? null : String(now.watermarkMicros),
+      }
+    }),
+    views: views.map(({ name, columns, emit, sql }) => {
+      const now = viewStatus.get(name)
+      return { name, columns: columnBodies(columns), emit, sql, rows: now?.rows ?? 0, errors: now?.errors ?? 0 }
+    }),
+  }
+  return jsonAnswer(200, body, fresh)
+}
+
+function columnBodies(columns: readonly ColumnSchema[]): readonly ColumnBody[] {
+  return columns.map(({ name, type, nullable }) => ({ name, type: typeName(type), nullable }))
+}

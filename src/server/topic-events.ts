@@ -1,0 +1,96 @@
+import { blockColumn, openBlock } from '../data/block.ts'
+import { ByteWriter } from '../data/byte-writer.ts'
+import { blockCells, bytesLength, bytesStart, isNull } from '../data/cell-access.ts'
+import { compilePrinter, type PrintOptions, type RowWriter } from '../data/json-print.ts'
+import type { Database } from '../database.ts'
+import type { ReadBlock } from '../log/log.ts'
+import type { TopicDefinition } from '../plan/program.ts'
+import { type ApiAnswer, jsonType } from './exchange.ts'
+import type { Limits } from './limits.ts'
+import { Parameters, refused } from './parameters.ts'
+import { numberForms } from './view-read.ts'
+
+const defaultEvents = 1000
+
+/** GET /v1/topics/{topic}/events: events in the order of their offsets, as many as one answer holds. */
+export async function readEvents(database: Database, limits: Limits, name: string, query: string): Promise<ApiAnswer> {
+  const topic = database.topic(name)
+  const parameters = new Parameters(query)
+  const from = parameters.integer('from') ?? 0
+  const limit = parameters.integer('limit') ?? defaultEvents
+  const numbers = parameters.choice('numbers', numberForms) ?? 'exact'
+  parameters.end()
+  if (limit > limits.topicEvents) {
+    throw refused('limit', `is at most ${limits.topicEvents}`, 'go on from "next" for more')
+  }
+  const blocks = limit === 0 ? [] : await database.readTopic(topic.name, from, limit)
+  const printer = new EventPrinter(topic, from, limit, limits.topicBytes, { numbers })
+  for (const block of blocks) if (!printer.print(block)) break
+  return {
+    status: 200,
+    headers: { 'content-type': jsonType, 'cache-control': 'no-store' },
+    body: printer.finish(),
+  }
+}
+
+class EventPrinter {
+  readonly #topic: TopicDefinition
+  readonly #row: RowWriter
+  readonly #key: RowWriter
+  readonly #mostBytes: number
+  readonly #out = new ByteWriter(16 * 1024)
+  #next: number
+  #left: number
+
+  constructor(topic: TopicDefinition, from: number, limit: number, mostBytes: number, options: PrintOptions) {
+    this.#topic = topic
+    this.#row = compilePrinter(topic.columns, options)
+    this.#key = compilePrinter(
+      topic.primaryKey.map((i) => topic.columns[i]),
+      options,
+    )
+    this.#mostBytes = mostBytes
+    this.#next = from
+    this.#left = limit
+    this.#out.ascii('{"events":[')
+  }
+
+  /** @returns whether there is room for more */
+  print(logged: ReadBlock): boolean {
+    const out = this.#out
+    const { columns, primaryKey } = this.#topic
+    const block = openBlock(logged.bytes)
+    const { memory } = block
+    const cells = blockCells(block, columns.length)
+    const keys = primaryKey.map((i) => cells[i])
+    const operations = block.columns.get(blockColumn.operation)
+    const rest = block.columns.get(blockColumn.rest) ?? null
+    for (let row = Math.max(0, this.#next - logged.firstOffset); row < logged.rows; row++) {
+      if (this.#left === 0 || out.length >= this.#mostBytes) return false
+      const deleted = operations !== undefined && memory.i32[(operations.data >>> 2) + row] === 1
+      const op = deleted ? 'delete' : primaryKey.length > 0 ? 'upsert' : 'append'
+      const offset = logged.firstOffset + row
+      if (out.bytes[out.length - 1] === 0x7d) out.byte(0x2c)
+      out.ascii(`{"offset":${offset},"tick":${logged.tick},"op":"${op}","data":`)
+      if (deleted) this.#key(memory, keys, row, out)
+      else {
+        this.#row(memory, cells, row, out)
+        if (!isNull(memory, rest, row)) {
+          // Fields that no column has, as the text of an object: its inside goes on where the row's ends.
+          const start = bytesStart(memory, rest, row)
+          out.bytes[out.length - 1] = 0x2c
+          out.copy(memory.u8, start + 1, start + bytesLength(memory, rest, row))
+        }
+      }
+      out.byte(0x7d)
+      this.#next = offset + 1
+      this.#left--
+    }
+    return true
+  }
+
+  finish(): Uint8Array {
+    this.#out.ascii(`],"next":${this.#next}}\n`)
+    return this.#out.take()
+  }
+}

@@ -1,0 +1,119 @@
+import { MillraceError } from '../data/errors.ts'
+import type { ColumnSchema } from '../data/sql-type.ts'
+import type { Database } from '../database.ts'
+import type { Clock } from '../io/io.ts'
+import type { Order } from '../plan/plan.ts'
+import type { ViewDefinition } from '../plan/program.ts'
+import { type ApiAnswer, type ApiRequest, jsonType, piecedAnswer } from './exchange.ts'
+import type { Limits } from './limits.ts'
+import { Parameters, refused } from './parameters.ts'
+import { rowsJson } from './rows-json.ts'
+
+export const numberForms = ['exact', 'string'] as const
+
+export interface ViewReader {
+  readonly database: Database
+  readonly clock: Clock
+  readonly limits: Limits
+  /** Tells this server's answers from those of another over other data. */
+  readonly nonce: string
+}
+
+/** GET /v1/views/{view} */
+export async function readView(
+  { database, clock, limits, nonce }: ViewReader,
+  request: ApiRequest,
+  name: string,
+  query: string,
+): Promise<ApiAnswer> {
+  const view = database.view(name)
+  const parameters = new Parameters(query)
+  const numbers = parameters.choice('numbers', numberForms) ?? 'exact'
+  const minTick = parameters.integer('min_tick')
+  const limit = parameters.integer('limit')
+  if (parameters.one('as_of') !== null) {
+    throw refused('as_of', 'is not supported yet', 'leave it out: views are read at their newest tick')
+  }
+  const order = parameters.all('order').flatMap((text) => ordersOf(view, text))
+  const where = equalities(view, parameters)
+  if (minTick !== null) await database.waitForTick(minTick, limits.minTickMs)
+  // A limit beyond what one answer may have is none of the reader's business as long as there are fewer rows.
+  const most = Math.min(limit ?? Number.POSITIVE_INFINITY, limits.viewRows + 1)
+  const { tick, errors, rows } = await database.read(view.name, { where, order, limit: most })
+  if (rows.count > limits.viewRows) {
+    const what = `${view.name} has more than the ${limits.viewRows} rows that one answer may have`
+    throw new MillraceError('request/too-many-rows', what, { hint: 'add a limit or a filter, or read it live' })
+  }
+  const headers = {
+    'millrace-tick': String(tick),
+    etag: `"${nonce}-${tick}"`,
+    'cache-control': 'no-cache',
+  }
+  if (matches(request.header('if-none-match'), headers.etag)) return { status: 304, headers, body: null }
+  const head = `{"tick":${tick},"errors":${errors},"rows":[`
+  const pieces = rowsJson(clock, head, rows, 'rows', ']}\n', { numbers })
+  return piecedAnswer(200, { 'content-type': jsonType, ...headers }, pieces)
+}
+
+function matches(header: string | null, etag: string): boolean {
+  if (header === null) return false
+  return header.split(',').some((text) => {
+    const tag = text.trim()
+    return tag === '*' || tag === etag || tag === `W/${etag}`
+  })
+}
+
+/** `-at,id`: a minus means descending. NULLs lie where PostgreSQL puts them. */
+function ordersOf({ name, columns }: ViewDefinition, text: string): Order[] {
+  return text.split(',').map((part) => {
+    const own = columnOf(columns, part)
+    const descending = own < 0 && part.startsWith('-')
+    const column = descending ? columnOf(columns, part.slice(1)) : own
+    if (column < 0) throw unknownColumn('order', name, columns, part)
+    return { column, descending, nullsFirst: descending }
+  })
+}
+
+/**
+ * All other parameters are columns: `col=value`. `eq.col=value` says the same for a column that is called like a
+ * parameter, `isnull=col` asks for NULL.
+ */
+function equalities({ name, columns }: ViewDefinition, parameters: Parameters): Record<string, string | null> {
+  const where = new Map<string, string | null>()
+  const add = (parameter: string, column: number, value: string | null): void => {
+    if (column < 0) throw unknownColumn(parameter, name, columns, null)
+    const own = columns[column].name
+    if (where.has(own)) throw refused(parameter, 'is asked for more than once')
+    where.set(own, value)
+  }
+  for (const column of parameters.all('isnull')) {
+    const at = columnOf(columns, column)
+    if (at < 0) throw unknownColumn('isnull', name, columns, column)
+    add(column, at, null)
+  }
+  for (const [parameter, values] of parameters.rest()) {
+    const own = columnOf(columns, parameter)
+    const column = own < 0 && parameter.startsWith('eq.') ? columnOf(columns, parameter.slice(3)) : own
+    for (const value of values) add(parameter, column, value)
+  }
+  return Object.fromEntries(where)
+}
+
+/** In its own spelling first, then in any case. */
+function columnOf(columns: readonly ColumnSchema[], name: string): number {
+  const exact = columns.findIndex((column) => column.name === name)
+  if (exact >= 0) return exact
+  const lower = name.toLowerCase()
+  return columns.findIndex((column) => column.name.toLowerCase() === lower)
+}
+
+function unknownColumn(
+  parameter: string,
+  view: string,
+  columns: readonly ColumnSchema[],
+  named: string | null,
+): MillraceError {
+  const hint = `${view} has ${columns.map(({ name }) => name).join(', ')}`
+  if (named === null) return refused(parameter, `is neither a parameter nor a column of ${view}`, hint)
+  return refused(parameter, `names ${JSON.stringify(named)}, which is no column of ${view}`, hint)
+}
