@@ -101,7 +101,7 @@ function inputsOf(plan: Plan): readonly Plan[] {
 class Builder {
   readonly #flow: Dataflow
   readonly #step: Step
-  readonly #views = new Map<number, Node>()
+  readonly #views = new Map<number, { readonly node: Node; readonly width: number }>()
 
   constructor(flow: Dataflow, step: Step) {
     this.#flow = flow
@@ -118,7 +118,7 @@ class Builder {
     )
     node.operator.output.to(sink, 0)
     this.#flow.sinks.push(sink)
-    this.#views.set(view.id, node)
+    this.#views.set(view.id, { node, width: view.columns.length })
   }
 
   #add<T extends BaseOperator>(operator: T, inputs: readonly Node[]): T {
@@ -199,11 +199,11 @@ class Builder {
   #scan(scan: Scan): Node {
     const source = this.#flow.sources.get(scan.relation)
     if (source === undefined) {
-      const view = this.#views.get(scan.relation) as Node
-      const whole = scan.reads.every((column, i) => column === i)
+      const { node, width } = this.#views.get(scan.relation) as { node: Node; width: number }
+      const whole = scan.reads.length === width && scan.reads.every((column, i) => column === i)
       // A view's batches may be wider than what is read, and have the columns in another order.
-      const operator = whole ? view.operator : this.#add(new Pick(this.#step, scan.reads), [view])
-      return { ...view, operator }
+      const operator = whole ? node.operator : this.#add(new Pick(this.#step, scan.reads), [node])
+      return { ...node, operator }
     }
     const { columns, operator } = source.outlet(eventsOf(scan))
     const pick = new Pick(
