@@ -50,7 +50,7 @@ export async function reportLatency(folder: string, smoke: boolean): Promise<voi
 async function measure(server: Server, count: number, warmUp: number): Promise<Latencies> {
   const found: Latencies = { acknowledged: [], read: [], live: [] }
   const toldAt = new Map<number, number>()
-  const stop = await server.live('per_auction', (event) => {
+  const stop = await server.client.live('per_auction', (event) => {
     const id = /^id: ?(\d+)$/m.exec(event)
     if (id !== null) toldAt.set(Number(id[1]), performance.now())
   })
@@ -58,9 +58,9 @@ async function measure(server: Server, count: number, warmUp: number): Promise<L
     const auction = i % 100
     const body = JSON.stringify({ auction, price: i, date_time: new Date(1_700_000_000_000 + i * 1000).toISOString() })
     const start = performance.now()
-    const { tick } = JSON.parse(await server.expect('POST', '/v1/topics/bid/events', body)) as { tick: number }
+    const { tick } = JSON.parse(await server.client.expect('POST', '/v1/topics/bid/events', body)) as { tick: number }
     const acknowledged = performance.now() - start
-    const answer = await server.expect('GET', `/v1/views/per_auction?auction=${auction}&min_tick=${tick}`)
+    const answer = await server.client.expect('GET', `/v1/views/per_auction?auction=${auction}&min_tick=${tick}`)
     const read = performance.now() - start
     const { rows } = JSON.parse(answer) as { rows: readonly { best: number }[] }
     if (rows[0]?.best !== i) throw new Error(`the read does not show event ${i}: ${answer}`)
