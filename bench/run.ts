@@ -5,11 +5,12 @@ import { reportAppend } from './append.ts'
 import { calibrate, printCalibration } from './calibrate.ts'
 import { reportFlights } from './flights.ts'
 import { reportNexmark } from './nexmark/report.ts'
+import { reportScale } from './nexmark/scale.ts'
 
-const usage = `npm run bench -- [nexmark] [append] [flights] [options]
+const usage = `npm run bench -- [nexmark] [append] [flights] [scale] [options]
 
-Runs the named parts, or all of them.
-  --events N      events of Nexmark (default 5000000)
+Runs the named parts, or the first three.
+  --events N      events of Nexmark (default 5000000, for scale 20000000)
   --ivm-events N  how many of them db-ivm gets (default 300000)
   --runs N        runs of each measurement; the median is printed (default 5)
   --only q5,q7    only these queries of Nexmark
@@ -45,17 +46,19 @@ if (values.help) {
     printCalibration(calibrate(folder, smoke))
     const runs = Number(values.runs ?? (smoke ? 1 : 5))
     let right = true
-    if (parts.has('nexmark')) {
-      right = await reportNexmark({
-        events: Number(values.events ?? (smoke ? 20_000 : 5_000_000)),
-        ivmEvents: Number(values['ivm-events'] ?? (smoke ? 5_000 : 300_000)),
-        runs,
-        only: values.only?.split(',') ?? [],
-        rate: Number(values.rate),
-        seed: Number(values.seed),
-        folder,
-        smoke,
-      })
+    const nexmark = {
+      events: Number(values.events ?? (smoke ? 20_000 : 5_000_000)),
+      ivmEvents: Number(values['ivm-events'] ?? (smoke ? 5_000 : 300_000)),
+      runs,
+      only: values.only?.split(',') ?? [],
+      rate: Number(values.rate),
+      seed: Number(values.seed),
+      folder,
+      smoke,
+    }
+    if (parts.has('nexmark')) right = await reportNexmark(nexmark)
+    if (parts.has('scale')) {
+      await reportScale({ ...nexmark, events: Number(values.events ?? (smoke ? 20_000 : 20_000_000)) })
     }
     if (parts.has('append')) await reportAppend({ folder, runs, smoke })
     if (parts.has('flights')) await reportFlights({ folder, smoke })

@@ -48,8 +48,8 @@ export async function writeJournal(folder: string, generator: Generator, events:
 
 export interface Run {
   readonly took: Took
-  readonly changes: number
   readonly stateBytes: number
+  /** Rows in the view at the end. */
   readonly rows: number
 }
 
@@ -59,28 +59,26 @@ export async function runView(folder: string, sql: string): Promise<Run> {
   checkTopics(program.topics)
   const { Engine } = await load<typeof import('../../src/engine/engine.ts')>('engine/engine')
   const { ViewSet } = await load<typeof import('../../src/views/view-set.ts')>('views/view-set')
-  const { openBlock } = await load<typeof import('../../src/data/block.ts')>('data/block')
   const { nodeIo } = await load<typeof import('../../src/io/node.ts')>('io/node')
   const log = await openLog(folder)
   const engine = new Engine(program)
   const views = new ViewSet(nodeIo().clock, program.views)
-  let changes = 0
   let stateBytes = 0
   const time = await took(() =>
     log.replay((tick) => {
       const output = engine.step({ kind: 'tick', ...wanted(tick, program) })
       views.apply(output)
       stateBytes = output.stateBytes
-      for (const { blocks, errors } of output.deltas) {
-        for (const block of blocks) changes += openBlock(block).rows
+      for (const { errors } of output.deltas) {
         if (errors.length > 0) throw new Error(`an error row: ${errors[0].reason}`)
       }
     }, tickRows),
   )
+  const { rows } = views.views[0].version
   views.close()
   engine.destroy()
   await log.close()
-  return { took: time, changes, stateBytes, rows: 0 }
+  return { took: time, stateBytes, rows }
 }
 
 /** The view's rows in canonical form, from the changes that the engine put out. */
