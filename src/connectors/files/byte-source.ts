@@ -55,3 +55,24 @@ async function* readPieces(file: DiskFile): AsyncGenerator<Uint8Array> {
 export function streamSource(name: string, pieces: AsyncIterable<Uint8Array>): ByteSource {
   return { name, size: null, pieces }
 }
+
+/** Leaves out the byte order mark that some editors begin UTF-8 files with. */
+export async function* withoutMark(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let head: Uint8Array | null = new Uint8Array()
+  for await (const piece of pieces) {
+    if (head === null) {
+      yield piece
+      continue
+    }
+    const joined: Uint8Array = head.length === 0 ? piece : Uint8Array.of(...head, ...piece.subarray(0, 3))
+    if (joined.length < 3) {
+      head = joined.slice()
+      continue
+    }
+    const marked = joined[0] === 0xef && joined[1] === 0xbb && joined[2] === 0xbf
+    if (!marked && head.length > 0) yield head
+    yield marked ? piece.subarray(3 - head.length) : piece
+    head = null
+  }
+  if (head !== null && head.length > 0) yield head
+}

@@ -73,9 +73,10 @@ export class CsvStream {
     this.#blocks.push({ rows, bytes: this.#builder.finish() })
   }
 
-  #error(pointer: string, detail: string): void {
-    const index = Math.max(0, this.#record)
-    const start = this.#record < 0 ? '' : pointerStep(index)
+  /** @param record records count from 0; the line of column names is none */
+  #error(pointer: string, detail: string, record = this.#record): void {
+    const index = Math.max(0, record)
+    const start = record < 0 ? '' : pointerStep(index)
     this.errors.push({ pointer: start + pointer, detail, code: 'event/invalid', index, line: this.#line })
   }
 
@@ -91,6 +92,10 @@ export class CsvStream {
     this.#buffer.discard(Math.min(at, this.#buffer.end))
   }
 
+  #splitError(detail: string): void {
+    this.#error('', detail, this.#columns === null ? -1 : this.#record + 1)
+  }
+
   /** Finds the fields of the record at `at`. @returns where the next one begins, or `failed` if it is not all here */
   #split(at: number, final: boolean): number {
     const s = this.#buffer.bytes
@@ -103,7 +108,7 @@ export class CsvStream {
       if (s[at] === quote) {
         at = this.#closingQuote(at + 1)
         if (at < 0) {
-          if (final) this.#error('', 'a quote is not closed')
+          if (final) this.#splitError('a quote is not closed')
           return failed
         }
         fields.push(start, at, 1)
@@ -119,7 +124,7 @@ export class CsvStream {
       if (c === carriageReturn && s[at] === lineFeed) return at + 1
       // A lone carriage return ends no line; it belongs to the field, which then needs no quotes.
       if (c !== carriageReturn || fields[fields.length - 1] === 1) {
-        this.#error('', 'something follows a closing quote')
+        this.#splitError('something follows a closing quote')
         return failed
       }
       fields.length -= 3

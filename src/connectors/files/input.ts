@@ -6,7 +6,7 @@ import type { EventError } from '../../data/ingest/event-walker.ts'
 import type { DecoderTopic } from '../../data/ingest/row-reader.ts'
 import { type EventBlock, EventStream } from '../../data/json-decoder.ts'
 import type { Disk } from '../../io/io.ts'
-import { type ByteSource, fileSource, type InputBlock, openInput } from './byte-source.ts'
+import { type ByteSource, fileSource, type InputBlock, openInput, withoutMark } from './byte-source.ts'
 import { CsvStream } from './csv.ts'
 import { readParquet } from './parquet.ts'
 
@@ -77,11 +77,9 @@ export function readCsv(source: ByteSource, topic: DecoderTopic): AsyncGenerator
 
 async function* readBlocks(source: ByteSource, stream: BlockStream): AsyncGenerator<InputBlock> {
   let readBytes = 0
-  let first = true
-  for await (const piece of source.pieces) {
+  for await (const piece of withoutMark(source.pieces)) {
     readBytes += piece.length
-    const blocks = stream.feed(first ? withoutMark(piece) : piece)
-    first = false
+    const blocks = stream.feed(piece)
     throwFirst(source.name, stream.errors)
     for (const block of blocks) yield { ...block, readBytes }
   }
@@ -104,22 +102,15 @@ export async function* readEventList(
     ...(cutEvery === undefined ? {} : { cutEvery }),
   })
   let readBytes = 0
-  let first = true
-  for await (const piece of source.pieces) {
+  for await (const piece of withoutMark(source.pieces)) {
     readBytes += piece.length
-    const groups = stream.feed(first ? withoutMark(piece) : piece)
-    first = false
+    const groups = stream.feed(piece)
     throwFirst(source.name, stream.errors)
     for (const group of groups) yield { ...group, readBytes }
   }
   const groups = stream.end()
   throwFirst(source.name, stream.errors)
   for (const group of groups) yield { ...group, readBytes }
-}
-
-/** Some editors begin UTF-8 files with a byte order mark. */
-function withoutMark(piece: Uint8Array): Uint8Array {
-  return piece[0] === 0xef && piece[1] === 0xbb && piece[2] === 0xbf ? piece.subarray(3) : piece
 }
 
 function throwFirst(file: string, errors: readonly EventError[]): void {
@@ -131,7 +122,7 @@ export function badEvent(file: string, error: EventError): MillraceError {
   const { line, pointer, detail } = error
   const code = error.code === 'request/malformed' ? 'event/invalid' : error.code
   return new MillraceError(code, detail, {
-    place: { file, pointer, ...(line === undefined ? {} : { line }) },
+    place: { file, line, pointer },
     errors: [{ pointer, detail }],
     hint: hints[code] ?? 'correct the event, or leave it out',
   })

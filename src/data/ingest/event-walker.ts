@@ -10,8 +10,8 @@ export interface EventError extends ErrorDetail {
   readonly code: ErrorCode
   /** Element or line, from 0. */
   readonly index: number
-  /** Line of an NDJSON input, from 1. */
-  readonly line?: number
+  /** Line of the input, from 1: the event's own, or that of what is not JSON between events. */
+  readonly line: number
 }
 
 /** What reads one event and then keeps it or gives it up. */
@@ -45,8 +45,9 @@ export class EventWalker {
   readonly #prefix: string
   #place: 'start' | 'first' | 'event' | 'separator' | 'end' = 'start'
   #index = 0
-  /** Bytes dropped before the scanner's first one; where the current line begins. */
+  /** Bytes and line ends dropped before the scanner's first byte; where the current line begins. */
   #dropped = 0
+  #droppedLines = 0
   #lineStart = 0
 
   /** @param prefix of all pointers */
@@ -88,6 +89,7 @@ export class EventWalker {
 
   /** Drops the bytes that are done with from the scanner. */
   discard(): void {
+    if (this.#format === 'array') this.#droppedLines += this.#lineEnds(this.at)
     this.#scanner.discard(this.at)
     this.#dropped += this.at
     this.#lineStart -= this.at
@@ -100,8 +102,9 @@ export class EventWalker {
       this.#stop()
       return
     }
-    this.at = this.#scanner.space(next)
-    if (this.#take()) this.#expectEnd()
+    if (!this.#take()) return
+    this.at = next
+    this.#expectEnd()
   }
 
   /** Nothing may follow the body. */
@@ -158,8 +161,8 @@ export class EventWalker {
       this.#stop()
       return false
     }
-    this.at = next
     this.#take()
+    this.at = next
     this.#index++
     this.#place = 'separator'
     return true
@@ -220,8 +223,8 @@ export class EventWalker {
         if (next < scanner.end && scanner.bytes[next] !== 0x0a) next = scanner.expected(next, 'the end of the line')
       }
       if (next >= 0) {
-        this.at = next
         this.#take()
+        this.at = next
         continue
       }
       this.#reader.rollback()
@@ -259,7 +262,17 @@ export class EventWalker {
     if (this.errors.length >= this.#maxErrors) return
     const index = this.#index
     const start = this.#format === 'object' ? this.#prefix : this.#prefix + pointerStep(index)
-    const line = this.#format === 'ndjson' ? { line: index + 1 } : {}
-    this.errors.push({ pointer: start + pointer, detail, code, index, ...line })
+    const line = this.#format === 'ndjson' ? index + 1 : 1 + this.#droppedLines + this.#lineEnds(this.at)
+    this.errors.push({ pointer: start + pointer, detail, code, index, line })
+  }
+
+  /** Line ends before a position. */
+  #lineEnds(end: number): number {
+    let count = 0
+    for (let at = this.#scanner.bytes.indexOf(0x0a); at >= 0 && at < end; ) {
+      count++
+      at = this.#scanner.bytes.indexOf(0x0a, at + 1)
+    }
+    return count
   }
 }
