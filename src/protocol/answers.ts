@@ -79,6 +79,8 @@ export interface CatalogBody {
     readonly name: string
     readonly columns: readonly ColumnBody[]
     readonly emit: 'continuous' | 'final'
+    /** Columns that it is ordered by, with a minus for descending; beyond, by all columns. */
+    readonly order: readonly string[]
     readonly sql: string
     readonly rows: number
     readonly errors: number

@@ -6,8 +6,8 @@ export interface StreamEvent {
   /** `message` where the sender named none. */
   readonly event: string
   readonly data: string
-  /** The last id that was sent, with this event or before it; empty while there was none. */
-  readonly lastId: string
+  /** The id that was sent with this event, or null. */
+  readonly id: string | null
 }
 
 /** What stands before an event's data, which must be one line. */
@@ -33,18 +33,9 @@ export class EventStreamParser {
   #afterReturn = false
   #event = ''
   #data: string[] = []
-  #id: string
+  #id: string | null = null
   /** The wait that the sender asked for, or null. */
   retryMs: number | null = null
-
-  /** @param lastId the id to begin with, when a stream is resumed */
-  constructor(lastId = '') {
-    this.#id = lastId
-  }
-
-  get lastId(): string {
-    return this.#id
-  }
 
   /** @returns the events that ended in this piece */
   feed(piece: Uint8Array): readonly StreamEvent[] {
@@ -80,10 +71,11 @@ export class EventStreamParser {
   }
 
   #dispatch(): StreamEvent | null {
-    const event = { event: this.#event || 'message', data: this.#data.join('\n'), lastId: this.#id }
+    const event = { event: this.#event || 'message', data: this.#data.join('\n'), id: this.#id }
     const empty = this.#data.length === 0
     this.#event = ''
     this.#data = []
+    this.#id = null
     return empty ? null : event
   }
 }

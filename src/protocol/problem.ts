@@ -1,4 +1,4 @@
-import { Bug, type ErrorCode, type ErrorDetail, type ErrorPlace, errorCodes, MillraceError } from '../data/errors.ts'
+import { type ErrorCode, type ErrorDetail, type ErrorPlace, errorCodes, MillraceError } from '../data/errors.ts'
 
 /** An error on the wire: RFC 9457, with Millrace's code, a hint and where the mistake is. */
 export interface Problem extends ErrorPlace {
@@ -91,8 +91,4 @@ export function isRefusal(error: unknown): error is MillraceError {
 /** Busy, starting or out of reach: the same request may do later. */
 export function mayPass(error: MillraceError): boolean {
   return error.code === 'server/unreachable' || error.code === 'request/busy' || error.code === 'log/closed'
-}
-
-export function impossible(what: string): never {
-  throw new Bug(what)
 }

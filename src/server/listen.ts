@@ -180,7 +180,7 @@ class Door {
       }
       const cancel = this.#clock.after(this.#limits.bodyMs, () => settle(bodyTooSlow(this.#limits)))
       message.once('end', () => settle(null))
-      message.once('error', settle)
+      message.once('error', (error) => settle(error))
       message.once('close', () => settle(new MillraceError('request/malformed', 'the body broke off')))
       message.on('data', onData)
     })

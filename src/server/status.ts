@@ -47,9 +47,17 @@ export function catalog(database: Database): ApiAnswer {
         watermark_micros: now?.watermarkMicros == null ? null : String(now.watermarkMicros),
       }
     }),
-    views: views.map(({ name, columns, emit, sql }) => {
+    views: views.map(({ name, columns, emit, order, sql }) => {
       const now = viewStatus.get(name)
-      return { name, columns: columnBodies(columns), emit, sql, rows: now?.rows ?? 0, errors: now?.errors ?? 0 }
+      return {
+        name,
+        columns: columnBodies(columns),
+        emit,
+        order: order.map(({ column, descending }) => (descending ? '-' : '') + columns[column].name),
+        sql,
+        rows: now?.rows ?? 0,
+        errors: now?.errors ?? 0,
+      }
     }),
   }
   return jsonAnswer(200, body, fresh)

@@ -1,0 +1,191 @@
+import type { App } from '../app/app.ts'
+import type {
+  AppendOptions,
+  AppendReceipt,
+  DatabaseShape,
+  GetOptions,
+  LiveOptions,
+  LiveStep,
+  SqlAnswer,
+  SqlOptions,
+  TableHandle,
+  TopicPage,
+  TopicReadOptions,
+  ViewHandle,
+  ViewRows,
+} from '../app/database-shape.ts'
+import type { Table, Topic } from '../app/definitions.ts'
+import type { Sql } from '../app/sql-text.ts'
+import { decodeValue, encodeEvents } from '../app/values.ts'
+import type { AppendBody, AppendMixedBody, SqlBody, TopicEventsBody, ViewBody } from '../protocol/answers.ts'
+import { typeOfName } from '../protocol/type-names.ts'
+import { Connection, type Fetch } from './connection.ts'
+import { liveSteps } from './live.ts'
+import { parameterText, type Row, RowReaders } from './row-reader.ts'
+
+export interface ClientOptions {
+  /** Where the server is, such as `http://127.0.0.1:4280`. */
+  readonly url: string
+  /**
+   * The app itself, where it is at hand: then its schemas check events before they are sent, and what they say about
+   * dates and numbers holds for reads. Without it columns are read as their SQL types say.
+   */
+  readonly app?: App
+  /** Sent with every request. */
+  readonly headers?: Readonly<Record<string, string>>
+  /** In the place of the environment's own. */
+  readonly fetch?: Fetch
+}
+
+/**
+ * A client of a running server, in the shape of the database itself. Runs in browsers and in Node.
+ *
+ *     const db = createClient<typeof import('./app.ts')>({ url: 'http://127.0.0.1:4280' })
+ *     const { tick } = await db.orders.append({ id: 'a', amount: 12 })
+ *     const { rows } = await db.revenue.get({ minTick: tick })
+ *     for await (const { changes } of db.revenue.live({ signal })) { … }
+ *
+ * Nothing is asked before it is used. Calls throw MillraceError with what the server refuses, or server/unreachable.
+ */
+export function createClient<Program = App>(options: ClientOptions): DatabaseShape<Program> {
+  const { url, app, headers = {}, fetch: fetcher = (input, init) => fetch(input, init) } = options
+  const connection = new Connection(url, fetcher, headers)
+  const readers = new RowReaders(connection, app)
+  const closing = new AbortController()
+  const close = async (): Promise<void> => closing.abort()
+  const own: Readonly<Record<PropertyKey, unknown>> = {
+    sql: (query: string | Sql<unknown>, sqlOptions?: SqlOptions) => runSql(connection, query, sqlOptions),
+    close,
+    [Symbol.asyncDispose]: close,
+  }
+  const handles = new Map<string, unknown>()
+  return new Proxy(Object.freeze({}), {
+    get(_, name) {
+      if (Object.hasOwn(own, name)) return own[name]
+      // A promise would take an object that has `then` for another one.
+      if (typeof name === 'symbol' || name === 'then') return undefined
+      let handle = handles.get(name)
+      if (handle === undefined) {
+        handle = Object.freeze({
+          ...topicHandle(connection, readers, app, name),
+          ...viewHandle(connection, readers, closing.signal, name),
+        })
+        handles.set(name, handle)
+      }
+      return handle
+    },
+  }) as DatabaseShape<Program>
+}
+
+function topicHandle(
+  connection: Connection,
+  readers: RowReaders,
+  app: App | undefined,
+  name: string,
+): TableHandle<unknown, Row, unknown> {
+  const path = `/v1/topics/${encodeURIComponent(name)}/events`
+  return {
+    async append(given: unknown, options: AppendOptions = {}): Promise<AppendReceipt> {
+      const events = await encodeEvents(definitionOf(app, name), listOf(given))
+      const body = await connection.post<AppendBody>(path, events, options)
+      return { tick: body.tick, firstOffset: body.first_offset, lastOffset: body.last_offset }
+    },
+    async delete(keys: unknown, options: AppendOptions = {}): Promise<AppendReceipt> {
+      const encoded = await encodeEvents(plainTopic(name), listOf(keys))
+      const events = encoded.map((data) => ({ topic: name, op: 'delete', data }))
+      const body = await connection.post<AppendMixedBody>('/v1/append', { events }, options)
+      const [range] = Object.values(body.offsets)
+      return { tick: body.tick, firstOffset: range?.first_offset ?? 0, lastOffset: range?.last_offset ?? -1 }
+    },
+    async read({ from, limit, signal }: TopicReadOptions = {}): Promise<TopicPage<Row>> {
+      const query = queryOf([
+        ['numbers', 'string'],
+        ['from', from],
+        ['limit', limit],
+      ])
+      const body = await connection.get<TopicEventsBody>(path + query, signal)
+      // Events show fields that no column has, too: they say nothing about the catalog's age.
+      const read = await readers.of('topics', name, undefined)
+      return { events: body.events.map((event) => ({ ...event, data: read(event.data) })), next: body.next }
+    },
+  }
+}
+
+function listOf(given: unknown): readonly unknown[] {
+  return Array.isArray(given) ? given : [given]
+}
+
+function definitionOf(app: App | undefined, name: string): Topic | Table {
+  const definition = app?.definitions[name]
+  return definition?.kind === 'topic' || definition?.kind === 'table' ? definition : plainTopic(name)
+}
+
+function plainTopic(name: string): Topic {
+  return { kind: 'topic', name, columns: [], time: null, lateness: null, schema: null }
+}
+
+function viewHandle(connection: Connection, readers: RowReaders, closing: AbortSignal, name: string): ViewHandle<Row> {
+  return {
+    async get(options: GetOptions<Row> = {}): Promise<ViewRows<Row>> {
+      const path = `/v1/views/${encodeURIComponent(name)}${viewQuery(options)}`
+      const { tick, errors, rows } = await connection.get<ViewBody>(path, options.signal)
+      const read = await readers.of('views', name, rows[0])
+      return { tick, errors, rows: rows.map(read) }
+    },
+    live: (options: LiveOptions = {}): AsyncIterable<LiveStep<Row>> => ({
+      [Symbol.asyncIterator]: () => liveSteps(connection, readers, name, withClosing(options, closing)),
+    }),
+  }
+}
+
+function withClosing(options: LiveOptions, closing: AbortSignal): LiveOptions {
+  const { signal } = options
+  if (signal === undefined) return { ...options, signal: closing }
+  const either = new AbortController()
+  for (const one of [signal, closing]) {
+    if (one.aborted) either.abort()
+    one.addEventListener('abort', () => either.abort(), { once: true, signal: either.signal })
+  }
+  return { ...options, signal: either.signal }
+}
+
+/** Parameters of a view's read: a column of one of these names is asked for as `eq.NAME`. */
+const taken = new Set(['order', 'limit', 'min_tick', 'as_of', 'numbers', 'isnull'])
+
+function viewQuery({ where = {}, order = [], limit, minTick }: GetOptions<Row>): string {
+  const pairs: [string, string | number | undefined][] = [['numbers', 'string']]
+  for (const [column, value] of Object.entries(where)) {
+    if (value === undefined) continue
+    const text = parameterText(value)
+    const prefixed = taken.has(column.toLowerCase()) || column.startsWith('eq.')
+    pairs.push(text === null ? ['isnull', column] : [prefixed ? `eq.${column}` : column, text])
+  }
+  for (const column of typeof order === 'string' ? [order] : order) pairs.push(['order', column])
+  pairs.push(['limit', limit], ['min_tick', minTick])
+  return queryOf(pairs)
+}
+
+function queryOf(pairs: readonly (readonly [string, string | number | undefined])[]): string {
+  const given = pairs.filter(([, value]) => value !== undefined)
+  return `?${given.map(([name, value]) => `${encodeURIComponent(name)}=${encodeURIComponent(value!)}`).join('&')}`
+}
+
+async function runSql(
+  connection: Connection,
+  query: string | Sql<unknown>,
+  { params = [], signal }: SqlOptions = {},
+): Promise<SqlAnswer<Row>> {
+  const sql = typeof query === 'string' ? query : query.text
+  const body = { sql, params: params.map(parameterText) }
+  const options = signal === undefined ? {} : { signal }
+  const { tick, columns, rows } = await connection.post<SqlBody>('/v1/sql?numbers=string', body, options)
+  const types = columns.map(({ type }) => typeOfName(type))
+  const named = rows.map((row) => {
+    const made: Row = {}
+    columns.forEach(({ name }, i) => {
+      made[name] = decodeValue(row[i], types[i])
+    })
+    return made
+  })
+  return { tick, columns, rows: named }
+}
