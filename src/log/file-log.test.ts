@@ -194,6 +194,13 @@ describe('a full disk', () => {
         else expect(answer.offsets[0].firstOffset).toBe(taken++)
       }
       expect(refused).toBeGreaterThan(5)
+      idle = false
+      for (let full = false; !full; ) {
+        await log.append({ blocks: [block(1, 1, 8)] }).then(
+          () => taken++,
+          () => (full = true),
+        )
+      }
       // What was answered becomes visible although there is no room for more.
       log.requestSeal(false)
       await io.clock.advance(100)
@@ -209,6 +216,20 @@ describe('a full disk', () => {
       await again.close()
     },
   )
+
+  it('still seals what was answered, when the seal was to go with an append that is refused', async () => {
+    const io = simulatedIo(16)
+    const log = await open(io, { sealNow: () => false })
+    const ticks = listen(log)
+    await log.append({ blocks: [block(1, 1)] })
+    io.disk.plan = { capacityBytes: 0 }
+    const refused = codeOf(log.append({ blocks: [block(1, 1, 5000)] }))
+    log.requestSeal(false)
+    expect(await refused).toBe('log/full')
+    await io.clock.advance(10)
+    expect(ticks.map(({ blocks }) => blocks.length)).toEqual([1])
+    await log.close()
+  })
 
   it('from the start is said so, and leaves nothing behind', async () => {
     const io = simulatedIo(12, { disk: { capacityBytes: 1000 } })
