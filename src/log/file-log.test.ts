@@ -170,7 +170,7 @@ it('is open in one place at a time', async () => {
 })
 
 describe('a full disk', () => {
-  it.each([8, 9, 10, 11])(
+  it.each([8, 9, 10, 11, 12, 13, 14, 15])(
     'refuses appends, keeps what is there, and takes them again later (seed %i)',
     async (seed) => {
       const io = simulatedIo(seed, { disk: { capacityBytes: 20_000 + seed * 777 } })
