@@ -206,6 +206,7 @@ describe('a full disk', () => {
       await io.clock.advance(100)
       expect(ticks.flatMap(({ blocks }) => blocks)).toHaveLength(taken)
       io.disk.plan = {}
+      idle = true
       const answer = await log.append({
         blocks: [block(1, 1)],
         idempotency: { scope: '', key: 'later', digest: new Uint8Array(1) },
