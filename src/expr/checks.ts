@@ -2,6 +2,9 @@ import { MillraceError } from '../data/errors.ts'
 import { parseInterval } from '../data/interval.ts'
 import { typeName } from '../data/sql-type.ts'
 import { fieldName, isExtractable, isTruncatable } from './functions/fields.ts'
+import { parsePath } from './functions/json.ts'
+import { parseLike } from './functions/patterns.ts'
+import { RegexProblem, translateRegex } from './functions/regex.ts'
 import type { Signature } from './functions/signatures.ts'
 import type { Scalar } from './scalar.ts'
 
@@ -21,6 +24,33 @@ export function checkCall(signature: Signature, args: readonly Scalar[]): readon
       return args
     case 'date_bin':
       checkStride(args[0])
+      return args
+    case '~':
+    case '!~':
+    case '~*':
+    case '!~*':
+    case 'regexp_like':
+      checkRegex(args[1], args[2], false)
+      return args
+    case 'regexp_replace':
+      checkRegex(args[1], args[3], true)
+      return args
+    case 'regexp_count':
+    case 'regexp_substr':
+      checkRegex(args[1], undefined, true)
+      return args
+    case 'substring':
+      if (signature.args[1] === 'text') checkRegex(args[1], undefined, true)
+      return args
+    case '~~':
+    case '!~~':
+    case '~~*':
+    case '!~~*':
+      checkLike(args[1])
+      return args
+    case '#>':
+    case '#>>':
+      checkPath(args[1])
       return args
   }
   return args
@@ -82,4 +112,39 @@ function checkStride(arg: Scalar): void {
   if (BigInt(stride.days) * 86_400_000_000n + stride.micros <= 0n) {
     throw new MillraceError('sql/type', 'stride must be greater than zero')
   }
+}
+
+/** @param cutsOut is the match itself asked for, not only whether there is one? */
+function checkRegex(pattern: Scalar | undefined, flags: Scalar | undefined, cutsOut: boolean): void {
+  if (pattern?.op !== 'literal' || pattern.text === null) return
+  if (flags !== undefined && flags.op !== 'literal') return
+  try {
+    const { certain } = translateRegex(pattern.text, flags?.text ?? '')
+    if (certain || !cutsOut) return
+  } catch (error) {
+    if (!(error instanceof RegexProblem)) throw error
+    if (error.kind === 'invalid') throw new MillraceError('sql/type', `invalid regular expression: ${error.message}`)
+    throw new MillraceError('sql/unsupported', `${error.message} is not supported`)
+  }
+  throw new MillraceError(
+    'sql/unsupported',
+    `cutting out or replacing what "${pattern.text}" matches is not supported`,
+    {
+      hint: 'use a pattern without |, repeated groups and repetitions that overlap: which match is longest must be certain',
+    },
+  )
+}
+
+function checkLike(pattern: Scalar): void {
+  if (pattern.op !== 'literal' || pattern.text === null || parseLike(pattern.text) !== null) return
+  throw new MillraceError('sql/type', 'LIKE pattern must not end with escape character', {
+    hint: 'write \\\\ for a backslash',
+  })
+}
+
+function checkPath(path: Scalar): void {
+  if (path.op !== 'literal' || path.text === null || parsePath(path.text) !== null) return
+  throw new MillraceError('sql/type', `malformed array literal: "${path.text}"`, {
+    hint: "write a path as '{key,0,key}'",
+  })
 }

@@ -187,7 +187,7 @@ describe('constructors', () => {
     expect(cast(arg("'1_000"), types.i, 'explicit')).toMatchObject({ op: 'literal', text: '1000' })
     expect(cast(arg("'abcdefg"), types.v, 'explicit')).toMatchObject({ op: 'literal', text: 'abcde' })
     expect(() => cast(arg("'abcdefg"), types.v, 'assignment')).toThrow(MillraceError)
-    expect(cast(arg('t'), types.v, 'assignment')).toMatchObject({ op: 'call', fn: ' fit(text,integer)' })
+    expect(cast(arg('t'), types.v, 'assignment')).toMatchObject({ op: 'call', fn: '$fit(text,integer)' })
     expect(cast(arg('m'), { kind: 'numeric' }, 'explicit')).toEqual(arg('m'))
   })
 

@@ -2,6 +2,7 @@ import { MillraceError } from '../data/errors.ts'
 import { type SqlType, sameType, typeName } from '../data/sql-type.ts'
 import { checkCall } from './checks.ts'
 import { type CastContext, canCast, commonKind, digitsOf, kinds, mergeTypes, numericType } from './coercion.ts'
+import { escapeLike } from './functions/patterns.ts'
 import { fitFunction, functionNames, keyFunction, signatureKey, signaturesOf } from './functions/signatures.ts'
 import { canonicalText, invalidLiteral, literalNumericType, numberType } from './literal.ts'
 import { chooseSignature } from './overload.ts'
@@ -141,7 +142,7 @@ function nearestName(name: string): string | null {
   let best: string | null = null
   let least = Math.max(1, Math.floor(name.length / 3)) + 1
   for (const known of [...functionNames(), ...aggregateNames, 'coalesce', 'concat', 'concat_ws', 'greatest', 'least']) {
-    if (isOperatorName(known) !== isOperatorName(name) || known.startsWith(' ')) continue
+    if (isOperatorName(known) !== isOperatorName(name) || known.startsWith('$')) continue
     const distance = editDistance(name, known)
     if (distance < least) {
       least = distance
@@ -184,11 +185,25 @@ function specialCall(name: string, args: readonly Scalar[]): Scalar | null {
       return args.length === 0 ? now() : null
     case '!=':
       return call('<>', args)
+    case 'like_escape':
+      return escapedPattern(args)
   }
   const target = castFunctions.get(name)
   if (target !== undefined && args.length === 1 && signaturesOf(name).length === 0)
     return cast(args[0], target, 'explicit')
   return null
+}
+
+/** LIKE … ESCAPE … over literals is a literal, so that the pattern is known when the expression is compiled. */
+function escapedPattern(args: readonly Scalar[]): Scalar | null {
+  const [pattern, mark] = args
+  if (args.length !== 2 || pattern.op !== 'literal' || mark.op !== 'literal') return null
+  if (pattern.text === null || mark.text === null) return literal(null, text)
+  const escaped = escapeLike(pattern.text, mark.text)
+  if (escaped !== null) return literal(escaped, text)
+  throw new MillraceError('sql/type', `ESCAPE '${mark.text}' does not go with the pattern '${pattern.text}'`, {
+    hint: 'the escape is one character, and stands before another in the pattern',
+  })
 }
 
 /** text || anything, as long as one side is text: the other is written as text. */
@@ -243,6 +258,11 @@ function coerce(arg: Scalar, kind: SqlType['kind']): Scalar {
  */
 export function cast(arg: Scalar, type: SqlType, context: CastContext): Scalar {
   if (type.kind === 'unknown') return arg
+  if (type.kind === 'numeric' && (type.scale ?? 0) < 0) {
+    throw new MillraceError('sql/unsupported', `a numeric of scale ${type.scale} is not supported`, {
+      hint: 'use round(x, -2)',
+    })
+  }
   if (arg.op === 'literal' && arg.text === null) return { op: 'literal', text: null, type, nullable: true }
   if (arg.op === 'literal' && arg.type.kind === 'unknown') return castUnknown(arg.text!, type, context)
   if (!canCast(arg.type.kind, type.kind, context)) throw cannotCast(arg.type, type, context)

@@ -218,6 +218,41 @@ export class Runtime {
     return false
   }
 
+  /** LIKE with several literal parts: the first and last at their ends unless open there, the others in order. */
+  likeParts(
+    address: number,
+    length: number,
+    pattern: { readonly parts: readonly Uint8Array[]; readonly start: boolean; readonly end: boolean },
+  ): boolean {
+    const { parts } = pattern
+    let at = address
+    let end = address + length
+    let from = 0
+    let to = parts.length
+    if (!pattern.start) {
+      if (!this.#lies(at, end, parts[from])) return false
+      at += parts[from++].length
+    }
+    if (!pattern.end) {
+      const last = parts[--to]
+      if (!this.#lies(end - last.length, end, last) || end - last.length < at) return false
+      end -= last.length
+    }
+    for (; from < to; from++) {
+      const part = parts[from]
+      while (at + part.length <= end && !this.#lies(at, end, part)) at++
+      if (at + part.length > end) return false
+      at += part.length
+    }
+    return true
+  }
+
+  #lies(at: number, end: number, part: Uint8Array): boolean {
+    if (at < 0 || at + part.length > end) return false
+    for (let i = 0; i < part.length; i++) if (this.u8[at + i] !== part[i]) return false
+    return true
+  }
+
   /** Code points of UTF-8 text: the bytes that don't go on with one. */
   countCharacters(address: number, length: number): number {
     const { u8 } = this
@@ -265,7 +300,8 @@ export class Runtime {
 
   /** The last `n` characters, or all but the first −n. */
   right(address: number, length: number, n: number): number {
-    const dropped = n < 0 ? -n : this.countCharacters(address, length) - n
+    // PostgreSQL cannot negate the least integer, and drops nothing.
+    const dropped = n === -2147483648 ? 0 : n < 0 ? -n : this.countCharacters(address, length) - n
     const start = this.characterAt(address, address + length, dropped)
     this.length = address + length - start
     return start

@@ -146,7 +146,7 @@ function intervalField(name: string, { months, days, micros }: Interval): bigint
     case 'month':
       return BigInt(month)
     case 'quarter':
-      return BigInt(Math.trunc(month / 3) + (month < 0 ? -1 : 1))
+      return BigInt(Math.trunc(month / 3) + (months < 0 ? -1 : 1))
     case 'year':
       return BigInt(year)
     case 'decade':

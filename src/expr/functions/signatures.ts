@@ -168,13 +168,13 @@ add('jsonb_typeof', 'jsonb', 'text')
 add('jsonb_array_length', 'jsonb', 'integer')
 
 /** The form that equal values share, for keys of groups, joins and DISTINCT. Not for users. */
-export const keyFunction = ' key'
+export const keyFunction = '$key'
 add(keyFunction, 'numeric', 'numeric')
 add(keyFunction, 'interval', 'interval')
 add(keyFunction, 'jsonb', 'jsonb')
 
 /** Assignment to varchar(n), which refuses what a cast would cut off. Not for users. */
-export const fitFunction = ' fit'
+export const fitFunction = '$fit'
 list.push({ name: fitFunction, args: ['text', 'integer'], result: 'varchar' })
 
 const byName = new Map<string, Signature[]>()

@@ -1,0 +1,120 @@
+import { PGlite } from '@electric-sql/pglite'
+import { loadModule } from 'libpg-query'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Batch } from '../data/batch.ts'
+import { MillraceError } from '../data/errors.ts'
+import { Arena, LinearMemory } from '../data/memory.ts'
+import { typeName } from '../data/sql-type.ts'
+import { batchOfTexts, textsOf } from './cells.fixture.ts'
+import { compileMap } from './compile.ts'
+import { columns, expressions, rows } from './oracle-cases.fixture.ts'
+import type { Scalar } from './scalar.ts'
+import { bindText } from './sql-expression.fixture.ts'
+
+/** PostgreSQL evaluates the same expressions over the same rows; what it prints is what we print. */
+
+let database: PGlite
+const memory = new LinearMemory()
+const inputs = new Arena(memory)
+const results = new Arena(memory)
+const whole = batchOfTexts(inputs, columns, rows)
+const alone = rows.map((row) => batchOfTexts(inputs, columns, [row]))
+
+beforeAll(async () => {
+  await loadModule()
+  database = new PGlite()
+  await database.exec("SET timezone = 'UTC'; SET extra_float_digits = 1")
+  const declared = columns.map(({ name, type }) => `"${name}" ${typeName(type)}`).join(', ')
+  await database.exec(`CREATE TABLE sample (row_id integer, ${declared})`)
+  for (const [id, row] of rows.entries()) {
+    const places = row.map((_, i) => `$${i + 2}::text::${typeName(columns[i].type)}`).join(', ')
+    await database.query(`INSERT INTO sample VALUES ($1, ${places})`, [id, ...row])
+  }
+  await database.exec(`
+    CREATE FUNCTION attempt(expression text, id integer) RETURNS text LANGUAGE plpgsql AS $$
+    DECLARE result text;
+    BEGIN
+      EXECUTE 'SELECT (' || expression || ')::text FROM sample WHERE row_id = ' || id INTO result;
+      RETURN result;
+    EXCEPTION WHEN others THEN RETURN 'error ' || SQLSTATE || ' ' || SQLERRM;
+    END $$`)
+}, 120_000)
+
+afterAll(() => database?.close())
+
+async function oracle(expression: string): Promise<(string | null)[]> {
+  const options = { rowMode: 'array' as const }
+  try {
+    const { rows: found } = await database.query<[string | null]>(
+      `SELECT (${expression})::text FROM sample ORDER BY row_id`,
+      [],
+      options,
+    )
+    return found.map(([text]) => text)
+  } catch {
+    const { rows: found } = await database.query<[string | null]>(
+      'SELECT attempt($1, row_id) FROM sample ORDER BY row_id',
+      [expression],
+      options,
+    )
+    return found.map(([text]) => text)
+  }
+}
+
+/** Compiled once, so that rows that come alone meet the variants the batch was computed with. */
+function computer(scalar: Scalar): (batch: Batch) => (string | null)[] {
+  const map = compileMap(columns, null, [scalar])
+  const schema = { name: 'result', type: scalar.type, nullable: true }
+  return (batch) => {
+    const { batch: result } = map.run(results, batch, 0n)
+    const texts = textsOf(results, schema, result!.columns[0], result!.rows)
+    results.reset()
+    return texts
+  }
+}
+
+/** −0 is 0 here. */
+function kind(text: string | null): string | null {
+  return text?.startsWith('error ') ? 'error' : text === '-0' ? '0' : text
+}
+
+/** numeric(p,s) holds no NaN here, which is refused and not lost. */
+function isRefusedNaN(expression: string, found: string | null, expected: string | null): boolean {
+  return expected === 'NaN' && /::numeric\(/.test(expression) && found?.startsWith('error ') === true
+}
+
+describe('expressions', () => {
+  it('are evaluated as PostgreSQL does', async () => {
+    const wrong: string[] = []
+    for (const expression of expressions) {
+      let scalar: Scalar
+      const expected = await oracle(expression)
+      try {
+        scalar = bindText(expression, columns)
+      } catch (error) {
+        if (!(error instanceof MillraceError)) throw new Error(`binding ${expression}`, { cause: error })
+        // What is refused must be wrong in PostgreSQL too.
+        if (!expected.every((text) => text?.startsWith('error '))) wrong.push(`${expression}: refused: ${error.message}`)
+        continue
+      }
+      let compute: (batch: Batch) => (string | null)[]
+      let found: (string | null)[]
+      try {
+        compute = computer(scalar)
+        found = compute(whole)
+      } catch (error) {
+        throw new Error(`computing ${expression}`, { cause: error })
+      }
+      for (const [row, text] of expected.entries()) {
+        if (kind(text) === kind(found[row]) || isRefusedNaN(expression, found[row], text)) continue
+        wrong.push(`${expression} in row ${row}: ${found[row]}, PostgreSQL says ${text}`)
+      }
+      // The batch as a whole goes over to BigInts half-way; each row alone starts with doubles.
+      for (const row of rows.keys()) {
+        const [text] = compute(alone[row])
+        if (text !== found[row]) wrong.push(`${expression} in row ${row}: ${found[row]}, alone ${text}`)
+      }
+    }
+    expect(wrong).toEqual([])
+  }, 300_000)
+})
