@@ -103,7 +103,7 @@ class Feed {
       if (event.topic === null) continue
       const feed = this.#topics.get(event.topic.toLowerCase())
       if (feed === undefined) throw new Error(`no topic ${event.topic}`)
-      if (feed !== open) close()
+      if (feed !== open || feed.full) close()
       feed.add(event)
       open = feed
     }
@@ -121,6 +121,10 @@ class TopicFeed {
   constructor(topic: TopicDefinition) {
     this.#topic = topic
     this.#reader = new RowReader(topic, this.#scanner)
+  }
+
+  get full(): boolean {
+    return this.#reader.builder.full
   }
 
   add(event: CaseEvent): void {

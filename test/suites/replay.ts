@@ -29,6 +29,9 @@ interface View {
 }
 
 const rowKey = 'slt_id'
+const changesData = /\b(insert\s+into|update|delete\s+from|merge\s+into|truncate)\b|^create\b/i
+/** Numbers rows in an order that the query leaves open: there is more than one right answer. */
+const openOrder = /\bover\s*\((\s*partition\s+by[^()]*)?\)/i
 
 export class Replay {
   readonly #oracle: Oracle
@@ -58,7 +61,7 @@ export class Replay {
 
   async #record(record: SuiteRecord): Promise<Verdict | null> {
     const sql = record.sql.trim().replace(/;$/, '')
-    if (record.kind === 'query' || /^(select|values|with|\()/i.test(sql)) return this.#query(record, sql)
+    if (!changesData.test(sql) && /^(select|values|with|\()/i.test(sql)) return this.#query(record, sql)
     try {
       await this.#statement(sql)
     } catch {
@@ -81,7 +84,7 @@ export class Replay {
       for (const name of drop[1].split(',')) await this.#drop(name.trim().toLowerCase())
       return
     }
-    if (!/^(insert|update|delete|with)\b/i.test(sql)) return
+    if (!changesData.test(sql)) return
     await this.#oracle.exec(sql)
     await this.#takeChanges()
   }
@@ -159,6 +162,7 @@ export class Replay {
     }
     if (wanted === null)
       return found.errors > 0 ? verdict('passed') : verdict('wrong', 'PostgreSQL fails, Millrace answers')
+    if (openOrder.test(sql)) return verdict('skipped', 'its order is open')
     const difference = compare('query', { ...wanted, columns: found.columns }, found)
     return difference === null ? verdict('passed') : verdict('wrong', JSON.stringify(difference))
   }
