@@ -49,7 +49,10 @@ export class EventListDecoder {
     const scanner = this.#scanner
     scanner.load(body)
     const reader = new GroupReader(this.#topics, scanner, Number.POSITIVE_INFINITY)
-    const walker = new EventWalker(scanner, reader, 'array', options.maxErrors ?? defaultMaxErrors, '/events')
+    const walker = new EventWalker(scanner, reader, 'array', {
+      maxErrors: options.maxErrors ?? defaultMaxErrors,
+      prefix: '/events',
+    })
     walker.open('events')
     walker.walk(true)
     walker.close()
@@ -71,7 +74,10 @@ export class EventListStream {
   constructor(topics: readonly ListedTopic[], format: 'ndjson' | 'array' = 'ndjson', options: ListOptions = {}) {
     this.#reader = new GroupReader(topicReaders(topics, this.#scanner), this.#scanner, options.cutEvery ?? defaultCut)
     this.#format = format
-    this.#walker = new EventWalker(this.#scanner, this.#reader, format, options.maxErrors ?? defaultMaxErrors)
+    this.#walker = new EventWalker(this.#scanner, this.#reader, format, {
+      maxErrors: options.maxErrors ?? defaultMaxErrors,
+      countsLines: true,
+    })
   }
 
   get errors(): readonly EventError[] {

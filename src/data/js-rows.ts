@@ -61,7 +61,7 @@ export class ObjectDecoder {
       badEvents++
       const start = Array.isArray(rows) ? pointerStep(index) : ''
       for (const { pointer, detail, code = 'event/invalid' } of this.#problems) {
-        if (errors.length < maxErrors) errors.push({ pointer: start + pointer, detail, code, index, line: index + 1 })
+        if (errors.length < maxErrors) errors.push({ pointer: start + pointer, detail, code, index })
       }
       this.#problems = []
     }

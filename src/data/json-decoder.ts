@@ -81,7 +81,7 @@ export class EventStream {
   constructor(topic: DecoderTopic, format: 'array' | 'ndjson', options: DecodeOptions = {}) {
     this.#reader = new BlockReader(new RowReader(topic, this.#scanner))
     this.#format = format
-    this.#walk = new Walk(this.#scanner, this.#reader, format, options)
+    this.#walk = new Walk(this.#scanner, this.#reader, format, options, true)
   }
 
   get errors(): readonly EventError[] {
@@ -121,10 +121,19 @@ class Walk {
   readonly #reader: BlockReader
   readonly #policy: 'reject' | 'skip'
 
-  constructor(scanner: JsonScanner, reader: BlockReader, format: BodyFormat, options: DecodeOptions) {
+  constructor(
+    scanner: JsonScanner,
+    reader: BlockReader,
+    format: BodyFormat,
+    options: DecodeOptions,
+    countsLines = false,
+  ) {
     this.#reader = reader
     this.#policy = options.policy ?? 'reject'
-    this.walker = new EventWalker(scanner, reader, format, options.maxErrors ?? defaultMaxErrors)
+    this.walker = new EventWalker(scanner, reader, format, {
+      maxErrors: options.maxErrors ?? defaultMaxErrors,
+      countsLines,
+    })
   }
 
   decoded(): Decoded {

@@ -122,7 +122,7 @@ export function badEvent(file: string, error: EventError): MillraceError {
   const { line, pointer, detail } = error
   const code = error.code === 'request/malformed' ? 'event/invalid' : error.code
   return new MillraceError(code, detail, {
-    place: { file, line, pointer },
+    place: { file, pointer, ...(line === undefined ? {} : { line }) },
     errors: [{ pointer, detail }],
     hint: hints[code] ?? 'correct the event, or leave it out',
   })

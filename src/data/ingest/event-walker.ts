@@ -10,8 +10,8 @@ export interface EventError extends ErrorDetail {
   readonly code: ErrorCode
   /** Element or line, from 0. */
   readonly index: number
-  /** Line of the input, from 1: the event's own, or that of what is not JSON between events. */
-  readonly line: number
+  /** Line of NDJSON or of a file, from 1: where the event begins. Bodies of other forms are not counted. */
+  readonly line?: number
 }
 
 /** What reads one event and then keeps it or gives it up. */
@@ -25,6 +25,15 @@ export interface EventReader {
 
 /** One object; an array of objects; or one object a line. */
 export type BodyFormat = 'object' | 'array' | 'ndjson'
+
+export interface WalkOptions {
+  /** The most errors kept. */
+  readonly maxErrors: number
+  /** Of all pointers. */
+  readonly prefix?: string
+  /** Count an array's lines too, which costs a pass over the bytes. */
+  readonly countsLines?: boolean
+}
 
 /** Bytes of a body read at a time. */
 export const windowBytes = 128 * 1024
@@ -43,6 +52,7 @@ export class EventWalker {
   readonly #format: BodyFormat
   readonly #maxErrors: number
   readonly #prefix: string
+  readonly #countsLines: boolean
   #place: 'start' | 'first' | 'event' | 'separator' | 'end' = 'start'
   #index = 0
   /** Bytes and line ends dropped before the scanner's first byte; where the current line begins. */
@@ -50,13 +60,13 @@ export class EventWalker {
   #droppedLines = 0
   #lineStart = 0
 
-  /** @param prefix of all pointers */
-  constructor(scanner: JsonScanner, reader: EventReader, format: BodyFormat, maxErrors: number, prefix = '') {
+  constructor(scanner: JsonScanner, reader: EventReader, format: BodyFormat, options: WalkOptions) {
     this.#scanner = scanner
     this.#reader = reader
     this.#format = format
-    this.#maxErrors = maxErrors
-    this.#prefix = prefix
+    this.#maxErrors = options.maxErrors
+    this.#prefix = options.prefix ?? ''
+    this.#countsLines = options.countsLines ?? false
     scanner.lineFeed = format === 'ndjson' ? 0x0a : 0x20
   }
 
@@ -89,7 +99,7 @@ export class EventWalker {
 
   /** Drops the bytes that are done with from the scanner. */
   discard(): void {
-    if (this.#format === 'array') this.#droppedLines += this.#lineEnds(this.at)
+    if (this.#format === 'array' && this.#countsLines) this.#droppedLines += this.#lineEnds(this.at)
     this.#scanner.discard(this.at)
     this.#dropped += this.at
     this.#lineStart -= this.at
@@ -262,8 +272,12 @@ export class EventWalker {
     if (this.errors.length >= this.#maxErrors) return
     const index = this.#index
     const start = this.#format === 'object' ? this.#prefix : this.#prefix + pointerStep(index)
-    const line = this.#format === 'ndjson' ? index + 1 : 1 + this.#droppedLines + this.#lineEnds(this.at)
-    this.errors.push({ pointer: start + pointer, detail, code, index, line })
+    this.errors.push({ pointer: start + pointer, detail, code, index, ...this.#line() })
+  }
+
+  #line(): Pick<EventError, 'line'> {
+    if (this.#format === 'ndjson') return { line: this.#index + 1 }
+    return this.#countsLines ? { line: 1 + this.#droppedLines + this.#lineEnds(this.at) } : {}
   }
 
   /** Line ends before a position. */
