@@ -3,7 +3,7 @@ import type { ErrorCode } from '../errors.ts'
 import type { ColumnSchema, SqlType } from '../sql-type.ts'
 import { type JsonKind, readJson } from './cell-reader.ts'
 import { generateFieldReader, type ReadFields } from './field-reader.ts'
-import { failed, type JsonScanner } from './json-scan.ts'
+import { failed, type JsonScanner, lowest, special } from './json-scan.ts'
 import { KeyTable } from './key-table.ts'
 import { UnknownFields } from './unknown-fields.ts'
 
@@ -153,15 +153,17 @@ export class RowReader {
   findKey(at: number): number {
     const { scanner } = this
     const s = scanner.bytes
+    const d = scanner.view
     let end = at + 1
-    for (;;) {
-      const c = s[end]
-      if (c === 0x22 || c === 0x5c || c < 0x20 || c > 0x7f) break
-      end++
+    let flags = special(d.getInt32(end, true))
+    while (flags === 0) {
+      end += 4
+      flags = special(d.getInt32(end, true))
     }
+    end += lowest(flags)
     let column: number
     if (s[end] === 0x22) {
-      column = this.#keys.find(s, at + 1, end++)
+      column = this.#keys.find(s, d, at + 1, end++)
     } else {
       end = scanner.skipString(at)
       if (end < 0) return failed
@@ -169,11 +171,14 @@ export class RowReader {
     }
     this.#keyStart = at
     this.#keyEnd = end
-    const value = scanner.colon(end)
-    if (value < 0) return failed
-    this.at = value
+    if (s[end] === 0x3a) {
+      this.at = end + 1
+    } else {
+      this.at = scanner.colon(end)
+      if (this.at < 0) return failed
+    }
     if (column < 0) return this.columns.length
-    if (!this.#keys.isExact(column, s, at + 1, end - 1)) this.#spellings.set(column, scanner.string(at, end))
+    if (!this.#keys.exact) this.#spellings.set(column, scanner.string(at, end))
     return column
   }
 
