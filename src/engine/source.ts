@@ -189,7 +189,8 @@ export class TopicSource {
     const out = new ByteColumn(arena, rows)
     for (let i = 0; i < rows; i++) {
       const micros = memory.i64[watermarks / 8 + i] - memory.i64[time.data / 8 + i]
-      if (micros > 0n) out.set(i, encodeInterval({ months: 0, days: Number(micros / microsPerDay), micros: micros % microsPerDay }))
+      if (micros > 0n)
+        out.set(i, encodeInterval({ months: 0, days: Number(micros / microsPerDay), micros: micros % microsPerDay }))
     }
     return out.column()
   }

@@ -12,19 +12,23 @@ import {
   hashCell,
   hashFinish,
   refreshViews,
-  releaseCell,
-  storeCell,
+  rowBytes,
+  storeInlineCell,
   viewNames,
 } from './row-code.ts'
 import type { Table } from './table.ts'
 
-/** A row's header: u32 next and u32 previous of its key's list, i32 weight, u32 hash of the row, u32 its key's entry. */
+/**
+ * A row's header: u32 next and u32 previous of its key's list, i32 weight, u32 hash of the row, u32 its key's entry,
+ * u32 bytes in all. Its strings lie behind it.
+ */
 const rowHeader = 24
 const next = 0
 const previous = 4
 export const rowWeightOffset = 8
 const rowHash = 12
 export const rowKeyOffset = 16
+const rowSize = 20
 
 type Insert = (
   memory: LinearMemory,
@@ -54,7 +58,6 @@ export class Bag {
   indexMask = 0
   readonly #retracts: boolean
   readonly #insert: Insert
-  readonly #release: (memory: LinearMemory, heap: Heap, e: number) => void
   readonly #load: Load
   /** Rows whose weight fell to 0 in this tick: they are taken out at its end. */
   #emptied: number[] = []
@@ -72,10 +75,6 @@ export class Bag {
     this.#retracts = retracts
     this.#load = compileLoad(this.layout.fields)
     this.#insert = compileInsert(this.layout, retracts)
-    this.#release = generate(
-      ['memory', 'heap', 'e'],
-      `const u32 = memory.u32; ${this.layout.fields.map(releaseCell).join(' ')}`,
-    )
     if (retracts) this.#newIndex(16)
   }
 
@@ -120,8 +119,7 @@ export class Bag {
       const key = u32[(row + rowKeyOffset) >>> 2]
       this.#unlink(key, row)
       u32[(row + rowKeyOffset) >>> 2] = 0
-      this.#release(this.heap.memory, this.heap, row)
-      this.heap.freeLater(row, this.layout.bytes)
+      this.heap.freeLater(row, this.heap.memory.u32[(row + rowSize) >>> 2])
       this.count--
       if (u32[(key + this.firstOffset) >>> 2] === 0) left(key)
     }
@@ -134,8 +132,7 @@ export class Bag {
       const after = this.following(row)
       if (this.#retracts) this.#unindex(row)
       this.heap.memory.u32[(row + rowKeyOffset) >>> 2] = 0
-      this.#release(this.heap.memory, this.heap, row)
-      this.heap.freeLater(row, this.layout.bytes)
+      this.heap.freeLater(row, this.heap.memory.u32[(row + rowSize) >>> 2])
       this.count--
       row = after
     }
@@ -227,6 +224,7 @@ function compileInsert(layout: Layout, retracts: boolean): Insert {
       if ((bag.count + 1) * 3 > bag.indexMask * 2) { bag.growIndex(); ${refreshViews} }`
     : ''
   return generate(
+    'insertRows',
     ['memory', 'heap', 'bag', 'columns', 'rows', 'keys', 'weights'],
     `${viewNames}
     ${fields.map((_, k) => declareColumn(k)).join('\n')}
@@ -237,8 +235,11 @@ function compileInsert(layout: Layout, retracts: boolean): Insert {
       const w = weights === 0 ? 1 : i32[(weights >>> 2) + i];
       let e = 0;
       ${find}
-      e = heap.allocate(${layout.bytes});
+      const size = ${rowBytes(fields, layout.bytes)};
+      e = heap.allocate(size);
       ${refreshViews}
+      let tail = e + ${layout.bytes};
+      u32[e + ${rowSize} >>> 2] = size;
       const head = u32[key + first >>> 2];
       u32[e + ${next} >>> 2] = head;
       u32[e + ${previous} >>> 2] = 0;
@@ -247,7 +248,7 @@ function compileInsert(layout: Layout, retracts: boolean): Insert {
       if (head !== 0) u32[head + ${previous} >>> 2] = e;
       u32[key + first >>> 2] = e;
       i32[key + first + 4 >>> 2]++;
-      ${fields.map((field, k) => storeCell(k, field)).join('\n')}
+      ${fields.map((field, k) => storeInlineCell(k, field)).join('\n')}
       ${enter}
       bag.count++;
     }`,

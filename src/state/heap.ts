@@ -108,9 +108,16 @@ const classBytes: Uint16Array = (() => {
 
 const classCount = classBytes.length
 
+/** Class by size in steps of 16 bytes. */
+const classBySize: Uint8Array = (() => {
+  const classes = new Uint8Array(largestClass / 16 + 1)
+  for (let step = 0, index = 0; step < classes.length; step++) {
+    while (classBytes[index] < step * 16) index++
+    classes[step] = index
+  }
+  return classes
+})()
+
 function classOf(bytes: number): number {
-  if (bytes <= 128) return bytes === 0 ? 0 : (bytes - 1) >>> 4
-  const doubling = 31 - Math.clz32(bytes - 1)
-  const base = 2 ** doubling
-  return 8 + (doubling - 7) * 4 + Math.ceil((bytes - base) / (base / 4)) - 1
+  return classBySize[(bytes + 15) >>> 4]
 }

@@ -32,6 +32,7 @@ function loadField(field: Field): LoadField {
   const copy = wide ? `i32[d + 2 * i] = i32[${at}]; i32[d + 2 * i + 1] = i32[${at} + 1];` : `i32[d + i] = i32[${at}];`
   const zero = wide ? 'i32[d + 2 * i] = 0; i32[d + 2 * i + 1] = 0;' : 'i32[d + i] = 0;'
   return generate(
+    'loadField',
     ['memory', 'entries', 'rows', 'data', 'state'],
     `const u8 = memory.u8, i32 = memory.i32, u32 = memory.u32, d = data >>> 2;
     let any = 0;

@@ -68,6 +68,22 @@ export function storeCell(k: number, field: Field): string {
   }
 }
 
+/**
+ * Bytes that row `i` takes when its strings lie behind the entry's fixed part: one allocation for a row that is
+ * written once and never changed.
+ */
+export function rowBytes(fields: readonly Field[], fixed: number): string {
+  const strings = fields.map((field, k) => (field.lane === 'bytes' ? ` + u32[d${k} + 2 * i + 1]` : ''))
+  return `${fixed}${strings.join('')}`
+}
+
+/** As `storeCell`, for an entry of `rowBytes`; `tail` is a local with the address of its next free byte. */
+export function storeInlineCell(k: number, field: Field): string {
+  if (field.lane !== 'bytes') return storeCell(k, field)
+  const at = `(e + ${field.offset} >>> 2)`
+  return `{ const l = u32[d${k} + 2 * i + 1]; u32[${at}] = tail; u32[${at} + 1] = l; copyBytes(u8, h${k} + u32[d${k} + 2 * i], tail, l); tail += l; u8[e + ${field.state}] = ${stateOf(k)}; }`
+}
+
 /** Gives entry `e`'s strings back at the end of the tick. */
 export function releaseCell(field: Field): string {
   if (field.lane !== 'bytes') return ''
@@ -108,14 +124,18 @@ export function compareBytes(u8: Uint8Array, a: number, aLength: number, b: numb
   return aLength - bLength
 }
 
-/** Compiles a generated body with the helpers in scope; `names` are its parameters. */
-export function generate<F>(names: readonly string[], body: string): F {
+/**
+ * Compiles a generated body with the helpers in scope.
+ * @param name what a profile shows
+ * @param names its parameters
+ */
+export function generate<F>(name: string, names: readonly string[], body: string): F {
   const factory = new Function(
     'hashBytes',
     'equalBytes',
     'copyBytes',
     'compareBytes',
-    `'use strict'; return function (${names.join(', ')}) { ${body} }`,
+    `'use strict'; return function ${name}(${names.join(', ')}) { ${body} }`,
   )
   return factory(hashBytes, equalBytes, copyBytes, compareBytes) as F
 }

@@ -73,6 +73,7 @@ export class Table implements TableState {
     this.slots = newSlots(heap, firstSlots)
     this.#locate = compileLocate(this.layout, keys.length, this.#payloadBytes, skipNull)
     this.#release = generate(
+      'releaseEntry',
       ['memory', 'heap', 'e'],
       `const u32 = memory.u32; ${this.layout.fields.map(releaseCell).join(' ')}`,
     )
@@ -212,6 +213,7 @@ type StoreValues = (
 
 function compileStoreValues(fields: readonly Field[]): StoreValues {
   return generate(
+    'storeValues',
     ['memory', 'heap', 'columns', 'from', 'rows', 'entries'],
     `${viewNames}
     ${fields.map((_, k) => declareColumn(k)).join('\n')}
@@ -233,6 +235,7 @@ type EqualValues = (
 
 function compileEqualValues(fields: readonly Field[]): EqualValues {
   return generate(
+    'equalValues',
     ['memory', 'columns', 'rows', 'entries', 'flags'],
     `const u8 = memory.u8, i32 = memory.i32, u32 = memory.u32;
     ${fields.map((_, k) => declareColumn(k)).join('\n')}
@@ -261,6 +264,7 @@ function compileLocate(layout: Layout, keyCount: number, payloadBytes: number, s
       : `u32.fill(0, (e >>> 2) + ${headerBytes / 4}, (e >>> 2) + ${(headerBytes + payloadBytes) / 4});`
   const equal = ['true', ...fields.map((field, k) => equalCell(k, field))].join(' && ')
   return generate(
+    'locateEntries',
     ['memory', 'heap', 'table', 'columns', 'rows', 'out', 'insert'],
     `${viewNames}
     ${fields.map((_, k) => declareColumn(k)).join('\n')}

@@ -5,7 +5,7 @@ import type { Lane } from '../data/sql-type.ts'
 import type { Heap } from './heap.ts'
 import { type Field, type Layout, layoutOf } from './layout.ts'
 import { compileLoad, type Load } from './load.ts'
-import { declareColumn, generate, refreshViews, releaseCell, storeCell, viewNames } from './row-code.ts'
+import { declareColumn, generate, refreshViews, rowBytes, storeInlineCell, viewNames } from './row-code.ts'
 
 /** How one field sorts; the fields not named follow, ascending, NULLs last, so that the order is total. */
 export interface FieldOrder {
@@ -14,27 +14,25 @@ export interface FieldOrder {
   readonly nullsFirst: boolean
 }
 
-/** A row's header: u32 left, u32 right, u32 priority, i32 weight, f64 weight of its subtree. */
+/** A row's header: u32 left, u32 right, u32 bytes in all, i32 weight, f64 weight of its subtree. Its strings lie behind it. */
 const rowHeader = 24
 const left = 0
 const right = 4
-const priority = 8
+const rowSize = 8
 const weight = 12
 const subtree = 16
 
 /**
  * The ordered side of an arrangement: rows of one key in a treap (Seidel and Aragon 1996) with the subtree's weight
- * in each node, so that inserting, retracting, and reaching the k-th row cost O(log n). Priorities come from a fixed
- * sequence, not from chance. The caller keeps each key's root.
+ * in each node, so that inserting, retracting, and reaching the k-th row cost O(log n). A row's priority is a hash of its
+ * address, so it is neither stored nor left to chance. The caller keeps each key's root.
  */
 export class Tree {
   readonly layout: Layout
   readonly heap: Heap
   readonly #compare: (memory: LinearMemory, a: number, b: number) => number
   readonly #make: (memory: LinearMemory, heap: Heap, columns: readonly Column[], i: number) => number
-  readonly #release: (memory: LinearMemory, heap: Heap, e: number) => void
   readonly #load: Load
-  #sequence = 1
   /** Results of the last split. */
   #below = 0
   #above = 0
@@ -46,15 +44,18 @@ export class Tree {
     const { fields } = this.layout
     this.#compare = compileCompare(fields, order)
     this.#make = generate(
+      'makeRow',
       ['memory', 'heap', 'columns', 'i'],
-      `const e = heap.allocate(${this.layout.bytes});
-      ${viewNames}
+      `${viewNames}
       ${fields.map((_, k) => declareColumn(k)).join('\n')}
-      ${fields.map((field, k) => storeCell(k, field)).join('\n')}
+      const size = ${rowBytes(fields, this.layout.bytes)};
+      const e = heap.allocate(size);
       ${refreshViews}
+      let tail = e + ${this.layout.bytes};
+      u32[e + ${rowSize} >>> 2] = size;
+      ${fields.map((field, k) => storeInlineCell(k, field)).join('\n')}
       return e;`,
     )
-    this.#release = generate(['memory', 'heap', 'e'], `const u32 = memory.u32; ${fields.map(releaseCell).join(' ')}`)
     this.#load = compileLoad(fields)
   }
 
@@ -74,13 +75,8 @@ export class Tree {
       return root
     }
     const { u32, i32, f64 } = memory
-    // A multiplicative walk through all 32-bit numbers: spread like chance, the same in every run.
-    this.#sequence = (this.#sequence + 0x9e3779b9) | 0
-    let h = this.#sequence
-    h = Math.imul(h ^ (h >>> 16), 0x7feb352d)
     u32[(made + left) >>> 2] = 0
     u32[(made + right) >>> 2] = 0
-    u32[(made + priority) >>> 2] = (h ^ (h >>> 15)) >>> 0
     i32[(made + weight) >>> 2] = w
     f64[(made + subtree) / 8] = w
     this.count++
@@ -94,8 +90,7 @@ export class Tree {
   /** Takes a row out, whatever its weight. @returns the new root */
   remove(root: number, row: number): number {
     const result = this.#take(root, row)
-    this.#release(this.heap.memory, this.heap, row)
-    this.heap.freeLater(row, this.layout.bytes)
+    this.heap.freeLater(row, this.heap.memory.u32[(row + rowSize) >>> 2])
     this.count--
     return result
   }
@@ -106,13 +101,18 @@ export class Tree {
     const { u32 } = this.heap.memory
     this.clear(u32[(root + left) >>> 2])
     this.clear(u32[(root + right) >>> 2])
-    this.#release(this.heap.memory, this.heap, root)
-    this.heap.freeLater(root, this.layout.bytes)
+    this.heap.freeLater(root, this.heap.memory.u32[(root + rowSize) >>> 2])
     this.count--
   }
 
   weightOf(row: number): number {
     return this.heap.memory.i32[(row + weight) >>> 2]
+  }
+
+  /** Is the root the only row? */
+  isSingle(root: number): boolean {
+    const { u32 } = this.heap.memory
+    return root !== 0 && u32[(root + left) >>> 2] === 0 && u32[(root + right) >>> 2] === 0
   }
 
   /** Weight of all rows under a root. */
@@ -122,6 +122,12 @@ export class Tree {
 
   /** The first row with a positive weight, or 0. */
   first(root: number): number {
+    if (root === 0) return 0
+    const { u32, i32 } = this.heap.memory
+    let node = root
+    for (let next = u32[(node + left) >>> 2]; next !== 0; next = u32[(node + left) >>> 2]) node = next
+    if (i32[(node + weight) >>> 2] > 0) return node
+    // Rows without weight lie before it: rare, within a tick only.
     let found = 0
     this.visit(root, 0, (row) => {
       found = row
@@ -191,8 +197,7 @@ export class Tree {
   }
 
   #discard(row: number): void {
-    this.#release(this.heap.memory, this.heap, row)
-    this.heap.freeLater(row, this.layout.bytes)
+    this.heap.freeLater(row, this.heap.memory.u32[(row + rowSize) >>> 2])
   }
 
   #find(root: number, row: number): number {
@@ -223,7 +228,7 @@ export class Tree {
     if (node === 0) return row
     const { memory } = this.heap
     const { u32 } = memory
-    if (u32[(row + priority) >>> 2] > u32[(node + priority) >>> 2]) {
+    if (priorityOf(row) > priorityOf(node)) {
       this.#split(node, row)
       u32[(row + left) >>> 2] = this.#below
       u32[(row + right) >>> 2] = this.#above
@@ -270,7 +275,7 @@ export class Tree {
     if (a === 0) return b
     if (b === 0) return a
     const { u32 } = this.heap.memory
-    if (u32[(a + priority) >>> 2] > u32[(b + priority) >>> 2]) {
+    if (priorityOf(a) > priorityOf(b)) {
       u32[(a + right) >>> 2] = this.#merge(u32[(a + right) >>> 2], b)
       this.#sum(a)
       return a
@@ -289,6 +294,13 @@ export class Tree {
   }
 }
 
+/** Spread like chance, the same in every run. */
+function priorityOf(row: number): number {
+  let h = Math.imul(row ^ (row >>> 16), 0x7feb352d)
+  h = Math.imul(h ^ (h >>> 15), 0x846ca68b)
+  return (h ^ (h >>> 16)) >>> 0
+}
+
 function compileCompare(
   fields: readonly Field[],
   order: readonly FieldOrder[],
@@ -303,6 +315,7 @@ function compileCompare(
       } else { ${compareCell(f, less)} } }`
   })
   return generate(
+    'compareRows',
     ['memory', 'a', 'b'],
     `const u8 = memory.u8, i32 = memory.i32, u32 = memory.u32, f64 = memory.f64;
     ${body.join('\n')}

@@ -11,12 +11,19 @@ import { BaseOperator, type Step } from '../operator.ts'
 /** A partition's payload: u32 root, u32 address and u32 length in bytes of the window put out, u32 0. */
 const window = 4
 
-/** One row on its way out. */
-interface Emission {
-  readonly entry: number
-  readonly row: number
-  readonly weight: number
-  readonly rank: number
+/** Rows on their way out, as parallel lists. */
+class Emissions {
+  readonly entries: number[] = []
+  readonly rows: number[] = []
+  readonly weights: number[] = []
+  readonly ranks: number[] = []
+
+  add(entry: number, row: number, weight: number, rank: number): void {
+    this.entries.push(entry)
+    this.rows.push(row)
+    this.weights.push(weight)
+    this.ranks.push(rank)
+  }
 }
 
 /**
@@ -117,8 +124,12 @@ export class TopN extends BaseOperator {
   override endTick(): void {
     const touched = this.#touched
     this.#touched = []
-    const out: Emission[] = []
-    for (const entry of touched) this.#settle(entry, out)
+    const out = new Emissions()
+    const single = this.#limit === 1 && this.#offset === 0
+    for (const entry of touched) {
+      if (single) this.#settleFirst(entry, out)
+      else this.#settle(entry, out)
+    }
     this.#emit(out)
     this.#sweep()
     const { u32 } = this.step.memory
@@ -128,8 +139,20 @@ export class TopN extends BaseOperator {
     }
   }
 
+  /** A window of one row: its address alone is kept, with length 0. */
+  #settleFirst(entry: number, out: Emissions): void {
+    const { u32 } = this.step.memory
+    const at = (entry + this.#table.payload) >>> 2
+    const now = this.#tree.first(u32[at])
+    const was = u32[at + window / 4]
+    if (now === was) return
+    if (was !== 0) out.add(entry, was, -1, 1)
+    if (now !== 0) out.add(entry, now, 1, 1)
+    u32[at + window / 4] = now
+  }
+
   /** Compares the partition's window with what was put out, and remembers the new one. */
-  #settle(entry: number, out: Emission[]): void {
+  #settle(entry: number, out: Emissions): void {
     const { memory, heap } = this.step
     const at = (entry + this.#table.payload) >>> 2
     const rows: number[] = []
@@ -164,45 +187,21 @@ export class TopN extends BaseOperator {
     memory.u32[at + window / 4 + 1] = bytes
   }
 
-  #emit(out: readonly Emission[]): void {
+  #emit(out: Emissions): void {
     const { arena } = this.step
-    for (let from = 0; from < out.length; from += batchRows) {
-      const part = out.slice(from, from + batchRows)
-      const rows = part.length
+    for (let from = 0; from < out.rows.length; from += batchRows) {
+      const rows = Math.min(batchRows, out.rows.length - from)
       const columns = new Array<Column>(this.#lanes.length)
-      const rest = this.#tree.load(
-        arena,
-        addressLane(
-          arena,
-          part.map(({ row }) => row),
-          0,
-          rows,
-        ),
-        rows,
-      )
-      const keys = this.#table.load(
-        arena,
-        addressLane(
-          arena,
-          part.map(({ entry }) => entry),
-          0,
-          rows,
-        ),
-        rows,
-      )
+      const rest = this.#tree.load(arena, addressLane(arena, out.rows, from, rows), rows)
+      const keys = this.#table.load(arena, addressLane(arena, out.entries, from, rows), rows)
       this.#rest.forEach((column, k) => {
         columns[column] = rest[k]
       })
       this.#partition.forEach((column, k) => {
         columns[column] = keys[k]
       })
-      const weights = intColumn(
-        this.step,
-        part.map(({ weight }) => weight),
-        0,
-        rows,
-      ).data
-      if (this.#rank) columns.push(rankColumn(this.step, part))
+      const weights = intColumn(this.step, out.weights, from, rows).data
+      if (this.#rank) columns.push(rankColumn(this.step, out.ranks, from, rows))
       this.output.emit({ rows, columns, weights })
     }
   }
@@ -223,6 +222,7 @@ export class TopN extends BaseOperator {
   #cut(entry: number): void {
     const { u32 } = this.step.memory
     const at = (entry + this.#table.payload) >>> 2
+    if (this.#tree.isSingle(u32[at])) return
     const beyond: number[] = []
     const keep = this.#offset + this.#limit
     if (this.#tree.total(u32[at]) <= keep) return
@@ -244,6 +244,7 @@ export class TopN extends BaseOperator {
       const at = (entry + this.#table.payload) >>> 2
       const put = new Map<number, number>()
       const address = memory.u32[at + window / 4] >>> 2
+      if (memory.u32[at + window / 4 + 1] === 0 && address !== 0) put.set(address * 4, 1)
       for (let k = 0; k < memory.u32[at + window / 4 + 1] / 8; k++) {
         put.set(memory.u32[address + 2 * k], memory.u32[address + 2 * k + 1])
       }
@@ -279,6 +280,10 @@ export class TopN extends BaseOperator {
         const root = this.#tree.add(memory.u32[at], columns, i, memory.i32[weights + i])
         memory.u32[at] = root
         if (memory.i32[shown + i] === 0) continue
+        if (this.#limit === 1 && this.#offset === 0) {
+          memory.u32[at + window / 4] = this.#tree.touched
+          continue
+        }
         // Rows come in order, so appending keeps the window in order.
         const old = memory.u32[at + window / 4]
         const bytes = memory.u32[at + window / 4 + 1]
@@ -300,7 +305,7 @@ function diffPlain(
   oldWeights: number[],
   rows: number[],
   weights: number[],
-  out: Emission[],
+  out: Emissions,
 ): void {
   const change = new Map<number, number>()
   oldRows.forEach((row, k) => {
@@ -309,7 +314,7 @@ function diffPlain(
   rows.forEach((row, k) => {
     change.set(row, (change.get(row) ?? 0) + weights[k])
   })
-  for (const [row, weight] of change) if (weight !== 0) out.push({ entry, row, weight, rank: 0 })
+  for (const [row, weight] of change) if (weight !== 0) out.add(entry, row, weight, 0)
 }
 
 /** With row numbers, a row that moves is another row. */
@@ -320,24 +325,24 @@ function diffRanked(
   rows: number[],
   weights: number[],
   offset: number,
-  out: Emission[],
+  out: Emissions,
 ): void {
   const before = oldRows.flatMap((row, k) => new Array<number>(oldWeights[k]).fill(row))
   const after = rows.flatMap((row, k) => new Array<number>(weights[k]).fill(row))
   const length = Math.max(before.length, after.length)
   for (let k = 0; k < length; k++) {
     if (before[k] === after[k]) continue
-    if (k < before.length) out.push({ entry, row: before[k], weight: -1, rank: offset + k + 1 })
-    if (k < after.length) out.push({ entry, row: after[k], weight: 1, rank: offset + k + 1 })
+    if (k < before.length) out.add(entry, before[k], -1, offset + k + 1)
+    if (k < after.length) out.add(entry, after[k], 1, offset + k + 1)
   }
 }
 
-function rankColumn(step: Step, rows: readonly Emission[]): Column {
-  const data = step.arena.allocate(rows.length * 8)
+function rankColumn(step: Step, ranks: readonly number[], from: number, rows: number): Column {
+  const data = step.arena.allocate(rows * 8)
   const { i32 } = step.memory
-  rows.forEach(({ rank }, i) => {
-    i32[(data >>> 2) + 2 * i] = rank | 0
-    i32[(data >>> 2) + 2 * i + 1] = Math.floor(rank / 2 ** 32)
-  })
+  for (let i = 0; i < rows; i++) {
+    i32[(data >>> 2) + 2 * i] = ranks[from + i] | 0
+    i32[(data >>> 2) + 2 * i + 1] = Math.floor(ranks[from + i] / 2 ** 32)
+  }
   return { lane: 'i64', data, state: 0, heap: 0 }
 }
