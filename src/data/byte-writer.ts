@@ -61,6 +61,32 @@ export class ByteWriter {
     this.digits(value, count)
   }
 
+  /** An integer that a double holds exactly × 10^−scale, with `scale` digits, up to 18, behind the point. */
+  decimal(value: number, scale: number): void {
+    if (scale === 0) {
+      this.integer(value)
+      return
+    }
+    if (value < 0) {
+      this.byte(0x2d)
+      value = -value
+    }
+    const unit = tens[scale]
+    let whole = Math.floor(value / unit)
+    // The quotient may have been rounded up to the next integer.
+    if (whole * unit > value) whole--
+    this.integer(whole)
+    this.byte(0x2e)
+    const fraction = value - whole * unit
+    if (scale <= 9) {
+      this.digits(fraction, scale)
+      return
+    }
+    const high = Math.floor(fraction / 1e9)
+    this.digits(high, scale - 9)
+    this.digits(fraction - high * 1e9, 9)
+  }
+
   /** The last `count` digits of an integer below 2^31, with zeros before it. */
   digits(value: number, count: number): void {
     this.reserve(count)
@@ -88,6 +114,8 @@ export class ByteWriter {
     return text
   }
 }
+
+const tens = Array.from({ length: 19 }, (_, i) => Number(`1e${i}`))
 
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()

@@ -3,7 +3,7 @@ import { ByteWriter } from './byte-writer.ts'
 import { bytesLength, bytesStart, type Cells, isNull, numericText, safeInteger } from './cell-access.ts'
 import { civilFromDays, formatDate, microsPerDay } from './datetime.ts'
 import type { MemoryViews } from './memory.ts'
-import { type ColumnSchema, laneOf, type SqlType } from './sql-type.ts'
+import { type ColumnSchema, laneOf, narrowDigits, type SqlType } from './sql-type.ts'
 import { cellPrinter } from './text-print.ts'
 
 export interface PrintOptions {
@@ -68,15 +68,13 @@ function cellWriter(type: SqlType, quoted: boolean): CellWriter {
     case 'bigint':
       return quoted ? inQuotes(writeBigint) : writeBigint
     case 'numeric': {
-      const scale = laneOf(type) === 'i64' ? (type.scale ?? 0) : null
-      const write: CellWriter = (memory, column, row, out) => writeNumber(numericText(memory, column, row, scale), out)
-      return quoted ? inQuotes((memory, column, row, out) => out.ascii(numericText(memory, column, row, scale))) : write
+      if (laneOf(type) === 'bytes') return quoted ? inQuotes(plain(type)) : number(type)
+      const write = scaledWriter(type.scale ?? 0)
+      return quoted ? inQuotes(write) : write
     }
     case 'real':
-    case 'double': {
-      const print = cellPrinter(type)
-      return (memory, column, row, out) => writeNumber(print(memory, column, row), out)
-    }
+    case 'double':
+      return number(type)
     case 'text':
     case 'varchar':
     case 'unknown':
@@ -121,10 +119,22 @@ function writeBigint(memory: MemoryViews, column: Column, row: number, out: Byte
   else out.integer(value)
 }
 
+function scaledWriter(scale: number): CellWriter {
+  return (memory, column, row, out) => {
+    const value = safeInteger(memory, column, row)
+    if (Number.isNaN(value) || scale > narrowDigits) out.ascii(numericText(memory, column, row, scale))
+    else out.decimal(value, scale)
+  }
+}
+
 /** NaN and infinities are no JSON numbers. */
-function writeNumber(text: string, out: ByteWriter): void {
-  const last = text.charCodeAt(text.length - 1)
-  out.ascii(last >= 0x30 && last <= 0x39 ? text : `"${text}"`)
+function number(type: SqlType): CellWriter {
+  const print = cellPrinter(type)
+  return (memory, column, row, out) => {
+    const text = print(memory, column, row)
+    const last = text.charCodeAt(text.length - 1)
+    out.ascii(last >= 0x30 && last <= 0x39 ? text : `"${text}"`)
+  }
 }
 
 function timestampWriter(type: SqlType, zone: string): CellWriter {

@@ -98,6 +98,27 @@ const values: [SqlType, string | null, string | null, string, Datum][] = [
   [{ kind: 'interval' }, '1 month 3 hours', '1 mon 03:00:00', '"1 mon 03:00:00"', '1 mon 03:00:00'],
   [{ kind: 'jsonb' }, '{"b":1,"a":null}', '{"a": null, "b": 1}', '{"a": null, "b": 1}', { a: null, b: 1 }],
   [{ kind: 'jsonb' }, 'null', 'null', 'null', null],
+  [
+    { kind: 'numeric', precision: 15, scale: 12 },
+    '-12.000000000001',
+    '-12.000000000001',
+    '-12.000000000001',
+    -12.000000000001,
+  ],
+  [
+    { kind: 'numeric', precision: 18, scale: 18 },
+    '0.000000000000000012',
+    '0.000000000000000012',
+    '0.000000000000000012',
+    1.2e-17,
+  ],
+  [
+    { kind: 'numeric', precision: 3, scale: 20 },
+    '0.00000000000000000123',
+    '0.00000000000000000123',
+    '0.00000000000000000123',
+    1.23e-18,
+  ],
   [{ kind: 'text' }, null, null, 'null', null],
 ]
 

@@ -37,7 +37,7 @@ export function cellPrinter(type: SqlType, separator: ' ' | 'T' = ' ', zone = '+
     case 'real':
       return (memory, column, row) => formatReal(memory.f64[column.data / 8 + row])
     case 'double':
-      return (memory, column, row) => formatDouble(memory.f64[column.data / 8 + row])
+      return (memory, column, row) => doubleText(memory.f64[column.data / 8 + row])
     case 'numeric': {
       const scale = laneOf(type) === 'i64' ? (type.scale ?? 0) : null
       return (memory, column, row) => numericText(memory, column, row, scale)
@@ -64,6 +64,12 @@ export function cellPrinter(type: SqlType, separator: ' ' | 'T' = ' ', zone = '+
     case 'uuid':
       return (memory, column, row) => formatUuid(memory.u8, bytesStart(memory, column, row))
   }
+}
+
+/** Between these JavaScript prints plain digits, the same as PostgreSQL; beyond, one of them an exponent. */
+function doubleText(value: number): string {
+  const size = Math.abs(value)
+  return size >= 1e-4 && size < 1e15 ? String(value) : formatDouble(value)
 }
 
 /** Remembers the day printed last: neighbouring rows mostly share it. */

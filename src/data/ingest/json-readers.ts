@@ -203,7 +203,7 @@ export function readScaled(
   limit: number,
 ): number {
   const next = readCoefficient(s, at)
-  if (next < 0 || fractionDigits > scale) return failed
+  if (next < 0 || fractionDigits > scale || scale - fractionDigits > 22) return failed
   const value = coefficient * powers[scale - fractionDigits]
   if (value >= limit || value <= -limit || value > 9007199254740991 || value < -9007199254740991) return failed
   column.words[row * 2] = value
