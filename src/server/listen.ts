@@ -88,6 +88,7 @@ class Door {
   readonly #limits: Limits
   readonly #logger: Logger | undefined
   readonly #bodies: Gate
+  #closing = false
 
   constructor(api: Api, clock: Clock, limits: Limits, logger: Logger | undefined) {
     this.#api = api
@@ -159,6 +160,8 @@ class Door {
       if (!gone.signal.aborted) this.#logger?.error({ err: error }, 'an answer broke off')
     } finally {
       release()
+      // A connection that is kept for the next request would keep the server from closing.
+      if (this.#closing) message.socket.end()
     }
   }
 
@@ -240,6 +243,7 @@ class Door {
   }
 
   async close(): Promise<void> {
+    this.#closing = true
     this.#api.close()
     const { server } = this.app
     const cancel = this.#clock.after(graceMs, () => server.closeAllConnections())

@@ -1,0 +1,232 @@
+import { connect } from 'node:net'
+import { afterEach, describe, expect, it } from 'vitest'
+import { bidJson, type Running, startRunning } from '../../test/support/running-server.ts'
+
+let running: Running | null = null
+
+afterEach(async () => {
+  await running?.stop()
+  running = null
+})
+
+/** Writes raw bytes and reads until the server closes, or for so long. */
+function raw(pieces: readonly (string | Uint8Array)[], { waitMs = 3000, half = false } = {}): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(running!.server.port, '127.0.0.1')
+    let text = ''
+    const timer = setTimeout(() => socket.destroy(), waitMs)
+    socket.on('data', (piece) => {
+      text += piece.toString('latin1')
+    })
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ECONNRESET' && error.code !== 'EPIPE') reject(error)
+    })
+    socket.on('close', () => {
+      clearTimeout(timer)
+      resolve(text)
+    })
+    for (const piece of pieces) socket.write(piece)
+    if (half) socket.end()
+  })
+}
+
+const request = (line: string, ...headers: string[]): string =>
+  `${[`${line} HTTP/1.1`, ...(headers.some((header) => /^host:/i.test(header)) ? [] : ['Host: localhost']), 'Connection: close', ...headers].join('\r\n')}\r\n\r\n`
+
+const statusOf = (answer: string): number => Number(/^HTTP\/1\.1 (\d+)/.exec(answer)?.[1] ?? 0)
+const codeOf = (answer: string): string => /"code":"([^"]+)"/.exec(answer)?.[1] ?? ''
+
+async function stillServes(): Promise<void> {
+  expect((await fetch(`${running!.url}/livez`)).status).toBe(200)
+}
+
+describe('Host and Origin', () => {
+  it.each([
+    ['localhost', 200],
+    ['LOCALHOST:1', 200],
+    ['127.0.0.1', 200],
+    ['127.9.9.9:80', 200],
+    ['[::1]:4280', 200],
+    ['db.example', 200],
+    ['evil.example', 421],
+    ['localhost.evil.example', 421],
+    ['127.0.0.1.evil.example', 421],
+    ['10.0.0.1', 421],
+    ['localhost@evil.example', 421],
+    ['', 421],
+  ])('asked as %j: %i', async (host, status) => {
+    running = await startRunning({ allowedHosts: ['db.example'] })
+    const answer = await raw([request('GET /livez', `Host: ${host}`)])
+    expect(statusOf(answer)).toBe(status)
+    if (status !== 200) expect(codeOf(answer)).toBe('request/host')
+  })
+
+  it.each([
+    ['http://localhost:4280', 'localhost:4280', 200],
+    ['https://localhost', 'localhost', 200],
+    ['http://localhost:80', 'localhost', 200],
+    ['https://app.example', 'localhost:4280', 200],
+    ['http://localhost:9999', 'localhost:4280', 403],
+    ['http://evil.example', 'localhost:4280', 403],
+    ['https://app.example.evil', 'localhost:4280', 403],
+    ['null', 'localhost:4280', 403],
+    ['file://', 'localhost:4280', 403],
+  ])('from %j at %j: %i', async (origin, host, status) => {
+    running = await startRunning({ allowedOrigins: ['https://app.example'] })
+    const answer = await raw([request('GET /livez', `Host: ${host}`, `Origin: ${origin}`)])
+    expect(statusOf(answer)).toBe(status)
+    expect(answer.toLowerCase()).not.toContain('access-control-allow-origin: *')
+    const allows = answer.toLowerCase().includes('access-control-allow-origin: https://app.example\r')
+    expect(allows).toBe(origin === 'https://app.example')
+  })
+
+  it('refuses an event from a foreign page', async () => {
+    running = await startRunning()
+    const body = bidJson(1)
+    const headers = ['Origin: http://evil.example', `Content-Length: ${body.length}`]
+    expect(statusOf(await raw([request('POST /v1/topics/bid/events', ...headers), body]))).toBe(403)
+    expect(running.database.status().topics[0].nextOffset).toBe(0)
+  })
+})
+
+describe('hostile input', () => {
+  it.each([
+    ['/v1/topics/%2e%2e/events', 404],
+    ['/v1/topics/..%2f..%2fetc%2fpasswd/events', 404],
+    ['/v1/topics/../views/owners', 404],
+    ['/v1//views/owners', 404],
+    ['/v1/views/owners/', 404],
+    ['/page/..%2findex.html', 404],
+    ['/page/../listen.ts', 404],
+    ['/page/%2e%2e/listen.ts', 404],
+    ['/v1/views/%ff', 400],
+    ['/v1/views/%', 400],
+    ['/v1/views/a%00b', 404],
+    ['/v1/views/__proto__', 404],
+    ['/v1/topics/constructor/events', 404],
+    ['http://evil.example/livez', 404],
+    ['*', 404],
+    ['/v1/views/owners#x', 404],
+    ['/V1/VIEWS/owners', 404],
+    ['/v1/views/OWNERS', 200],
+    ['/v1/views/owner%73', 200],
+  ])('path %s: %i', async (path, status) => {
+    running = await startRunning()
+    expect(statusOf(await raw([request(`GET ${path}`)]))).toBe(status)
+  })
+
+  it('refuses bodies that are too large, announced or not', async () => {
+    running = await startRunning({ limits: { bodyBytes: 1000 } })
+    const url = `${running.url}/v1/topics/bid/events`
+    const large = bidJson(1).padEnd(2_000_000)
+    const announced = await fetch(url, { method: 'POST', body: large, headers: { 'content-type': 'application/json' } })
+    expect([announced.status, await announced.json()]).toMatchObject([413, { code: 'request/too-large' }])
+    const lying = await raw([
+      request('POST /v1/append', 'Transfer-Encoding: chunked'),
+      `${(1500).toString(16)}\r\n${' '.repeat(1500)}\r\n`,
+    ])
+    expect([statusOf(lying), codeOf(lying)]).toEqual([413, 'request/too-large'])
+    expect(lying).toContain('1000 bytes')
+    const fits = await fetch(url, {
+      method: 'POST',
+      body: bidJson(1).padEnd(1000),
+      headers: { 'content-type': 'application/json' },
+    })
+    expect(fits.status).toBe(201)
+  })
+
+  it('takes a body of the default bound, and one byte more is refused', async () => {
+    running = await startRunning()
+    const url = `${running.url}/v1/topics/bid/events`
+    const headers = { 'content-type': 'application/json' }
+    const bound = 16 * 1024 * 1024
+    expect((await fetch(url, { method: 'POST', headers, body: bidJson(1).padEnd(bound) })).status).toBe(201)
+    expect((await fetch(url, { method: 'POST', headers, body: bidJson(1).padEnd(bound + 1) })).status).toBe(413)
+  })
+
+  it('does not wait for slow bodies and headers', async () => {
+    running = await startRunning({ limits: { bodyMs: 150, headersMs: 300 } })
+    const body = await raw([request('POST /v1/append', 'Content-Length: 100'), '{"events":'])
+    expect([statusOf(body), codeOf(body)]).toEqual([408, 'request/slow'])
+    const headers = await raw(['GET /livez HTTP/1.1\r\nHost: loc'])
+    expect([statusOf(headers), codeOf(headers)]).toEqual([408, 'request/slow'])
+    await stillServes()
+  })
+
+  it('bounds what all bodies take together', async () => {
+    running = await startRunning({ limits: { bodyBytesInAll: 1000, bodyMs: 400 } })
+    const head = request('POST /v1/append', 'Content-Length: 800')
+    const first = raw([head])
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    const second = await raw([head])
+    expect([statusOf(second), codeOf(second)]).toEqual([503, 'request/busy'])
+    expect(second.toLowerCase()).toContain('retry-after: 1')
+    expect(statusOf(await first)).toBe(408)
+    const body = '{"events":[]}'.padEnd(900)
+    expect(statusOf(await raw([request('POST /v1/append', 'Content-Length: 900'), body]))).toBe(201)
+  })
+
+  it('refuses what is no HTTP', async () => {
+    running = await startRunning()
+    for (const text of ['\x16\x03\x01\x02\x00\x01', 'HELLO\r\n\r\n', 'FOO / HTTP/1.1\r\nHost: localhost\r\n\r\n']) {
+      const answer = await raw([text], { half: true })
+      expect([text, statusOf(answer), codeOf(answer)]).toEqual([text, 400, 'request/malformed'])
+    }
+    await stillServes()
+  })
+
+  it('refuses floods of headers', async () => {
+    running = await startRunning()
+    const one = await raw([request('GET /livez', `X-Large: ${'x'.repeat(20_000)}`)])
+    expect([statusOf(one), codeOf(one)]).toEqual([431, 'request/headers'])
+    const many = Array.from({ length: 3000 }, (_, i) => `X-${i}: 1`)
+    expect(statusOf(await raw([request('GET /livez', ...many)]))).toBe(431)
+    await stillServes()
+  })
+
+  it('appends nothing of a request that breaks off', async () => {
+    running = await startRunning()
+    const body = `[${bidJson(1)},${bidJson(2)}]`
+    const head = request('POST /v1/topics/bid/events', `Content-Length: ${body.length + 10}`)
+    await raw([head, body], { half: true, waitMs: 300 })
+    expect(running.database.status().topics[0].nextOffset).toBe(0)
+    await stillServes()
+  })
+
+  it('does not confuse lengths that contradict each other', async () => {
+    running = await startRunning()
+    const smuggled = await raw([
+      request('POST /v1/append', 'Content-Length: 4', 'Transfer-Encoding: chunked'),
+      '0\r\n\r\nGET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n',
+    ])
+    expect(statusOf(smuggled)).toBe(400)
+    expect(smuggled).not.toContain('alive')
+  })
+
+  it('goes on when readers go away in the middle', async () => {
+    running = await startRunning()
+    const rows = Array.from({ length: 30_000 }, (_, id) => `{"id":${id},"owner":"${'x'.repeat(100)}"}`).join('\n')
+    const { tick } = await running.database.appendText('account', new TextEncoder().encode(rows), 'ndjson')
+    await running.database.waitForTick(tick)
+    for (let i = 0; i < 10; i++) {
+      await raw([request('GET /v1/views/owners'), ''], { waitMs: i * 5 })
+      await raw([request('GET /v1/views/owners/live'), ''], { waitMs: i * 5 })
+    }
+    await stillServes()
+    const metrics = async () => (await fetch(`${running!.url}/metrics`)).text()
+    await expect.poll(metrics).toContain('millrace_live_streams 0')
+  })
+
+  it('takes many appends at the same time', async () => {
+    running = await startRunning()
+    const url = `${running.url}/v1/topics/bid/events`
+    const headers = { 'content-type': 'application/json' }
+    const answers = await Promise.all(
+      Array.from({ length: 300 }, (_, i) =>
+        fetch(url, { method: 'POST', headers, body: bidJson(i) }).then((response) => response.json()),
+      ),
+    )
+    const offsets = answers.map((answer) => (answer as { first_offset: number }).first_offset)
+    expect([...offsets].sort((a, b) => a - b)).toEqual(Array.from({ length: 300 }, (_, i) => i))
+  })
+})
