@@ -99,7 +99,8 @@ class LiveStream {
     this.#waitMs = 0
     this.#tick = data.tick
     if (kind === 'snapshot') this.#partial = id === null
-    if (id !== null) this.#lastId = id
+    // From the middle of a snapshot nobody can go on, wherever it was before.
+    if (id !== null || this.#partial) this.#lastId = id
   }
 
   async #more(): Promise<Told | null> {

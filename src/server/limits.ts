@@ -1,5 +1,7 @@
 import { MillraceError } from '../data/errors.ts'
 
+export const defaultPort = 4280
+
 /** What every request is bounded by. */
 export interface Limits {
   /** Bytes of one body. */

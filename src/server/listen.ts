@@ -9,7 +9,7 @@ import { nodeIo } from '../io/node.ts'
 import { Api } from './api.ts'
 import { BodyBuffer, bodyTooSlow } from './body.ts'
 import { type ApiAnswer, type ApiRequest, problemAnswer } from './exchange.ts'
-import { defaultLimits, Gate, type Limits } from './limits.ts'
+import { defaultLimits, defaultPort, Gate, type Limits } from './limits.ts'
 
 export interface ServerOptions {
   /** Address to listen on (default 127.0.0.1: this machine alone). */
@@ -34,7 +34,6 @@ export interface RunningServer {
   close(): Promise<void>
 }
 
-export const defaultPort = 4280
 /** How long requests may take to finish when the server closes. */
 const graceMs = 5_000
 /** An idle connection is kept for so long. */
