@@ -1,10 +1,11 @@
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { blockColumn, openBlock } from './block.ts'
 import { blockCells } from './cell-access.ts'
 import { cellDatum } from './datum.ts'
 import type { DecoderTopic } from './ingest/row-reader.ts'
 import { ObjectDecoder } from './js-rows.ts'
-import type { Decoded } from './json-decoder.ts'
+import { compileDecoder, type Decoded } from './json-decoder.ts'
 import { printRow } from './json-print.ts'
 import type { SqlType } from './sql-type.ts'
 
@@ -152,4 +153,48 @@ describe('events as objects', () => {
     row.id = 5
     expect(rowsOf(decoder.decode(row))).toEqual(['{"id":5,"userId":null,"at":null}'])
   })
+})
+
+it('says the same as JSON does', () => {
+  const types: SqlType[] = [
+    { kind: 'numeric', precision: 12, scale: 2 },
+    { kind: 'numeric' },
+    { kind: 'double' },
+    { kind: 'real' },
+    { kind: 'bigint' },
+    { kind: 'integer' },
+    { kind: 'timestamp' },
+    { kind: 'text' },
+  ]
+  const columns = types.map((type, i) => ({
+    name: ['__proto__', 'constructor', 'c'][i] ?? `c${i}`,
+    type,
+    nullable: true,
+  }))
+  const topic: DecoderTopic = { name: 't', columns, primaryKey: [], eventTime: null }
+  const json = compileDecoder(topic)
+  const objects = new ObjectDecoder(topic)
+  const number = fc.oneof(
+    fc.double({ noNaN: true, noDefaultInfinity: true }),
+    fc.integer(),
+    fc.integer({ min: -99999, max: 99999 }).map((n) => n / 1000),
+    fc.integer({ min: -99999, max: 99999 }).map((n) => n / 100),
+  )
+  const time = fc.date({ noInvalidDate: true }).map((date) => date.toISOString())
+  const value = fc.option(fc.oneof(number, number, number, time, fc.string(), fc.boolean()))
+  const row = fc
+    .array(fc.tuple(fc.constantFrom('extra', ...columns.map(({ name }) => name)), value), { maxLength: 9 })
+    .map((entries) => Object.fromEntries(entries))
+  fc.assert(
+    fc.property(fc.array(row, { minLength: 1, maxLength: 5 }), (rows) => {
+      const fromJson = json.decodeBody(new TextEncoder().encode(JSON.stringify(rows)), 'array', { policy: 'skip' })
+      const fromObjects = objects.decode(rows, 'upsert', { policy: 'skip' })
+      expect(rowsOf(fromObjects, columns)).toEqual(rowsOf(fromJson, columns))
+      expect(fromObjects.blocks.map((block) => Buffer.from(block.bytes))).toEqual(
+        fromJson.blocks.map((block) => Buffer.from(block.bytes)),
+      )
+      expect(fromObjects.badEvents).toBe(fromJson.badEvents)
+    }),
+    { numRuns: 1000 },
+  )
 })

@@ -3,14 +3,17 @@ import { parseDecimal } from './decimal.ts'
 import { clip, type JsonKind, readJson, setDecimal, setInteger } from './ingest/cell-reader.ts'
 import type { EventError } from './ingest/event-walker.ts'
 import { JsonScanner } from './ingest/json-scan.ts'
+import { readTimestamp } from './ingest/json-time-readers.ts'
 import { type DecoderTopic, isRequired, type Problem, pointerStep, rowBuilder } from './ingest/row-reader.ts'
 import { type Decoded, type DecodeOptions, defaultMaxErrors, type EventBlock } from './json-decoder.ts'
-import { type SqlType, typeName } from './sql-type.ts'
+import { laneOf, type SqlType, typeName } from './sql-type.ts'
 
 /**
  * Events as JavaScript objects to blocks, with the rules of JSON events; beside JSON's values a column takes what
  * says the same more exactly: bigint, Date, Uint8Array, NaN and infinities. `undefined` is a missing field.
  */
+type Fields = Readonly<Record<string, unknown>>
+
 export class ObjectDecoder {
   readonly topic: DecoderTopic
   readonly #builder: BlockBuilder
@@ -19,6 +22,9 @@ export class ObjectDecoder {
   readonly #required: readonly boolean[]
   readonly #byName: ReadonlyMap<string, number>
   readonly #byFolded: ReadonlyMap<string, number>
+  readonly #pick: (fields: Fields, values: unknown[]) => void
+  /** One row's values by column. */
+  readonly #values: unknown[]
   #problems: Problem[] = []
 
   constructor(topic: DecoderTopic) {
@@ -28,6 +34,8 @@ export class ObjectDecoder {
     this.#types = topic.columns.map((column) => column.type)
     this.#required = topic.columns.map((_, i) => isRequired(topic, i))
     this.#byName = new Map(this.#names.map((name, i) => [name, i]))
+    this.#values = this.#names.map(() => undefined)
+    this.#pick = generatePick(this.#names)
     const folded = new Map<string, number>()
     for (const [i, name] of this.#names.entries())
       folded.set(name.toLowerCase(), folded.has(name.toLowerCase()) ? -1 : i)
@@ -89,20 +97,25 @@ export class ObjectDecoder {
       }
       this.#builder.setDelete()
     }
-    const values = row as Readonly<Record<string, unknown>>
-    let found = 0
-    for (let i = 0; i < this.#names.length; i++) {
-      const value = Object.hasOwn(values, this.#names[i]) ? values[this.#names[i]] : undefined
-      if (value !== undefined) found++
-      this.#write(i, value, deleting, this.#names[i])
+    const fields = row as Fields
+    const prototype = Object.getPrototypeOf(row)
+    const values = this.#values
+    // An inherited property is no field; plain objects have none of these names.
+    if (prototype === Object.prototype || prototype === null) this.#pick(fields, values)
+    else {
+      for (const [i, name] of this.#names.entries()) values[i] = Object.hasOwn(fields, name) ? fields[name] : undefined
     }
-    let fields = 0
-    for (const name in values) if (values[name] !== undefined) fields++
-    if (fields !== found) this.#readOthers(values, deleting)
+    let found = 0
+    for (let i = 0; i < values.length; i++) {
+      if (values[i] !== undefined) found++
+      this.#write(i, values[i], deleting, this.#names[i])
+    }
+    for (const _ in fields) found--
+    if (found !== 0) this.#readOthers(fields, deleting)
   }
 
   /** Fields that are not spelled as a column: in another case, or unknown and kept. */
-  #readOthers(values: Readonly<Record<string, unknown>>, deleting: boolean): void {
+  #readOthers(values: Fields, deleting: boolean): void {
     const unknown: Record<string, unknown> = {}
     const written = new Set<number>()
     for (const name of Object.keys(values)) {
@@ -143,6 +156,17 @@ export class ObjectDecoder {
   }
 }
 
+/** Reads each property at a place of its own in the code, which lets the engine remember where objects have it. */
+function generatePick(names: readonly string[]): (fields: Fields, values: unknown[]) => void {
+  const lines = names.map((name, i) => {
+    const text = JSON.stringify(name)
+    const read =
+      name in Object.prototype ? `Object.hasOwn(fields, ${text}) ? fields[${text}] : undefined` : `fields[${text}]`
+    return `values[${i}] = ${read}`
+  })
+  return new Function('fields', 'values', lines.join('\n')) as ReturnType<typeof generatePick>
+}
+
 /** @returns what is wrong, or null once the cell is written */
 function writeValue(type: SqlType, column: BuilderColumn, row: number, value: unknown): string | null {
   if (type.kind === 'jsonb') {
@@ -155,7 +179,7 @@ function writeValue(type: SqlType, column: BuilderColumn, row: number, value: un
     case 'bigint':
       return writeBigint(type, column, row, value)
     case 'string':
-      return readJson(type, column, row, 'string', value)
+      return writeString(type, column, row, value)
     case 'boolean':
       return readJson(type, column, row, 'boolean', String(value))
     case 'object':
@@ -174,9 +198,26 @@ function writeNumber(type: SqlType, column: BuilderColumn, row: number, value: n
     column.setI64(row, value + 0)
     return null
   }
+  if (type.kind === 'integer' && (value | 0) === value) {
+    column.setI32(row, value)
+    return null
+  }
+  if (type.kind === 'numeric' && laneOf(type) === 'i64' && setScaled(type, column, row, value)) return null
   if (Number.isFinite(value)) return readJson(type, column, row, 'number', String(value))
   const kind: JsonKind = type.kind === 'real' || type.kind === 'numeric' ? 'string' : 'number'
   return readJson(type, column, row, kind, String(value))
+}
+
+/**
+ * A number that has at most the type's digits behind the point: then it is the double nearest to an integer over a
+ * power of ten, and with up to 15 digits that integer is the only one.
+ */
+function setScaled(type: SqlType & { kind: 'numeric' }, column: BuilderColumn, row: number, value: number): boolean {
+  const unit = 10 ** (type.scale ?? 0)
+  const scaled = Math.round(value * unit)
+  if (scaled / unit !== value || Math.abs(scaled) >= Math.min(1e15, 10 ** type.precision!) || unit > 1e15) return false
+  column.setI64(row, scaled + 0)
+  return true
 }
 
 function writeBigint(type: SqlType, column: BuilderColumn, row: number, value: bigint): string | null {
@@ -192,6 +233,20 @@ function writeBigint(type: SqlType, column: BuilderColumn, row: number, value: b
   }
 }
 
+/** Text as a timestamp's reader takes it: quotes around it, zeros behind. */
+const scratch = new Uint8Array(64)
+
+function writeString(type: SqlType, column: BuilderColumn, row: number, value: string): string | null {
+  const isTimestamp = type.kind === 'timestamp' || type.kind === 'timestamptz'
+  if (isTimestamp && value.length < scratch.length - 4) {
+    scratch[0] = 0x22
+    for (let i = 0; i < value.length; i++) scratch[i + 1] = Math.min(value.charCodeAt(i), 255)
+    scratch[value.length + 1] = 0x22
+    if (readTimestamp(scratch, 0, column, row) === value.length + 2) return null
+  }
+  return readJson(type, column, row, 'string', value)
+}
+
 const microsPerMilli = 1000n
 
 function writeObject(type: SqlType, column: BuilderColumn, row: number, value: object): string | null {
@@ -199,7 +254,8 @@ function writeObject(type: SqlType, column: BuilderColumn, row: number, value: o
     const ms = value.getTime()
     if (Number.isNaN(ms)) return 'the Date is invalid'
     if (type.kind === 'timestamp' || type.kind === 'timestamptz') {
-      column.setBig(row, BigInt(ms) * microsPerMilli)
+      if (Number.isSafeInteger(ms * 1000)) column.setI64(row, ms * 1000)
+      else column.setBig(row, BigInt(ms) * microsPerMilli)
       return null
     }
     if (type.kind === 'date') {

@@ -8,7 +8,6 @@ import { type EventBlock, EventStream } from '../../data/json-decoder.ts'
 import type { Disk } from '../../io/io.ts'
 import { type ByteSource, fileSource, type InputBlock, openInput, withoutMark } from './byte-source.ts'
 import { CsvStream } from './csv.ts'
-import { readParquet } from './parquet.ts'
 
 export interface InputGroup extends EventGroup {
   readonly readBytes: number
@@ -40,8 +39,13 @@ export function formatOf(path: string): InputFormat {
  */
 export async function* readInput(disk: Disk, path: string, topic: DecoderTopic): AsyncGenerator<InputBlock> {
   const format = formatOf(path)
-  if (format === 'parquet') yield* readParquet(await openInput(disk, path), path, topic)
-  else yield* readSource(await fileSource(disk, path), format, topic)
+  if (format !== 'parquet') {
+    yield* readSource(await fileSource(disk, path), format, topic)
+    return
+  }
+  // Loaded only when it is needed: its decompressors take a while to start.
+  const { readParquet } = await import('./parquet.ts')
+  yield* readParquet(await openInput(disk, path), path, topic)
 }
 
 /** The same for bytes from anywhere, such as standard input; Parquet needs a file. */

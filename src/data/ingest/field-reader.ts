@@ -1,20 +1,8 @@
 import type { BuilderColumn } from '../block-builder.ts'
 import { narrowDigits, type SqlType } from '../sql-type.ts'
-import {
-  readBoolean,
-  readDate,
-  readDecimal,
-  readF64,
-  readI32,
-  readI64,
-  readReal,
-  readScaled,
-  readText,
-  readTime,
-  readTimestamp,
-  readUuid,
-} from './json-readers.ts'
+import { readBoolean, readDecimal, readF64, readI32, readI64, readReal, readScaled, readText } from './json-readers.ts'
 import { failed, type JsonScanner } from './json-scan.ts'
+import { readDate, readTime, readTimestamp, readUuid } from './json-time-readers.ts'
 
 /**
  * Generates the function that reads one event's fields. It first tries the schema's own order in straight lines. From
