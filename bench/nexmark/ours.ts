@@ -68,6 +68,7 @@ export async function runView(folder: string, sql: string): Promise<Run> {
     log.replay((tick) => {
       const output = engine.step({ kind: 'tick', ...wanted(tick, program) })
       views.apply(output)
+      tick.release?.()
       stateBytes = output.stateBytes
       for (const { errors } of output.deltas) {
         if (errors.length > 0) throw new Error(`an error row: ${errors[0].reason}`)

@@ -24,8 +24,8 @@ async function codeOf(work: Promise<unknown>): Promise<string> {
 
 async function replayed(log: Log, mergeRows?: number): Promise<SealedTick[]> {
   const ticks: SealedTick[] = []
-  await log.replay((tick) => {
-    ticks.push(tick)
+  await log.replay(({ tick, timeMicros, blocks }) => {
+    ticks.push({ tick, timeMicros, blocks })
   }, mergeRows)
   return ticks
 }

@@ -21,6 +21,15 @@ export interface Chain {
   readonly previous: number | null
 }
 
+/** Where a reader's memory comes from, and who is told when no further frame will be read from a piece of it. */
+export interface ChunkPool {
+  /** @returns at least so many bytes */
+  take(bytes: number): Uint8Array
+  finished(chunk: Uint8Array): void
+}
+
+const fresh: ChunkPool = { take: allocate, finished: () => {} }
+
 /**
  * Reads a file's frames in order, in large pieces, checking each one's checksums and its place in the chain.
  * `take` gives frames from memory while it can, `fill` reads on; when `fill` says false, either `end` is reached or
@@ -34,9 +43,11 @@ export class FrameReader {
   readonly #epoch: bigint
   readonly #end: number
   readonly #chunkBytes: number
+  readonly #pool: ChunkPool
   #sequence: number | null
   #previous: number | null
   #bytes: Uint8Array = new Uint8Array(0)
+  #chunk = this.#bytes
   #view = viewOf(this.#bytes)
   /** Where `#bytes` stands in the file. */
   #start: number
@@ -50,7 +61,9 @@ export class FrameReader {
     path: string,
     header: JournalFile,
     range: { readonly from: number; readonly end: number; readonly chain: Chain; readonly chunkBytes: number },
+    pool: ChunkPool = fresh,
   ) {
+    this.#pool = pool
     this.#file = file
     this.#path = path
     this.#epoch = header.epoch
@@ -96,9 +109,12 @@ export class FrameReader {
     const left = this.#end - this.at
     if (missing === 0 || missing > left) return false
     const carried = this.#bytes.subarray(this.at - this.#start)
-    const bytes = allocate(Math.min(left, Math.max(missing, this.#chunkBytes)))
+    const wanted = Math.min(left, Math.max(missing, this.#chunkBytes))
+    const bytes = this.#pool.take(wanted)
     bytes.set(carried)
-    const read = await this.#file.read(bytes.subarray(carried.byteLength), this.at + carried.byteLength)
+    const read = await this.#file.read(bytes.subarray(carried.byteLength, wanted), this.at + carried.byteLength)
+    this.#pool.finished(this.#chunk)
+    this.#chunk = bytes
     this.#bytes = bytes.subarray(0, carried.byteLength + read)
     this.#view = viewOf(this.#bytes)
     this.#start = this.at

@@ -2,8 +2,8 @@ import { invariant } from '../data/errors.ts'
 import type { DiskFile, DiskLock, Io } from '../io/io.ts'
 import { IoError } from '../io/io.ts'
 import { type Commit, type CommitStore, NoRoom, type Seal } from './commit.ts'
-import { FrameBuilder } from './frame.ts'
-import { type Chain, FrameReader } from './frame-reader.ts'
+import { allocate, FrameBuilder } from './frame.ts'
+import { type Chain, type ChunkPool, FrameReader } from './frame-reader.ts'
 import {
   createFile,
   damaged,
@@ -108,12 +108,16 @@ export class Journal implements CommitStore<FrameBuilder> {
     let merged: LoggedBlock[] = []
     let mergedRows = 0
     let last: Seal | null = null
+    const chunks = new ReplayChunks()
     const handOver = async (): Promise<void> => {
-      if (last !== null) await each({ tick: last.tick, timeMicros: last.timeMicros, blocks: merged })
+      if (last !== null) {
+        const { tick, timeMicros } = last
+        await each({ tick, timeMicros, blocks: merged, release: chunks.handOver() })
+      }
       merged = []
       mergedRows = 0
     }
-    for await (const reader of this.#read(0, this.#sealed, replayBytes)) {
+    for await (const reader of this.#read(0, this.#sealed, replayBytes, chunks)) {
       for (const block of reader.blocks()) {
         blocks.push(block)
         rows += block.rows
@@ -220,7 +224,7 @@ export class Journal implements CommitStore<FrameBuilder> {
   }
 
   /** The frames that start between two journal positions; the first must be a frame's start. */
-  async *#read(from: number, to: number, chunkBytes: number): AsyncGenerator<FrameReader> {
+  async *#read(from: number, to: number, chunkBytes: number, pool?: ChunkPool): AsyncGenerator<FrameReader> {
     const { disk } = this.#io
     let chain: Chain = { sequence: null, previous: null }
     // A copy: files may be added meanwhile, always beyond `to`.
@@ -238,7 +242,7 @@ export class Journal implements CommitStore<FrameBuilder> {
           chain,
           chunkBytes,
         }
-        const reader = new FrameReader(file, path, header, range)
+        const reader = new FrameReader(file, path, header, range, pool)
         while (header.base + reader.at < Math.min(to, end)) {
           if (reader.take() !== null) yield reader
           else if (!(await reader.fill())) throw damaged(path, reader.at)
@@ -247,6 +251,38 @@ export class Journal implements CommitStore<FrameBuilder> {
       } finally {
         await file.close()
       }
+    }
+  }
+}
+
+/**
+ * Replay's memory, used again once the ticks in it are released: reading gigabytes would otherwise leave the garbage
+ * collector with as many. A piece that was read to its end before tick n was handed over may hold a part of the tick
+ * after it, so it goes with that one's release; ticks are released in order.
+ */
+class ReplayChunks implements ChunkPool {
+  readonly #free: Uint8Array[] = []
+  /** Finished since the last hand-over, and between the two before. */
+  #finished: Uint8Array[] = []
+  #before: Uint8Array[] = []
+
+  take(bytes: number): Uint8Array {
+    const chunk = bytes <= replayBytes ? this.#free.pop() : undefined
+    return chunk ?? allocate(Math.max(bytes, replayBytes))
+  }
+
+  finished(chunk: Uint8Array): void {
+    if (chunk.byteLength === replayBytes) this.#finished.push(chunk)
+  }
+
+  /** @returns what gives the tick's memory back */
+  handOver(): () => void {
+    let done = this.#before
+    this.#before = this.#finished
+    this.#finished = []
+    return () => {
+      this.#free.push(...done)
+      done = []
     }
   }
 }

@@ -79,6 +79,11 @@ export interface SealedTick {
   /** Never less than the tick before it. */
   readonly timeMicros: bigint
   readonly blocks: readonly LoggedBlock[]
+  /**
+   * Says that nobody reads the blocks any more: their memory may be used again. Ticks are released in their order;
+   * never releasing one is safe, and costs garbage.
+   */
+  readonly release?: () => void
 }
 
 export interface LoggedBlock {

@@ -143,7 +143,10 @@ export class TickDriver {
       const input: TickInput = { kind: 'tick', tick: tick.tick, timeMicros: tick.timeMicros, blocks }
       this.#underWay++
       this.#host.step(input).then(
-        (output) => this.#finish(output, rows),
+        (output) => {
+          tick.release?.()
+          this.#finish(output, rows)
+        },
         (error) => this.fail(error as MillraceError),
       )
     }
