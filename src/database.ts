@@ -101,8 +101,8 @@ export class Database {
     // The log asks before there is anybody to ask: until then nothing may be sealed.
     const seals: Seals = { sealNow: () => false }
     const logOptions: LogOptions = { sealNow: () => seals.sealNow() }
-    const { io, data } = options
-    const log = data === null ? openMemoryLog(io, logOptions) : await openFileLog(io, `${data}/log`, logOptions)
+    const { io, data, openLog = openFileLog } = options
+    const log = data === null ? openMemoryLog(io, logOptions) : await openLog(io, `${data}/log`, logOptions)
     let database: Database | null = null
     try {
       database = new Database(options, log, await openProgram(log, options.definition), seals)

@@ -2,6 +2,7 @@ import type { MillraceError } from '../data/errors.ts'
 import type { ColumnSchema } from '../data/sql-type.ts'
 import type { Definition } from '../engine/definitions.ts'
 import type { Io } from '../io/io.ts'
+import type { Log, LogOptions } from '../log/log.ts'
 import type { Order } from '../plan/plan.ts'
 import type { TopicDefinition, ViewDefinition } from '../plan/program.ts'
 import type { Rows } from '../views/rows.ts'
@@ -17,6 +18,8 @@ export interface DatabaseOptions {
   /** Where the engine runs: in this thread or in one of its own (default). */
   readonly engine?: 'inline' | 'worker'
   readonly memoryBytes?: number
+  /** Opens the log in a folder (default: `openFileLog`): laid out in another way, or watched. */
+  readonly openLog?: (io: Io, folder: string, options: LogOptions) => Promise<Log>
   /** Test mode: the engine destroys and rebuilds all its state after every tick. Inline only. */
   readonly reopen?: boolean
   /** Told now and then while the log is replayed. */
