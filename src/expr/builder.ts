@@ -1,4 +1,5 @@
 import { type CellErrorName, cellErrors } from '../data/cell.ts'
+import { Bug } from '../data/errors.ts'
 import type { ColumnSchema, SqlType } from '../data/sql-type.ts'
 import {
   type BinaryOperator,
@@ -145,7 +146,12 @@ export class Builder {
   }
 
   plain(shape: Shape, value: Expr, state: Expr | null = null, bound = Number.POSITIVE_INFINITY): Value {
-    return { shape, value, length: null, state, bound }
+    const type = typeOf(value)
+    const wanted = kernelTypeOf(shape)
+    // The type decides what arithmetic is printed. Between i32 and f64 nothing but the type changes.
+    const free = (type === 'i32' || type === 'f64') && (wanted === 'i32' || wanted === 'f64')
+    if (type !== wanted && !free) throw new Bug(`a ${shape} in a local of type ${type}`)
+    return { shape, value: convert(value, wanted), length: null, state, bound }
   }
 
   constantInt(value: bigint): Value {

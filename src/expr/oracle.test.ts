@@ -1,4 +1,5 @@
 import { PGlite } from '@electric-sql/pglite'
+import fc from 'fast-check'
 import { loadModule } from 'libpg-query'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Batch } from '../data/batch.ts'
@@ -8,6 +9,7 @@ import { typeName } from '../data/sql-type.ts'
 import { batchOfTexts, textsOf } from './cells.fixture.ts'
 import { compileMap } from './compile.ts'
 import { columns, expressions, rows } from './oracle-cases.fixture.ts'
+import { randomExpression } from './oracle-random.fixture.ts'
 import type { Scalar } from './scalar.ts'
 import { bindText } from './sql-expression.fixture.ts'
 
@@ -83,38 +85,56 @@ function isRefusedNaN(expression: string, found: string | null, expected: string
   return expected === 'NaN' && /::numeric\(/.test(expression) && found?.startsWith('error ') === true
 }
 
+/** What differs between PostgreSQL's rows and ours, in words. */
+async function differences(expression: string): Promise<string[]> {
+  const expected = await oracle(expression)
+  let scalar: Scalar
+  try {
+    scalar = bindText(expression, columns)
+  } catch (error) {
+    if (!(error instanceof MillraceError)) throw new Error(`binding ${expression}`, { cause: error })
+    // What is refused must be wrong in PostgreSQL too.
+    const wrong = expected.every((text) => text?.startsWith('error '))
+    return wrong ? [] : [`${expression}: refused: ${error.message}`]
+  }
+  try {
+    return compared(expression, expected, computer(scalar))
+  } catch (error) {
+    throw new Error(`computing ${expression}`, { cause: error })
+  }
+}
+
+function compared(
+  expression: string,
+  expected: readonly (string | null)[],
+  compute: (batch: Batch) => (string | null)[],
+): string[] {
+  const wrong: string[] = []
+  const found = compute(whole)
+  for (const [row, text] of expected.entries()) {
+    if (kind(text) !== kind(found[row]) && !isRefusedNaN(expression, found[row], text)) {
+      wrong.push(`${expression} in row ${row}: ${found[row]}, PostgreSQL says ${text}`)
+    }
+    // The batch as a whole goes over to BigInts half-way; each row alone starts with doubles.
+    const [single] = compute(alone[row])
+    if (single !== found[row]) wrong.push(`${expression} in row ${row}: ${found[row]}, alone ${single}`)
+  }
+  return wrong
+}
+
 describe('expressions', () => {
   it('are evaluated as PostgreSQL does', async () => {
     const wrong: string[] = []
-    for (const expression of expressions) {
-      let scalar: Scalar
-      const expected = await oracle(expression)
-      try {
-        scalar = bindText(expression, columns)
-      } catch (error) {
-        if (!(error instanceof MillraceError)) throw new Error(`binding ${expression}`, { cause: error })
-        // What is refused must be wrong in PostgreSQL too.
-        if (!expected.every((text) => text?.startsWith('error '))) wrong.push(`${expression}: refused: ${error.message}`)
-        continue
-      }
-      let compute: (batch: Batch) => (string | null)[]
-      let found: (string | null)[]
-      try {
-        compute = computer(scalar)
-        found = compute(whole)
-      } catch (error) {
-        throw new Error(`computing ${expression}`, { cause: error })
-      }
-      for (const [row, text] of expected.entries()) {
-        if (kind(text) === kind(found[row]) || isRefusedNaN(expression, found[row], text)) continue
-        wrong.push(`${expression} in row ${row}: ${found[row]}, PostgreSQL says ${text}`)
-      }
-      // The batch as a whole goes over to BigInts half-way; each row alone starts with doubles.
-      for (const row of rows.keys()) {
-        const [text] = compute(alone[row])
-        if (text !== found[row]) wrong.push(`${expression} in row ${row}: ${found[row]}, alone ${text}`)
-      }
-    }
+    for (const expression of expressions) wrong.push(...(await differences(expression)))
     expect(wrong).toEqual([])
   }, 300_000)
+
+  it('are evaluated as PostgreSQL does, made up at random', async () => {
+    const seed = Number(process.env['ORACLE_SEED'] ?? 1)
+    const numRuns = Number(process.env['ORACLE_RUNS'] ?? 300)
+    const wrong: string[] = []
+    for (const expression of fc.sample(randomExpression, { seed, numRuns }))
+      wrong.push(...(await differences(expression)))
+    expect(wrong, `seed ${seed}`).toEqual([])
+  }, 600_000)
 })

@@ -433,7 +433,11 @@ cast('numeric', 'real double', (b, args, site) => {
   const scale = scaleOf(site.args[0].type)
   // Two doubles that are exact have a correctly rounded quotient.
   if (value.shape === 'int' && !b.exact && scale <= 22 && site.type.kind === 'double') {
-    return b.total(args, 'f64', scale === 0 ? value.value : binary('/', b.toDouble(value.value), f64(10 ** scale)))
+    return b.total(
+      args,
+      'f64',
+      scale === 0 ? b.toDouble(value.value) : binary('/', b.toDouble(value.value), f64(10 ** scale)),
+    )
   }
   return helperCall(b, args, site, site.type.kind === 'real' ? realOfDecimal : doubleOfDecimal, true)
 })
