@@ -61,8 +61,7 @@ export function inOneType({ left, right }: KeyPair): KeyPair {
 }
 
 /**
- * Joins on key pairs: sides that are more than a column are computed below the join, behind the columns of its
- * inputs, and are no part of what it puts out.
+ * Joins on key pairs in whatever type they are.
  * @param residual over the left's columns followed by the right's
  */
 export function keyedJoin(
@@ -72,7 +71,20 @@ export function keyedJoin(
   pairs: readonly KeyPair[],
   residual: Scalar | null,
 ): Plan {
-  const keys = pairs.map(unified)
+  return unifiedJoin(kind, left, right, pairs.map(unified), residual)
+}
+
+/**
+ * Joins on key pairs that are in one form: sides that are more than a column are computed below the join, behind the
+ * columns of its inputs, and are no part of what it puts out.
+ */
+export function unifiedJoin(
+  kind: Join['kind'],
+  left: Plan,
+  right: Plan,
+  keys: readonly KeyPair[],
+  residual: Scalar | null,
+): Plan {
   const [leftPlan, leftKeys] = withKeys(
     left,
     keys.map((pair) => pair.left),

@@ -1,4 +1,5 @@
 import type { SqlType } from '../data/sql-type.ts'
+import { keyFunction } from '../expr/functions/signatures.ts'
 import * as resolve from '../expr/resolve.ts'
 import { childrenOf, type Scalar } from '../expr/scalar.ts'
 import type { Catalog } from './catalog.ts'
@@ -25,7 +26,7 @@ export function mayFailIn(catalog: Catalog): MayFail {
 const comparisons = ['=', '<>', '<', '<=', '>', '>=']
 const totalFunctions = new Set([
   ...comparisons,
-  ...['&', '|', '#', '~', '||', '^@', '->', '->>', '#>', '#>>', '?', ' key'],
+  ...['&', '|', '#', '~', '||', '^@', '->', '->>', '#>', '#>>', '?', keyFunction],
   ...'length char_length character_length octet_length bit_length ascii lower upper initcap reverse md5'.split(' '),
   ...'btrim ltrim rtrim strpos position left right replace translate starts_with isfinite sign'.split(' '),
   ...'greatest least concat concat_ws jsonb_typeof'.split(' '),

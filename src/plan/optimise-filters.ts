@@ -1,5 +1,5 @@
 import { columnsOf, mapColumns, type Scalar } from '../expr/scalar.ts'
-import { conjunction, conjunctsOf, keyedJoin, keyPairOf, moved } from './conjuncts.ts'
+import { conjunction, conjunctsOf, keyPairOf, moved, unified, unifiedJoin } from './conjuncts.ts'
 import { canFail, failingColumns, filterOf, type MayFail, meetsErrors } from './failure.ts'
 import { columnOf, filtered, inputsOf, join, map, renumbered, topN, withInputs } from './nodes.ts'
 import type { Join, Map_, Plan, TopN } from './plan.ts'
@@ -103,9 +103,9 @@ class Pushing {
     for (const condition of both) {
       const pair = keyPairOf(condition, width)
       if (pair === null) rest.push(condition)
-      else keys.push(pair)
+      else keys.push(unified(pair))
     }
-    return keyedJoin('inner', this.push(plan.left, left), this.push(plan.right, right), keys, conjunction(rest))
+    return unifiedJoin('inner', this.push(plan.left, left), this.push(plan.right, right), keys, conjunction(rest))
   }
 
   /** Outer joins take conditions on the kept side only, semi and anti joins have no other. */

@@ -1,9 +1,9 @@
 import { sameType } from '../data/sql-type.ts'
 import * as resolve from '../expr/resolve.ts'
 import { childrenOf, mapColumns, type Scalar, withChildren } from '../expr/scalar.ts'
-import { conjunctsOf } from './conjuncts.ts'
-import { canFail, failingColumns, filterOf, type MayFail } from './failure.ts'
-import { inputsOf, join, map, unionAll, values, withInputs } from './nodes.ts'
+import { conjunction, conjunctsOf } from './conjuncts.ts'
+import { canFail, failingColumns, filterOf, type MayFail, meetsErrors } from './failure.ts'
+import { inputsOf, join, map, nodesOf, unionAll, values, withInputs } from './nodes.ts'
 import type { Map_, Plan } from './plan.ts'
 
 /** Works out what reads no column, in all expressions. */
@@ -23,20 +23,9 @@ export function foldConstants(plan: Plan): Plan {
 }
 
 function foldMap(plan: Map_): Plan {
-  const filter = plan.filter === null ? null : foldFilter(plan.filter)
-  if (filter === false) return values([], plan.columns)
-  return { ...plan, filter, outputs: plan.outputs.map(fold) }
-}
-
-/** A filter without the conditions that are always true; false if one never is. */
-function foldFilter(filter: Scalar): Scalar | null | false {
-  const conditions = conjunctsOf(filter).map(fold)
+  const conditions = conjunctsOf(plan.filter).map(fold)
   const open = conditions.filter((condition) => condition.op !== 'literal' || condition.text !== 'true')
-  if (open.length === 0) return null
-  if (open.length === 1 && open[0].op === 'literal') return false
-  return open.length === conditions.length && conditions.every((condition, i) => condition === conjunctsOf(filter)[i])
-    ? filter
-    : resolve.and(open)
+  return { ...plan, filter: conjunction(open), outputs: plan.outputs.map(fold) }
 }
 
 function fold(scalar: Scalar): Scalar {
@@ -85,6 +74,10 @@ function exactlyOneRow(plan: Plan): boolean {
 function mergeMap(plan: Map_, mayFail: MayFail): Plan {
   const { input } = plan
   if (isIdentity(plan)) return input
+  if (input.op === 'values' && input.rows.length === 0) return values([], plan.columns)
+  if (plan.filter !== null && isNever(plan.filter) && !nodesOf(input).some((node) => meetsErrors(node, mayFail))) {
+    return values([], plan.columns)
+  }
   if (input.op !== 'map' || !usesOnce(plan, input)) return plan
   const inside = (scalar: Scalar): Scalar => mapColumns(scalar, (index) => input.outputs[index])
   const failing = failingColumns(input.input, mayFail)
@@ -93,6 +86,11 @@ function mergeMap(plan: Map_, mayFail: MayFail): Plan {
   const filter = filterOf([...own, ...conjunctsOf(plan.filter).map(inside)], failing)
   const names = plan.columns.map((column) => column.name)
   return mergeMap(map(input.input, filter, plan.outputs.map(inside), names), mayFail)
+}
+
+/** A filter that no row passes. */
+function isNever(filter: Scalar): boolean {
+  return conjunctsOf(filter).some((condition) => condition.op === 'literal' && condition.text !== 'true')
 }
 
 function isIdentity(plan: Map_): boolean {

@@ -151,7 +151,9 @@ function run(plan: Plan, data: Data): Bag {
   switch (plan.op) {
     case 'scan':
       return {
-        rows: (data.get(plan.relation) ?? []).map((row) => plan.reads.map((column) => row[column] ?? 0n)),
+        rows: (data.get(plan.relation) ?? []).map((row) =>
+          plan.reads.map((ordinal) => (ordinal < 0 ? 0n : row[ordinal])),
+        ),
         errors: 0,
       }
     case 'values':
@@ -300,7 +302,18 @@ const condition: fc.Arbitrary<string> = fc.oneof(
   { weight: 1, arbitrary: column.map((name) => `x.${name} IN (SELECT a FROM u)`) },
   { weight: 1, arbitrary: column.map((name) => `NOT EXISTS (SELECT 1 FROM w WHERE w.a = x.${name} AND w.e <> x.b)`) },
   { weight: 1, arbitrary: column.map((name) => `(x.${name} NOT IN (SELECT e FROM w) OR x.c = 1)`) },
-  { weight: 1, arbitrary: fc.constant('x.a > (SELECT count(*) FROM u WHERE u.a = x.b)') },
+  {
+    weight: 2,
+    arbitrary: fc.constantFrom(
+      'x.a > (SELECT count(*) FROM u WHERE u.a = x.b)',
+      'x.b >= (SELECT count(*) FROM u WHERE u.a < x.b AND u.d <> x.a)',
+      'x.a <> (SELECT max(w.e) FROM w WHERE w.a = x.b AND w.k > x.c)',
+      'x.c = (SELECT e FROM w WHERE w.k = x.a)',
+      '(EXISTS (SELECT 1 FROM w WHERE w.e < x.b) OR x.c = 1)',
+      '(NOT EXISTS (SELECT 1 FROM w WHERE w.e < x.b AND w.a = x.a) OR x.c IS NULL)',
+      '(EXISTS (SELECT 1 FROM w WHERE w.e = x.b AND w.a = x.a)) IS NOT TRUE',
+    ),
+  },
 )
 const where = fc
   .array(condition, { maxLength: 3 })

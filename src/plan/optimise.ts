@@ -32,7 +32,12 @@ export function planSelect(
   select: SelectStmt,
   statement: { readonly source: Source },
   options: BindOptions = {},
-): Bound {
+): Planned {
   const bound = bindSelect(catalog, select, statement, options)
-  return { ...bound, plan: optimise(bound.plan, mayFailIn(catalog)) }
+  return { ...bound, plan: optimise(bound.plan, mayFailIn(catalog)), boundPlan: bound.plan }
+}
+
+export interface Planned extends Bound {
+  /** As it was before it was optimised, for explaining. */
+  readonly boundPlan: Plan
 }

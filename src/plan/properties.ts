@@ -1,26 +1,40 @@
+import type { Scalar } from '../expr/scalar.ts'
+import { conjunctsOf } from './conjuncts.ts'
 import { inputsOf } from './nodes.ts'
 import type { Plan } from './plan.ts'
 import type { Program } from './program.ts'
 
 /** What is known about a plan without running it. */
 
+/** Looks up the primary key of what a scan reads: ordinals of its schema. */
+export type PrimaryKeyOf = (relation: number) => readonly number[]
+
+const noKey: PrimaryKeyOf = () => []
+
 /** Whether a plan puts out at most one row, whatever its input is. */
-export function atMostOneRow(plan: Plan): boolean {
+export function atMostOneRow(plan: Plan, primaryKeyOf: PrimaryKeyOf = noKey): boolean {
   switch (plan.op) {
     case 'values':
       return plan.rows.length <= 1
     case 'aggregate':
       return plan.keys.length === 0
     case 'topN':
-      return (plan.limit !== null && plan.limit <= 1 && plan.partition.length === 0) || atMostOneRow(plan.input)
-    case 'map':
+      return (
+        (plan.limit !== null && plan.limit <= 1 && plan.partition.length === 0) ||
+        atMostOneRow(plan.input, primaryKeyOf)
+      )
+    case 'map': {
+      const fixed = new Set(conjunctsOf(plan.filter).flatMap(fixedColumn))
+      const unique = uniqueKeys(plan.input, primaryKeyOf).some((key) => key.every((column) => fixed.has(column)))
+      return unique || atMostOneRow(plan.input, primaryKeyOf)
+    }
     case 'distinct':
     case 'final':
     case 'temporal':
-      return atMostOneRow(plan.input)
+      return atMostOneRow(plan.input, primaryKeyOf)
     case 'join':
-      if (plan.kind === 'semi' || plan.kind === 'anti') return atMostOneRow(plan.left)
-      return plan.kind !== 'full' && atMostOneRow(plan.left) && atMostOneRow(plan.right)
+      if (plan.kind === 'semi' || plan.kind === 'anti') return atMostOneRow(plan.left, primaryKeyOf)
+      return plan.kind !== 'full' && inputsOf(plan).every((input) => atMostOneRow(input, primaryKeyOf))
     case 'scan':
     case 'hop':
     case 'unionAll':
@@ -28,11 +42,16 @@ export function atMostOneRow(plan: Plan): boolean {
   }
 }
 
-/** Looks up the primary key of what a scan reads: ordinals of its schema. */
-export type PrimaryKeyOf = (relation: number) => readonly number[]
+/** The column that a condition sets equal to a constant. */
+function fixedColumn(condition: Scalar): readonly number[] {
+  if (condition.op !== 'call' || !condition.fn.startsWith('=(')) return []
+  const [first, second] = condition.args
+  if (first.op === 'column' && second.op === 'literal') return [first.index]
+  return second.op === 'column' && first.op === 'literal' ? [second.index] : []
+}
 
 /** Sets of columns no two rows agree on, NULLs taken as equal. */
-export function uniqueKeys(plan: Plan, primaryKeyOf: PrimaryKeyOf = () => []): readonly (readonly number[])[] {
+export function uniqueKeys(plan: Plan, primaryKeyOf: PrimaryKeyOf = noKey): readonly (readonly number[])[] {
   switch (plan.op) {
     case 'scan': {
       const key = primaryKeyOf(plan.relation).map((ordinal) => plan.reads.indexOf(ordinal))

@@ -140,16 +140,16 @@ export function located<T>(at: ErrorPlace, run: () => T): T {
     return run()
   } catch (error) {
     if (!(error instanceof MillraceError) || error.place.line !== undefined) throw error
-    const hint = error.hint === undefined ? {} : { hint: error.hint }
-    throw new MillraceError(error.code, error.message, { ...hint, place: { ...at, ...error.place } })
+    const hint = error.hint ?? 'write a value of that type, or cast'
+    throw new MillraceError(error.code, error.message, { hint, place: { ...at, ...error.place } })
   }
 }
 
 /** A refusal for a node of the syntax tree. */
-export function refuse(environment: Environment, location: number | undefined, what: string, hint?: string): Error {
+export function refuse(environment: Environment, location: number | undefined, what: string, hint: string): Error {
   return unsupported(what, place(environment, location), hint)
 }
 
-export function groupingError(message: string, at: ErrorPlace, hint?: string): Error {
+export function groupingError(message: string, at: ErrorPlace, hint: string): Error {
   return refusal('sql/grouping', message, at, hint)
 }

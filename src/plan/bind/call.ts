@@ -7,6 +7,7 @@ import { refusal } from '../../sql/refuse.ts'
 import { type BoundWindow, contains, groupingError, located, place, refuse, standIn } from './block.ts'
 import { bindExpression, bindNow, type Clause } from './expression.ts'
 import { locationOf, nameOf } from './node.ts'
+import { correlatedHint } from './query.ts'
 
 const notOfTheLog = new Set(
   `random setseed gen_random_uuid uuidv4 uuidv7 uuid_generate_v4 clock_timestamp statement_timestamp timeofday nextval
@@ -27,11 +28,12 @@ const windowFunctions = new Set(['tumble', 'hop', 'session'])
 export function bindCall(node: FuncCall, clause: Clause): Scalar {
   const { environment } = clause.block
   const name = nameOf(node.funcname)
-  const no = (what: string, hint?: string): Error => refuse(environment, node.location, what, hint)
-  if (node.func_variadic) throw no('VARIADIC is not supported')
+  const no = (what: string, hint: string): Error => refuse(environment, node.location, what, hint)
+  if (node.func_variadic) throw no('VARIADIC is not supported', 'list the arguments')
   if (node.agg_within_group) throw no(`${name}(…) WITHIN GROUP is not supported`, 'count, sum, avg, min and max are')
   if (node.over !== undefined) return bindWindow(node, name, node.over, clause)
-  if (windowOnly.has(name)) throw no(`${name}() needs OVER (…)`)
+  if (windowOnly.has(name))
+    throw no(`${name}() without OVER (…) is not supported`, 'number rows with row_number() OVER (…)')
   if (isAggregate(name)) return bindAggregate(node, name, clause)
   if (node.agg_star || node.agg_distinct || node.agg_filter || node.agg_order) {
     throw no(`${name} is not an aggregate`, 'leave out *, DISTINCT, FILTER and ORDER BY')
@@ -40,10 +42,12 @@ export function bindCall(node: FuncCall, clause: Clause): Scalar {
   if (notOfTheLog.has(name)) {
     throw no(`${name}() is not supported: it is not a function of the log`, 'append the value with the event instead')
   }
-  if (setReturning.has(name)) throw no(`the set-returning function ${name} is not supported`)
+  if (setReturning.has(name))
+    throw no(`the set-returning function ${name} is not supported`, 'append one event per element')
   if (windowFunctions.has(name)) throw no(`${name}(…) outside FROM is not supported`, `write FROM ${name}(relation, …)`)
   const args = (node.args ?? []).map((arg) => {
-    if ('NamedArgExpr' in arg) throw refuse(environment, locationOf(arg), 'a named argument is not supported')
+    if ('NamedArgExpr' in arg)
+      throw refuse(environment, locationOf(arg), 'a named argument is not supported', 'list the arguments in order')
     return bindExpression(arg, clause)
   })
   return located(place(environment, node.location), () => resolve.call(name, args))
@@ -62,18 +66,23 @@ function bindAggregate(node: FuncCall, name: string, clause: Clause): Scalar {
   }
   const inner: Clause = { ...clause, name: 'an aggregate', aggregates: false, windows: false }
   const args = (node.args ?? []).map((arg) => bindExpression(arg, inner))
-  if (args.length > 1) throw refuse(environment, node.location, `${name} of several arguments is not supported`)
   const argument = args[0] ?? null
   const filter = node.agg_filter === undefined ? null : bindCondition(node.agg_filter, { ...inner, name: 'FILTER' })
   const resolved = located(at, () => resolveAggregate(name, argument === null ? null : argument.type))
   const { fn, type, nullable, argumentType } = resolved
+  if (args.length > 1) throw refusal('sql/type', `${name} takes one argument`, at, `write ${name}(…) of one expression`)
   const cast =
     argument === null || argumentType === null
       ? argument
       : located(at, () => resolve.cast(argument, argumentType, 'implicit'))
   for (const part of [cast, filter]) {
     if (part !== null && contains(block, part, 'outer')) {
-      throw refuse(environment, node.location, 'an aggregate over a column of the query around is not supported')
+      throw refuse(
+        environment,
+        node.location,
+        'an aggregate over a column of the query around is not supported',
+        correlatedHint,
+      )
     }
   }
   const call = { fn, distinct: node.agg_distinct === true, argument: cast, filter, type, nullable }
@@ -100,7 +109,12 @@ function bindWindow(node: FuncCall, name: string, over: WindowDef, clause: Claus
     throw refuse(environment, node.location, `${name}() OVER (…) is not supported`, 'row_number() OVER (…) is')
   }
   if (node.agg_filter || node.agg_distinct || node.args !== undefined) {
-    throw refuse(environment, node.location, 'row_number() takes no arguments, DISTINCT or FILTER')
+    throw refuse(
+      environment,
+      node.location,
+      'row_number() with arguments, DISTINCT or FILTER is not supported',
+      'write row_number() OVER (…)',
+    )
   }
   const window = windowOf(over, clause)
   return standIn(block, { kind: 'window', window, place: place(environment, node.location) }, { kind: 'bigint' }, false)
@@ -116,7 +130,12 @@ function windowOf(over: WindowDef, clause: Clause): BoundWindow {
   if (name !== undefined) {
     const named = block.windows.find((window) => window.name === name)
     if (named === undefined) {
-      throw refusal('sql/definition', `window "${name}" does not exist`, place(block.environment, over.location))
+      throw refusal(
+        'sql/definition',
+        `window "${name}" does not exist`,
+        place(block.environment, over.location),
+        'define it: WINDOW w AS (…)',
+      )
     }
     definition = { ...named, ...(over.orderClause === undefined ? {} : { orderClause: over.orderClause }) }
   }
@@ -124,7 +143,8 @@ function windowOf(over: WindowDef, clause: Clause): BoundWindow {
     throw refuse(block.environment, definition.location, 'a window frame is not supported', 'row_number() needs none')
   }
   const order = (definition.orderClause ?? []).map((item) => {
-    if (!('SortBy' in item)) throw refuse(block.environment, locationOf(item), 'this ORDER BY is not supported')
+    if (!('SortBy' in item))
+      throw refuse(block.environment, locationOf(item), 'this ORDER BY is not supported', 'order by expressions')
     return {
       by: sortable(bindExpression(item.SortBy.node as Node, inner), item.SortBy.node as Node, inner),
       ...direction(item.SortBy, clause),

@@ -13,7 +13,6 @@ import type {
 } from '../../sql/parse.ts'
 import { refusal } from '../../sql/refuse.ts'
 import { spelling } from '../../sql/source.ts'
-import { fold } from '../../sql/tokens.ts'
 import { type Block, located, place, refuse, standIn } from './block.ts'
 import { bindCall } from './call.ts'
 import { bindCast } from './cast.ts'
@@ -58,7 +57,8 @@ export function bindExpression(node: Node, clause: Clause): Scalar {
   if ('NullTest' in node) {
     const negated = node.NullTest.nulltesttype === 'IS_NOT_NULL'
     const arg = node.NullTest.arg as Node
-    if ('RowExpr' in arg) throw refuse(environment, locationOf(arg), 'IS NULL of a row is not supported')
+    if ('RowExpr' in arg)
+      throw refuse(environment, locationOf(arg), 'IS NULL of a row is not supported', 'ask each column')
     return located(at, () => resolve.isNull(bind(arg), negated))
   }
   if ('BooleanTest' in node) return bindTruthTest(node.BooleanTest, clause)
@@ -73,7 +73,13 @@ export function bindExpression(node: Node, clause: Clause): Scalar {
     return located(at, () => (greatest ? resolve.greatest(args) : resolve.least(args)))
   }
   if ('SubLink' in node) {
-    if (!clause.subqueries) throw refuse(environment, locationOf(node), `a subquery in ${clause.name} is not supported`)
+    if (!clause.subqueries)
+      throw refuse(
+        environment,
+        locationOf(node),
+        `a subquery in ${clause.name} is not supported`,
+        'join with it instead',
+      )
     return bindSubLink(node.SubLink, clause)
   }
   if ('SQLValueFunction' in node) return bindValueFunction(node.SQLValueFunction, clause)
@@ -88,24 +94,27 @@ export function bindExpression(node: Node, clause: Clause): Scalar {
       'text compares by its bytes: COLLATE "C"',
     )
   }
-  throw refuse(environment, locationOf(node), `${describe(node)} is not supported`)
+  const [what, hint] = describe(node)
+  throw refuse(environment, locationOf(node), `${what} is not supported`, hint)
 }
 
-const constructs: Readonly<Record<string, string>> = {
-  RowExpr: 'a row as a value',
-  A_ArrayExpr: 'ARRAY[…]',
-  A_Indirection: 'a subscript or a field of a value',
-  GroupingFunc: 'GROUPING()',
-  SetToDefault: 'DEFAULT in an expression',
-  XmlExpr: 'XML',
-  XmlSerialize: 'XML',
-  CurrentOfExpr: 'CURRENT OF',
-  MergeSupportFunc: 'merge_action()',
+const columnsInstead = 'use a column for each value'
+const constructs: Readonly<Record<string, readonly [string, string]>> = {
+  RowExpr: ['a row as a value', columnsInstead],
+  A_ArrayExpr: ['ARRAY[…]', columnsInstead],
+  A_Indirection: ['a subscript or a field of a value', 'take fields of jsonb with ->>'],
+  GroupingFunc: ['GROUPING()', 'GROUP BY has one list of keys: use UNION ALL'],
+  SetToDefault: ['DEFAULT in an expression', 'write the value'],
+  XmlExpr: ['XML', 'use jsonb'],
+  XmlSerialize: ['XML', 'use jsonb'],
+  CurrentOfExpr: ['CURRENT OF', 'compare with the key'],
+  MergeSupportFunc: ['merge_action()', 'leave it out'],
 }
 
-function describe(node: Node): string {
+function describe(node: Node): readonly [string, string] {
   const tag = Object.keys(node)[0]
-  return constructs[tag] ?? (tag.startsWith('Json') ? 'the SQL/JSON syntax' : `this expression (${tag})`)
+  if (tag.startsWith('Json')) return ['the SQL/JSON syntax', 'use -> and ->>']
+  return constructs[tag] ?? [`this expression (${tag})`, 'write it with functions and operators']
 }
 
 function bindColumn(node: ColumnRef, clause: Clause): Scalar {
@@ -145,26 +154,20 @@ function resolveColumn(block: Block, table: string | null, name: string, at: Ret
   return outer === null ? null : standIn(block, { kind: 'outer', outer, place: at }, outer.type, outer.nullable)
 }
 
-const maxBigint = 9223372036854775807n
-
 function constant(node: A_Const, clause: Clause): Scalar {
   if (node.isnull) return resolve.literal(null, unknown)
   if (node.ival !== undefined) return resolve.literal(String(node.ival.ival ?? 0), { kind: 'integer' })
   if (node.boolval !== undefined) return resolve.literal(node.boolval.boolval ? 'true' : 'false', { kind: 'boolean' })
   if (node.sval !== undefined) return resolve.literal(node.sval.sval ?? '', unknown)
-  if (node.fval !== undefined) return number((node.fval.fval ?? '0').replaceAll('_', ''))
+  if (node.fval !== undefined) return resolve.numberLiteral(decimal(node.fval.fval ?? '0'))
   throw refuse(clause.block.environment, node.location, 'a bit string is not supported', "write bytes as '\\x…'::bytea")
 }
 
-function number(text: string): Scalar {
-  const sign = text.startsWith('-') ? -1n : 1n
-  const digits = text.replace(/^[-+]/, '')
-  if (/^(\d+|0x[\da-f]+|0o[0-7]+|0b[01]+)$/i.test(digits)) {
-    const value = sign * BigInt(digits)
-    if (value >= -maxBigint - 1n && value <= maxBigint) return resolve.literal(String(value), { kind: 'bigint' })
-    text = String(value)
-  }
-  return resolve.cast(resolve.literal(text, unknown), { kind: 'numeric' }, 'explicit')
+/** Digits as PostgreSQL's types read them: without separators, in base ten. */
+function decimal(text: string): string {
+  const plain = text.replaceAll('_', '')
+  const [, sign, digits] = /^([-+]?)(0[xob].*)$/i.exec(plain) ?? []
+  return digits === undefined ? plain : `${sign}${BigInt(digits)}`
 }
 
 function bindParameter(node: ParamRef, clause: Clause): Scalar {
@@ -209,7 +212,8 @@ function bindValueFunction(node: SQLValueFunction, clause: Clause): Scalar {
   if (op === 'LOCALTIMESTAMP') {
     return resolve.cast(bindNow(clause, node.location, 'LOCALTIMESTAMP'), { kind: 'timestamp' }, 'explicit')
   }
-  const hint = op.startsWith('CURRENT_') && /DATE|TIME/.test(op) ? 'compare now() with a column in WHERE' : undefined
+  const hint =
+    op.startsWith('CURRENT_') && /DATE|TIME/.test(op) ? 'compare now() with a column in WHERE' : 'leave it out'
   throw refuse(clause.block.environment, node.location, `${op} is not supported`, hint)
 }
 
@@ -217,10 +221,8 @@ function bindTruthTest(node: BooleanTest, clause: Clause): Scalar {
   const arg = bindExpression(node.arg as Node, clause)
   const [, negated, value] = /^IS_(NOT_)?(.*)$/.exec(node.booltesttype ?? 'IS_TRUE') ?? []
   return located(place(clause.block.environment, node.location ?? locationOf(node.arg as Node)), () => {
-    const boolean: SqlType = { kind: 'boolean' }
-    const tested = resolve.cast(arg, boolean, 'implicit')
-    if (value === 'UNKNOWN') return resolve.isNull(tested, negated !== undefined)
-    return resolve.distinctFrom(tested, resolve.literal(fold(value), boolean), negated === undefined)
+    if (value === 'UNKNOWN') return resolve.isNull(resolve.predicate(arg, 'IS UNKNOWN'), negated !== undefined)
+    return resolve.isTruth(arg, value === 'TRUE', negated !== undefined)
   })
 }
 
@@ -228,7 +230,8 @@ function bindCase(node: CaseExpr, clause: Clause): Scalar {
   const { environment } = clause.block
   const subject = node.arg === undefined ? null : bindExpression(node.arg, clause)
   const whens = (node.args ?? []).map((item) => {
-    if (!('CaseWhen' in item)) throw refuse(environment, locationOf(item), 'this branch of CASE is not supported')
+    if (!('CaseWhen' in item))
+      throw refuse(environment, locationOf(item), 'this branch of CASE is not supported', 'write WHEN … THEN …')
     const when = bindExpression(item.CaseWhen.expr as Node, clause)
     const result = bindExpression(item.CaseWhen.result as Node, clause)
     const at = place(environment, locationOf(item.CaseWhen.expr as Node))
@@ -296,7 +299,7 @@ function bindOperator(node: A_Expr, clause: Clause): Scalar {
         'use IN (…)',
       )
     default:
-      throw refuse(environment, node.location, `the operator ${name} is not supported`)
+      throw refuse(environment, node.location, `the operator ${name} is not supported`, 'write it with other operators')
   }
 }
 
@@ -332,6 +335,7 @@ function rowIn(node: A_Expr, name: string, clause: Clause): Scalar {
 
 function rowsEqual(left: Scalar[], right: Scalar[], node: A_Expr, clause: Clause): Scalar {
   const at = place(clause.block.environment, node.location)
-  if (left.length !== right.length) throw refusal('sql/type', 'the rows have different numbers of columns', at)
+  if (left.length !== right.length)
+    throw refusal('sql/type', 'the rows have different numbers of columns', at, 'compare as many')
   return located(at, () => resolve.and(left.map((item, i) => resolve.call('=', [item, right[i]]))))
 }

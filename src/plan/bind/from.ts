@@ -10,7 +10,7 @@ import { locationOf } from './node.ts'
 import { bindQuery } from './query.ts'
 import { findCte, scanRelation } from './relation.ts'
 import { beside, emptyScope, type Relation, type Scope, scopeOf } from './scope.ts'
-import { bindWindowed } from './windowed.ts'
+import { bindTableFunction } from './table-function.ts'
 
 /** The relations of a FROM list, not joined yet, and the names of all their columns side by side. */
 export interface FromList {
@@ -41,18 +41,21 @@ function crossed(node: Node): readonly Node[] {
   return larg === undefined || rarg === undefined ? [node] : [...crossed(larg), ...crossed(rarg)]
 }
 
-const refused: Readonly<Record<string, readonly [string, string?]>> = {
+const refused: Readonly<Record<string, readonly [string, string]>> = {
   RangeTableSample: ['TABLESAMPLE is not supported', 'filter the rows by a condition'],
-  RangeTableFunc: ['XMLTABLE is not supported'],
+  RangeTableFunc: ['XMLTABLE is not supported', 'use jsonb'],
   JsonTable: ['JSON_TABLE is not supported', 'take fields with ->>'],
 }
 
 export function bindFromItem(node: Node, environment: Environment): Relation {
   if ('RangeVar' in node) return bindRangeVar(node.RangeVar, environment)
   if ('RangeSubselect' in node) return bindSubselect(node.RangeSubselect, environment)
-  if ('RangeFunction' in node) return bindWindowed(node.RangeFunction, environment)
+  if ('RangeFunction' in node) return bindTableFunction(node.RangeFunction, environment)
   if ('JoinExpr' in node) return bindJoinExpr(node.JoinExpr, environment)
-  const [what, hint] = refused[Object.keys(node)[0]] ?? ['this in FROM is not supported']
+  const [what, hint] = refused[Object.keys(node)[0]] ?? [
+    'this in FROM is not supported',
+    'name a relation, or write (SELECT …) AS name',
+  ]
   throw refuse(environment, locationOf(node), what, hint)
 }
 
@@ -90,6 +93,7 @@ function bindRangeVar(node: RangeVar, environment: Environment): Relation {
       'sql/definition',
       `WITH query "${name}" has ${plan.columns.length} columns, but ${columnNames.length} names`,
       place(environment, node.location),
+      'leave out names',
     )
   }
   return aliased(renamed(relation, columnNames), node.alias, node.location, environment)
@@ -99,7 +103,7 @@ function bindSubselect(node: RangeSubselect, environment: Environment): Relation
   const location = locationOf(node.subquery)
   if (node.lateral) throw refuse(environment, location, 'LATERAL is not supported', 'join the relations with ON')
   if (node.subquery === undefined || !('SelectStmt' in node.subquery)) {
-    throw refuse(environment, location, 'this subquery in FROM is not supported')
+    throw refuse(environment, location, 'this subquery in FROM is not supported', 'write (SELECT …) AS name')
   }
   const { plan } = bindQuery(node.subquery.SelectStmt, environment, null)
   const relation = { plan, scope: scopeOf(plan, null) }
@@ -132,6 +136,7 @@ export function aliased(
       'sql/definition',
       `relation "${table}" has ${visible} columns, but ${names.length} names`,
       place(environment, location),
+      'leave out names',
     )
   }
   const { plan, scope } = renamed(relation, names)

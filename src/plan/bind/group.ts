@@ -47,11 +47,17 @@ export function groupKeys(
       const scalar = target?.scalar ?? bindExpression(node, clause)
       const at = place(block.environment, locationOf(node))
       if (contains(block, scalar, 'aggregate')) {
-        throw groupingError('aggregate functions are not allowed in GROUP BY', at)
+        throw groupingError('aggregate functions are not allowed in GROUP BY', at, 'group in a subquery first')
       }
-      if (contains(block, scalar, 'window')) throw groupingError('window functions are not allowed in GROUP BY', at)
+      if (contains(block, scalar, 'window'))
+        throw groupingError('window functions are not allowed in GROUP BY', at, 'number the rows in a subquery')
       if (contains(block, scalar, 'subquery')) {
-        throw refuse(block.environment, locationOf(node), 'a subquery in GROUP BY is not supported')
+        throw refuse(
+          block.environment,
+          locationOf(node),
+          'a subquery in GROUP BY is not supported',
+          'compute it in a subquery in FROM',
+        )
       }
       return groupable(scalar, node, clause)
     })

@@ -139,7 +139,12 @@ function merged(
   const outputs = names.map((name) => {
     const own = scope.columns.filter((column) => column.bare && column.star && fold(column.name) === fold(name))
     if (own.length !== 2) {
-      throw refusal('sql/ambiguous', `common column name "${name}" appears more than once in a relation`, at)
+      throw refusal(
+        'sql/ambiguous',
+        `common column name "${name}" appears more than once in a relation`,
+        at,
+        'join with ON instead',
+      )
     }
     for (const column of own) hidden.add(column)
     const [left, right] = own.map((column) => columnOf(plan, column.index))

@@ -3,7 +3,8 @@ import type { SqlType } from '../../data/sql-type.ts'
 import * as resolve from '../../expr/resolve.ts'
 import { childrenOf, type Scalar } from '../../expr/scalar.ts'
 import { unsupported } from '../../sql/refuse.ts'
-import { columnsAsScalars, filtered, map, temporal } from '../nodes.ts'
+import { conjunction } from '../conjuncts.ts'
+import { extended, filtered, temporal } from '../nodes.ts'
 import type { Plan } from '../plan.ts'
 import { type Block, contains } from './block.ts'
 
@@ -16,18 +17,31 @@ const dayMicros = 86_400_000_000n
 
 /** Filters by conjuncts that read now(): rows come and go as it moves on. */
 export function applyTemporal(plan: Plan, conjuncts: readonly Scalar[], block: Block): Plan {
-  let result = plan
-  for (const conjunct of conjuncts) {
+  const bounds = conjuncts.map((conjunct) => {
     const bound = contains(block, conjunct, 'outer', 'subquery') ? null : boundOf(conjunct)
     if (bound === null) throw refusal(conjunct, block)
-    // A NULL compares as unknown, at any time.
-    if (bound.at.nullable) result = filtered(result, resolve.isNull(bound.at, true))
-    const width = result.columns.length
-    const at: Scalar = { ...bound.at, nullable: false } as Scalar
-    const input = map(result, null, [...columnsAsScalars(result), at])
-    result = temporal(input, bound.end === 'from' ? width : null, bound.end === 'until' ? width : null)
+    return bound
+  })
+  const froms = bounds.filter(({ end }) => end === 'from')
+  const untils = bounds.filter(({ end }) => end === 'until')
+  let result = plan
+  for (let i = 0; i < Math.max(froms.length, untils.length); i++) {
+    result = temporalOf(result, froms[i]?.at ?? null, untils[i]?.at ?? null)
   }
   return result
+}
+
+function temporalOf(plan: Plan, from: Scalar | null, until: Scalar | null): Plan {
+  const bounds = [from, until].filter((bound) => bound !== null)
+  // A NULL compares as unknown, at any time.
+  const known = bounds.filter((bound) => bound.nullable).map((bound) => resolve.isNull(bound, true))
+  const present = filtered(plan, conjunction(known))
+  const width = plan.columns.length
+  const input = extended(
+    present,
+    bounds.map((bound) => ({ ...bound, nullable: false }) as Scalar),
+  )
+  return temporal(input, from === null ? null : width, until === null ? null : width + bounds.length - 1)
 }
 
 function refusal(conjunct: Scalar, block: Block): Error {

@@ -50,7 +50,7 @@ export function isPlainSelect(node: SelectStmt): boolean {
 
 export function refuseClauses(node: SelectStmt, environment: Environment): void {
   const location = node.targetList?.[0] === undefined ? undefined : locationOf(node.targetList[0])
-  const no = (what: string, hint?: string): Error => refuse(environment, location, what, hint)
+  const no = (what: string, hint: string): Error => refuse(environment, location, what, hint)
   if (node.intoClause !== undefined)
     throw no('SELECT INTO is not supported', 'use CREATE MATERIALIZED VIEW … AS SELECT')
   if (node.lockingClause !== undefined)
@@ -69,11 +69,11 @@ export function withQueries(clause: WithClause | undefined, environment: Environ
       throw refuse(environment, location, 'a WITH query that changes data is not supported', 'append events instead')
     }
     if (search_clause !== undefined || cycle_clause !== undefined) {
-      throw refuse(environment, location, 'SEARCH and CYCLE are not supported')
+      throw refuse(environment, location, 'SEARCH and CYCLE are not supported', 'leave them out')
     }
     if (seen.has(ctename)) {
       const at = place(environment, location)
-      throw refusal('sql/definition', `WITH query name "${ctename}" specified more than once`, at)
+      throw refusal('sql/definition', `WITH query name "${ctename}" specified more than once`, at, 'rename one of them')
     }
     seen.add(ctename)
     const folded = (aliascolnames ?? []).map((name) => ('String' in name ? (name.String.sval ?? '') : ''))
@@ -114,7 +114,8 @@ function orderedByName(node: SelectStmt, plan: Plan, environment: Environment): 
   const targets = plan.columns.map((column, i) => ({ scalar: columnOf(plan, i), name: column.name, node: {} as Node }))
   const clause = clauseOf(block, 'ORDER BY')
   const order = (node.sortClause ?? []).map((item): Order => {
-    if (!('SortBy' in item)) throw refuse(environment, locationOf(item), 'this ORDER BY is not supported')
+    if (!('SortBy' in item))
+      throw refuse(environment, locationOf(item), 'this ORDER BY is not supported', 'order by names of output columns')
     const by = item.SortBy.node as Node
     const target = ordinalOf(by, targets, block, 'ORDER BY') ?? aliasOf(by, targets, block, 'ORDER BY')
     if (target === null) {
@@ -172,7 +173,12 @@ function bindValues(lists: readonly Node[], environment: Environment, parent: Bl
   const width = rows[0].length
   const uneven = rows.findIndex((row) => row.length !== width)
   if (uneven >= 0) {
-    throw refusal('sql/type', 'VALUES lists must all be the same length', place(environment, locationOf(lists[uneven])))
+    throw refusal(
+      'sql/type',
+      'VALUES lists must all be the same length',
+      place(environment, locationOf(lists[uneven])),
+      'fill up with NULL',
+    )
   }
   const typedColumns = rows[0].map((_, i) =>
     located(place(environment, locationOf(lists[0])), () =>

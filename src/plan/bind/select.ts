@@ -161,7 +161,8 @@ export function clauseOf(
 export function bindTargets(node: SelectStmt, block: Block): readonly Target[] {
   const clause = clauseOf(block, 'SELECT', { aggregates: true, windows: true, subqueries: true })
   return (node.targetList ?? []).flatMap((item) => {
-    if (!('ResTarget' in item)) throw refuse(block.environment, locationOf(item), 'this output is not supported')
+    if (!('ResTarget' in item))
+      throw refuse(block.environment, locationOf(item), 'this output is not supported', 'write expressions')
     const star = starOf(item.ResTarget, block)
     if (star !== null) return star.map((column) => starTarget(column, item, block))
     const target = item.ResTarget
@@ -194,7 +195,8 @@ function starOf(target: ResTarget, block: Block): readonly ScopeColumn[] | null 
     }
     return scope.columns.filter((column) => column.star)
   }
-  if (fields.length > 2) throw refuse(environment, node.ColumnRef.location, 'a schema before a name is not supported')
+  if (fields.length > 2)
+    throw refuse(environment, node.ColumnRef.location, 'a schema before a name is not supported', 'write relation.*')
   const table = spelling(environment.statement, node.ColumnRef.location, 0)
   if (!hasTable(scope, table)) throw unknownColumn([scope], table, '*', at)
   return scope.columns.filter((column) => column.tableStar && fold(column.table ?? '') === fold(table))
@@ -238,7 +240,8 @@ export function aliasOf(node: Node, targets: readonly Target[], block: Block, cl
 function bindOrder(sort: readonly Node[] | undefined, targets: readonly Target[], block: Block): readonly OrderItem[] {
   const clause = clauseOf(block, 'ORDER BY', { aggregates: true, windows: true, subqueries: true })
   return (sort ?? []).map((item) => {
-    if (!('SortBy' in item)) throw refuse(block.environment, locationOf(item), 'this ORDER BY is not supported')
+    if (!('SortBy' in item))
+      throw refuse(block.environment, locationOf(item), 'this ORDER BY is not supported', 'order by expressions')
     const node = item.SortBy.node as Node
     const target = ordinalOf(node, targets, block, 'ORDER BY') ?? aliasOf(node, targets, block, 'ORDER BY')
     const scalar = target?.scalar ?? bindExpression(node, clause)

@@ -4,32 +4,35 @@ import type { FuncCall, Node, RangeFunction } from '../../sql/parse.ts'
 import { refusal } from '../../sql/refuse.ts'
 import { spelling } from '../../sql/source.ts'
 import { fold } from '../../sql/tokens.ts'
-import { hop } from '../nodes.ts'
+import { hop, values } from '../nodes.ts'
 import { type Environment, located, newBlock, place, refuse } from './block.ts'
 import { bindExpression } from './expression.ts'
 import { aliased, bindFromItem } from './from.ts'
 import { locationOf, nameOf } from './node.ts'
-import { emptyScope, findColumn, type Relation, unknownColumn } from './scope.ts'
+import { emptyScope, findColumn, type Relation, scopeOf, unknownColumn } from './scope.ts'
+import { clauseOf } from './select.ts'
 
 const forms: Readonly<Record<string, string>> = {
   tumble: "tumble(relation, time, interval '1 minute')",
   hop: "hop(relation, time, interval '1 minute', interval '10 minutes')",
 }
 
-/** A table function in FROM: tumble or hop. */
-export function bindWindowed(node: RangeFunction, environment: Environment): Relation {
+/** A function in FROM: tumble, hop, or generate_series of constants. */
+export function bindTableFunction(node: RangeFunction, environment: Environment): Relation {
   const call = callOf(node, environment)
   const name = nameOf(call.funcname)
   const form = forms[name]
+  if (name === 'generate_series')
+    return aliased(series(call, node.alias?.aliasname, environment), node.alias, call.location, environment)
   if (name === 'session') {
     throw refuse(environment, call.location, 'session() is not supported', 'tumble() and hop() are')
   }
   if (form === undefined) {
     throw refuse(environment, call.location, `the function ${name} in FROM is not supported`, 'tumble() and hop() are')
   }
-  if (node.ordinality) throw refuse(environment, call.location, 'WITH ORDINALITY is not supported')
+  if (node.ordinality) throw refuse(environment, call.location, 'WITH ORDINALITY is not supported', 'leave it out')
   if (node.coldeflist !== undefined)
-    throw refuse(environment, call.location, 'a column definition list is not supported')
+    throw refuse(environment, call.location, 'a column definition list is not supported', 'leave it out')
   const args = call.args ?? []
   const wanted = name === 'tumble' ? 3 : 4
   if (args.length !== wanted) {
@@ -65,7 +68,7 @@ function callOf(node: RangeFunction, environment: Environment): FuncCall {
     throw refuse(environment, locationOf(first), 'this function in FROM is not supported', 'tumble() and hop() are')
   }
   if (functions.length > 1 || node.is_rowsfrom) {
-    throw refuse(environment, call.FuncCall.location, 'ROWS FROM is not supported')
+    throw refuse(environment, call.FuncCall.location, 'ROWS FROM is not supported', 'join the functions')
   }
   return call.FuncCall
 }
@@ -106,7 +109,7 @@ function timeArgument(arg: Node, input: Relation, environment: Environment, form
 function sizeArgument(arg: Node, name: string, environment: Environment): bigint {
   const at = place(environment, locationOf(arg))
   const block = newBlock(environment, null, emptyScope)
-  const clause = { block, name: `${name}()`, aggregates: false, windows: false, now: false, subqueries: false }
+  const clause = clauseOf(block, `${name}()`)
   const bound = bindExpression(arg, clause)
   const scalar = located(at, () => resolve.foldConstant(resolve.cast(bound, { kind: 'interval' }, 'implicit')))
   const interval = scalar.op === 'literal' && scalar.text !== null ? parseInterval(scalar.text) : null
@@ -123,4 +126,36 @@ function sizeArgument(arg: Node, name: string, environment: Environment): bigint
     at,
     'give a positive interval',
   )
+}
+
+/** The longest series that is written out as rows. */
+const maxSeries = 10_000
+
+/** generate_series of constant integers: its one column takes the name of its alias. */
+function series(call: FuncCall, alias: string | undefined, environment: Environment): Relation {
+  const at = place(environment, call.location)
+  const block = newBlock(environment, null, emptyScope)
+  const clause = clauseOf(block, 'generate_series()')
+  const bounds = (call.args ?? []).map((arg) => resolve.foldConstant(bindExpression(arg, clause)))
+  const type = resolve.commonType(bounds)
+  const numbers = bounds.map((bound) => (bound.op === 'literal' && bound.text !== null ? bound.text : ''))
+  if (numbers.length < 2 || numbers.length > 3 || !/^(integer|bigint)$/.test(type.kind) || numbers.includes('')) {
+    const hint = 'write generate_series(1, 10), or VALUES'
+    throw refuse(environment, call.location, 'generate_series of anything but constant integers is not supported', hint)
+  }
+  const [first, last, step = 1n] = numbers.map(BigInt)
+  if (step === 0n) throw refusal('sql/value', 'step size cannot equal zero', at, 'give another step')
+  const count = (last - first) / step + 1n
+  if (count > maxSeries) {
+    throw refuse(
+      environment,
+      call.location,
+      `a series of more than ${maxSeries} rows is not supported`,
+      'append events instead',
+    )
+  }
+  const steps = (last - first) * step < 0n ? 0 : Number(count)
+  const rows = Array.from({ length: steps }, (_, i) => [resolve.literal(String(first + BigInt(i) * step), type)])
+  const plan = values(rows, [{ name: alias ?? 'generate_series', type, nullable: false }])
+  return { plan, scope: scopeOf(plan, 'generate_series') }
 }
