@@ -5,17 +5,20 @@ import { MillraceError } from '../data/errors.ts'
 import { appDefinition, type Definition, sqlDefinition } from '../engine/definitions.ts'
 import { type Disk, IoError } from '../io/io.ts'
 
+export interface LoadedApp {
+  readonly path: string
+  readonly definition: Definition
+}
+
 /** What is looked for where no app is named. */
 const defaultApps = ['millrace.ts', 'millrace.sql']
 
 /**
  * Loads a SQL file, or a module whose default export is an app.
+ * @param again it was loaded before: modules are read anew
  * @throws MillraceError app/load
  */
-export async function loadApp(
-  disk: Disk,
-  named: string | undefined,
-): Promise<{ path: string; definition: Definition }> {
+export async function loadApp(disk: Disk, named: string | undefined, again = false): Promise<LoadedApp> {
   const path = named ?? (await findApp(disk))
   if (/\.sql$/i.test(path)) return { path, definition: sqlDefinition(await readText(disk, path), path) }
   if (!/\.[cm]?[jt]s$/i.test(path)) {
@@ -23,7 +26,7 @@ export async function loadApp(
   }
   // Whether the file is there is told apart from what goes wrong inside it.
   await readText(disk, path)
-  return { path, definition: appDefinition(appOf(path, await importModule(path))) }
+  return { path, definition: appDefinition(appOf(path, await importModule(path, again))) }
 }
 
 async function findApp(disk: Disk): Promise<string> {
@@ -35,7 +38,7 @@ async function findApp(disk: Disk): Promise<string> {
   })
 }
 
-export async function readText(disk: Disk, path: string): Promise<string> {
+async function readText(disk: Disk, path: string): Promise<string> {
   try {
     const file = await disk.open(path, { readOnly: true })
     try {
@@ -52,15 +55,15 @@ export async function readText(disk: Disk, path: string): Promise<string> {
   }
 }
 
-/** Natively where the runtime strips types, else through jiti. */
-async function importModule(path: string): Promise<unknown> {
-  const url = pathToFileURL(resolve(path)).href
+/** Natively where the runtime can, else, and where modules that were imported before may have changed, through jiti. */
+async function importModule(path: string, again: boolean): Promise<unknown> {
   try {
-    if (/\.[cm]?js$/i.test(path) || (process.features as { readonly typescript?: unknown }).typescript)
-      return await import(url)
+    const strips = (process.features as { readonly typescript?: unknown }).typescript
+    if (!again && (strips || /\.[cm]?js$/i.test(path))) return await import(pathToFileURL(resolve(path)).href)
     const { createJiti } = await import('jiti')
-    const here = fileURLToPath(new URL('../index.js', import.meta.url))
-    const jiti = createJiti(import.meta.url, { moduleCache: false, interopDefault: false, alias: { millrace: here } })
+    // What the app imports from millrace is what runs it, wherever the app lies.
+    const alias = { millrace: fileURLToPath(new URL('../index.js', import.meta.url)) }
+    const jiti = createJiti(import.meta.url, { moduleCache: !again, interopDefault: false, alias })
     return await jiti.import(resolve(path))
   } catch (error) {
     if (error instanceof MillraceError) throw error

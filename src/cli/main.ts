@@ -2,14 +2,25 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { version } from '../data/version.ts'
 import { nodeIo } from '../io/node.ts'
+import { append } from './append.ts'
+import { explain } from './explain.ts'
 import { endWithReader } from './output.ts'
 import { type Format, formats } from './print-views.ts'
+import { query } from './query.ts'
+import { connect, defaultPort, defaultUrl } from './remote.ts'
 import { describeError, exitCodeOf } from './report.ts'
 import { type Input, run } from './run.ts'
+import { tail } from './tail.ts'
 
 const usageCode = 2
+const interruptedCode = 130
+const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'silent']
 
-function main(): Promise<number> {
+/** Ends what serves or follows. */
+const stop = new AbortController()
+let interrupted = false
+
+async function main(): Promise<number> {
   endWithReader()
   const program = new Command('millrace')
     .description('The embedded streaming database for TypeScript')
@@ -17,18 +28,135 @@ function main(): Promise<number> {
     .showHelpAfterError('(millrace --help lists what there is)')
     .exitOverride()
   let code = 0
-  const ends = (action: Promise<number>): Promise<void> => action.then((ended) => void (code = ended))
+  const ends: Ends = async (action) => {
+    code = await action
+  }
+  addServe(program, ends)
   addRun(program, ends)
-  return program.parseAsync().then(
-    () => code,
-    (error) => {
-      if (!(error instanceof CommanderError)) throw error
-      return error.exitCode === 0 ? 0 : usageCode
-    },
-  )
+  addRemote(program, ends)
+  addExplain(program, ends)
+  try {
+    await program.parseAsync()
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error
+    return error.exitCode === 0 ? 0 : usageCode
+  }
+  return interrupted ? interruptedCode : code
 }
 
-function addRun(program: Command, ends: (action: Promise<number>) => Promise<void>): void {
+type Ends = (action: Promise<number>) => Promise<void>
+
+/** The first signal ends in good order, a second one at once. */
+function listenToSignals(): void {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => {
+      interrupted ||= signal === 'SIGINT'
+      if (stop.signal.aborted) process.exit(interrupted ? interruptedCode : 1)
+      stop.abort()
+    })
+  }
+}
+
+function addServe(program: Command, ends: Ends): void {
+  const describe = { dev: 'run in one process and reload on save', start: 'run in one process, for production' }
+  for (const name of ['dev', 'start'] as const) {
+    program
+      .command(name)
+      .description(describe[name])
+      .argument('[app]', 'a .sql, .ts or .js file (default: millrace.ts or millrace.sql)')
+      .option('--data <DIR>', 'where log and state are kept', '.millrace')
+      .option('--port <N>', '0 picks a free one', portNumber, defaultPort)
+      .option('--host <ADDRESS>', 'where to listen; beyond this machine only if you say so', '127.0.0.1')
+      .option('--allow-host <NAME>', 'a name the server may be asked under; may be repeated', repeated, [])
+      .option('--allow-origin <ORIGIN>', 'an origin whose pages may ask; may be repeated', repeated, [])
+      .option('--memory <MIB>', 'the most memory the engine may use', positive)
+      .addOption(new Option('--log-level <LEVEL>', 'what is logged on stderr').choices(logLevels).default('warn'))
+      .action(async (app: string | undefined, flags: ServeFlags) => {
+        listenToSignals()
+        // The server's libraries would slow down the start of commands that have no use for them.
+        const { dev, start } = await import('./serve.ts')
+        const options = {
+          data: flags.data,
+          host: flags.host,
+          port: flags.port,
+          allowedHosts: flags.allowHost,
+          allowedOrigins: flags.allowOrigin,
+          memoryBytes: flags.memory === undefined ? null : flags.memory * 1024 * 1024,
+          logLevel: flags.logLevel,
+        }
+        await ends((name === 'dev' ? dev : start)(nodeIo(), app, options, stop.signal))
+      })
+  }
+}
+
+interface ServeFlags {
+  readonly data: string
+  readonly port: number
+  readonly host: string
+  readonly allowHost: readonly string[]
+  readonly allowOrigin: readonly string[]
+  readonly memory?: number
+  readonly logLevel: string
+}
+
+function addRemote(program: Command, ends: Ends): void {
+  const url = (): Option => new Option('--url <URL>', 'the running server').default(defaultUrl)
+  program
+    .command('append')
+    .description('append a file of events to a topic of a running server')
+    .argument('<topic>')
+    .argument('[file]', '.ndjson, .json, .csv, .parquet, or - for NDJSON on standard input', '-')
+    .addOption(url())
+    .option('--json', 'print the answers')
+    .action((topic: string, file: string, flags: { url: string; json?: boolean }) =>
+      ends(append(nodeIo(), connect(flags.url), topic, file, flags.json ?? false)),
+    )
+  program
+    .command('query')
+    .description('run one SELECT on a running server')
+    .argument('<sql>')
+    .addOption(url())
+    .option('--param <VALUE>', 'the value of $1, then of $2, …; may be repeated', repeated, [])
+    .addOption(new Option('--format <FORMAT>', 'how rows are printed').choices(formats))
+    .option('--json', 'the same as --format json')
+    .addOption(new Option('--numbers <FORM>', 'bigint and numeric').choices(['exact', 'string']).default('exact'))
+    .action((sql: string, flags: QueryCommandFlags) => {
+      const format = flags.json ? 'json' : (flags.format ?? (process.stdout.isTTY ? 'table' : 'ndjson'))
+      return ends(query(connect(flags.url), sql, { format, numbers: flags.numbers, parameters: flags.param }))
+    })
+  program
+    .command('tail')
+    .description('print a relation of a running server: its rows, then its changes, until interrupted')
+    .argument('<relation>')
+    .addOption(url())
+    .option('--json', 'what it prints is JSON lines in any case')
+    .action((relation: string, flags: { url: string }) => {
+      listenToSignals()
+      return ends(tail(connect(flags.url), nodeIo().clock, relation, stop.signal))
+    })
+}
+
+interface QueryCommandFlags {
+  readonly url: string
+  readonly param: readonly string[]
+  readonly format?: Format
+  readonly json?: boolean
+  readonly numbers: 'exact' | 'string'
+}
+
+function addExplain(program: Command, ends: Ends): void {
+  program
+    .command('explain')
+    .description('print how a view is computed')
+    .argument('<app>', 'a .sql, .ts or .js file')
+    .argument('<view>')
+    .option('--json', 'the plans as JSON')
+    .action((app: string, view: string, flags: { json?: boolean }) =>
+      ends(explain(nodeIo(), app, view, flags.json ?? false)),
+    )
+}
+
+function addRun(program: Command, ends: Ends): void {
   const inputs: Input[] = []
   program
     .command('run')
@@ -43,25 +171,26 @@ function addRun(program: Command, ends: (action: Promise<number>) => Promise<voi
       inputs.push({ kind: 'events', path })
     })
     .option('--tick <N>', 'events in a tick; it must not change the result', positive)
-    .option('--view <NAME>', 'print this view alone; may be repeated', (name, names: string[]) => [...names, name], [])
+    .option('--view <NAME>', 'print this view alone; may be repeated', repeated, [])
     .addOption(new Option('--format <FORMAT>', 'how rows are printed').choices(formats).default('ndjson'))
     .option('--json', 'the same as --format json')
     .option('--data <DIR>', 'keep log and state here, and go on from there')
     .option('--now <TIME>', 'what now() is (default: the start)')
     .addOption(new Option('--numbers <FORM>', 'bigint and numeric').choices(['exact', 'string']).default('exact'))
-    .action((app: string | undefined, flags: RunFlags) =>
-      ends(
-        run(nodeIo(), app, {
-          inputs,
-          tick: flags.tick ?? null,
-          views: flags.view,
-          format: flags.json ? 'json' : flags.format,
-          data: flags.data ?? null,
-          now: flags.now ?? null,
-          numbers: flags.numbers,
-        }),
-      ),
-    )
+    .action((app: string | undefined, flags: RunFlags) => {
+      // The log is safe at every moment: there is nothing to wait for.
+      process.on('SIGINT', () => process.exit(interruptedCode))
+      const options = {
+        inputs,
+        tick: flags.tick ?? null,
+        views: flags.view,
+        format: flags.json ? 'json' : flags.format,
+        data: flags.data ?? null,
+        now: flags.now ?? null,
+        numbers: flags.numbers,
+      } as const
+      return ends(run(nodeIo(), app, options))
+    })
 }
 
 interface RunFlags {
@@ -72,6 +201,16 @@ interface RunFlags {
   readonly data?: string
   readonly now?: string
   readonly numbers: 'exact' | 'string'
+}
+
+function repeated(value: string, before: readonly string[]): readonly string[] {
+  return [...before, value]
+}
+
+function portNumber(text: string): number {
+  const value = Number(text)
+  if (!/^\d+$/.test(text) || value > 65535) throw new InvalidArgumentError('it is a number from 0 to 65535.')
+  return value
 }
 
 function positive(text: string): number {

@@ -1,0 +1,55 @@
+import type { Connection } from '../client/connection.ts'
+import type { ColumnSchema } from '../data/sql-type.ts'
+import { csvHeader, csvLine, textTable } from '../data/text-print.ts'
+import { typeOfName } from '../protocol/type-names.ts'
+import { writeOut } from './output.ts'
+import type { Format } from './print-views.ts'
+import { elements, members } from './raw-json.ts'
+
+export interface QueryFlags {
+  readonly format: Format
+  readonly numbers: 'exact' | 'string'
+  readonly parameters: readonly string[]
+}
+
+/** Asks a running server, and prints the rows as the server wrote them. */
+export async function query(connection: Connection, sql: string, flags: QueryFlags): Promise<number> {
+  const { numbers, parameters, format } = flags
+  const response = await connection.open(`/v1/sql?numbers=${numbers}`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ sql, params: parameters }),
+  })
+  const answer = members(await response.text())
+  const columns = (JSON.parse(answer.get('columns') ?? '[]') as { name: string; type: string }[]).map(
+    ({ name, type }): ColumnSchema => ({ name, type: typeOfName(type), nullable: true }),
+  )
+  await writeOut(printed(columns, elements(answer.get('rows') ?? '[]').map(elements), format))
+  return 0
+}
+
+function printed(columns: readonly ColumnSchema[], rows: readonly (readonly string[])[], format: Format): string {
+  const names = columns.map(({ name }) => JSON.stringify(name))
+  const object = (row: readonly string[]): string => `{${row.map((value, i) => `${names[i]}:${value}`).join(',')}}`
+  switch (format) {
+    case 'ndjson':
+      return rows.map((row) => `${object(row)}\n`).join('')
+    case 'json':
+      return rows.length === 0 ? '[]\n' : `[\n${rows.map(object).join(',\n')}\n]\n`
+    case 'csv':
+      return csvHeader(columns) + rows.map((row) => csvLine(row.map((value, i) => textOf(value, columns[i])))).join('')
+    case 'table':
+      return textTable(
+        columns,
+        rows.map((row) => row.map((value, i) => textOf(value, columns[i]))),
+      )
+  }
+}
+
+/** A value of JSON as text for people. */
+function textOf(value: string, { type }: ColumnSchema): string | null {
+  if (value === 'null' && type.kind !== 'jsonb') return null
+  if (!value.startsWith('"') || type.kind === 'jsonb') return value
+  const text = JSON.parse(value) as string
+  return type.kind === 'timestamp' || type.kind === 'timestamptz' ? text.replace('T', ' ') : text
+}

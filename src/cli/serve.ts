@@ -1,0 +1,180 @@
+import path from 'node:path'
+import { pino } from 'pino'
+import { Database } from '../database.ts'
+import type { Definition } from '../engine/definitions.ts'
+import type { Io } from '../io/io.ts'
+import { watchFolder } from '../io/watch.ts'
+import { type RunningServer, startServer } from '../server/listen.ts'
+import { loadApp } from './load-app.ts'
+import { say } from './output.ts'
+import { describeError } from './report.ts'
+
+export interface ServeOptions {
+  readonly data: string
+  readonly host: string
+  readonly port: number
+  readonly allowedHosts: readonly string[]
+  readonly allowedOrigins: readonly string[]
+  readonly memoryBytes: number | null
+  readonly logLevel: string
+}
+
+/** Editors save in several steps: what follows within this time is the same save. */
+const settleMs = 150
+
+/** Serves an app until a signal says to stop. */
+export async function start(
+  io: Io,
+  app: string | undefined,
+  options: ServeOptions,
+  stop: AbortSignal,
+): Promise<number> {
+  const { path: file, definition } = await loadApp(io.disk, app)
+  const serving = await Serving.begin(io, definition, options)
+  say(`serving ${file} at ${serving.url}`)
+  await aborted(stop)
+  await serving.end()
+  return 0
+}
+
+/** The same, and a saved app takes the place of the one that runs: its views are made anew from the log. */
+export async function dev(io: Io, app: string | undefined, options: ServeOptions, stop: AbortSignal): Promise<number> {
+  const { path: file, definition } = await loadApp(io.disk, app)
+  let serving = await Serving.begin(io, definition, options)
+  say(`serving ${file} at ${serving.url}`)
+  const saves = new Saves(io, path.dirname(path.resolve(file)), stop)
+  while (await saves.next()) {
+    const loaded = await loadChanged(io, file, serving.definition)
+    if (loaded === null) continue
+    await serving.end()
+    // The port that was picked stays the same over reloads.
+    serving = await begin(io, loaded, serving, { ...options, port: serving.port })
+  }
+  await serving.end()
+  return 0
+}
+
+/** The app as it was saved, if it is another one and can run. */
+async function loadChanged(io: Io, file: string, running: Definition): Promise<Definition | null> {
+  try {
+    const { definition } = await loadApp(io.disk, file, true)
+    if (definition.text === running.text) return null
+    await definition.plan({ topics: [], views: [] })
+    return definition
+  } catch (error) {
+    say(describeError(error).trimEnd())
+    say('the app that runs stays as it is')
+    return null
+  }
+}
+
+/** Begins with the new definitions, or goes on with the old ones where the data contradict the new. */
+async function begin(io: Io, definition: Definition, before: Serving, options: ServeOptions): Promise<Serving> {
+  try {
+    const serving = await Serving.begin(io, definition, options)
+    say('reloaded')
+    return serving
+  } catch (error) {
+    say(describeError(error).trimEnd())
+    say('the app goes on as it was')
+    return Serving.begin(io, before.definition, options)
+  }
+}
+
+/** A database and its server. */
+class Serving {
+  readonly definition: Definition
+  readonly #database: Database
+  readonly #server: RunningServer
+
+  private constructor(definition: Definition, database: Database, server: RunningServer) {
+    this.definition = definition
+    this.#database = database
+    this.#server = server
+  }
+
+  static async begin(io: Io, definition: Definition, options: ServeOptions): Promise<Serving> {
+    const database = await Database.open({
+      io,
+      definition,
+      data: options.data,
+      eager: true,
+      ...(options.memoryBytes === null ? {} : { memoryBytes: options.memoryBytes }),
+    })
+    try {
+      // Health is told from the first moment on; everything else is refused as busy until the log is replayed.
+      const server = await startServer(database, {
+        io,
+        host: options.host,
+        port: options.port,
+        allowedHosts: options.allowedHosts,
+        allowedOrigins: options.allowedOrigins,
+        logger: pino({ level: options.logLevel }, pino.destination({ fd: 2, sync: true })),
+      })
+      try {
+        await database.caughtUp()
+      } catch (error) {
+        await server.close()
+        throw error
+      }
+      return new Serving(definition, database, server)
+    } catch (error) {
+      await database.close()
+      throw error
+    }
+  }
+
+  get url(): string {
+    return this.#server.url
+  }
+
+  get port(): number {
+    return this.#server.port
+  }
+
+  async end(): Promise<void> {
+    await this.#server.close()
+    await this.#database.close()
+  }
+}
+
+/** Changes of the files beside the app, one at a time. */
+class Saves {
+  readonly #stop: AbortSignal
+  #changed = false
+  #wake: () => void = () => {}
+
+  constructor(io: Io, folder: string, stop: AbortSignal) {
+    this.#stop = stop
+    let cancel = (): void => {}
+    const end = watchFolder(folder, (name) => {
+      if (!/\.([cm]?[jt]s|sql|json)$/i.test(name)) return
+      cancel()
+      cancel = io.clock.after(settleMs, () => {
+        this.#changed = true
+        this.#wake()
+      })
+    })
+    stop.addEventListener('abort', () => {
+      cancel()
+      end()
+      this.#wake()
+    })
+  }
+
+  /** Resolves at the next save; false when it is time to stop. */
+  async next(): Promise<boolean> {
+    while (!this.#changed && !this.#stop.aborted) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve
+      })
+    }
+    this.#changed = false
+    return !this.#stop.aborted
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve()
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
+}
