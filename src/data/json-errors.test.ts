@@ -319,3 +319,33 @@ describe('tables', () => {
     expect(rowsOf(decoder.decodeBody(utf8('{"id":1,"owner":"x"}')), table.columns)).toEqual(['{"owner":"x","id":1}'])
   })
 })
+
+describe('wide schemas', () => {
+  it.each([1, 47, 48, 49, 64, 96, 97, 128, 130])('%i columns in any order', (count) => {
+    const columns = Array.from({ length: count }, (_, i) => ({
+      name: `c${i}`,
+      type: i % 2 === 0 ? { kind: 'integer' as const } : { kind: 'varchar' as const, length: 4 },
+      nullable: true,
+    }))
+    const decoder = compileDecoder({ name: 't', columns, primaryKey: [], eventTime: null })
+    const value = (i: number): string => (i % 2 === 0 ? `${i}` : `"v${i}"`)
+    const expected = (has: (i: number) => boolean): string =>
+      `{${columns.map(({ name }, i) => `"${name}":${has(i) ? value(i) : 'null'}`).join(',')}}`
+    const orders = [
+      columns.map((_, i) => i),
+      columns.map((_, i) => count - 1 - i),
+      columns.map((_, i) => (i * 7) % count).filter((i, at, all) => all.indexOf(i) === at),
+      columns.map((_, i) => i).filter((i) => i % 3 !== 1),
+    ]
+    for (let round = 0; round < 2; round++) {
+      for (const order of orders) {
+        const body = `{${[...order.map((i) => `"c${i}":${value(i)}`), '"other":1'].join(',')}}`
+        const decoded = decoder.decodeBody(utf8(body))
+        expect(decoded.errors).toEqual([])
+        expect(rowsOf(decoded, columns)).toEqual([expected((i) => order.includes(i))])
+      }
+    }
+    const twice = decoder.decodeBody(utf8(`{"c0":1,"c${count - 1}":${value(count - 1)},"c0":1}`))
+    expect(twice.errors.map((e) => e.pointer)).toContain('/c0')
+  })
+})

@@ -56,12 +56,14 @@ const readers = {
 
 export function generateFieldReader(fields: readonly Field[], host: FieldHost): ReadFields {
   const count = fields.length
+  const wide = count > straightFields * 2
   // By the field before: which one to expect. Two more stand for the start and for unknown fields.
   const follows = Int32Array.from({ length: count + 2 }, (_, i) => (i < count ? i + 1 : i === count ? 0 : count))
   const lines = [
     `const { ${Object.keys(readers).join(', ')} } = readers`,
     'const { scanner, stamps } = host',
     ...fields.map((_, i) => `const c${i} = host.columns[${i}]`),
+    ...(wide ? groupFunctions(fields) : []),
     'return function readFields(s, d, at, row, event) {',
     '  let column = 0, next = 0, seen = 0',
     `  let previous = ${count}`,
@@ -74,9 +76,18 @@ export function generateFieldReader(fields: readonly Field[], host: FieldHost): 
     '  for (;;) {',
     '    column = follows[previous]',
     '    found: {',
-    '      switch (column) {',
-    ...fields.map((field, i) => keyCase(field.name, i)),
-    '      }',
+    ...(wide
+      ? [
+          `      next = column < ${count} ? keys[column >> ${groupShift}](d, at, column) : 0`,
+          '      if (next > 0) { at += next; break found }',
+        ]
+      : [
+          '      switch (column) {',
+          ...fields.map(
+            ({ name }, i) => `case ${i}: if (${keyTest(name)}) { at += ${keyBytes(name).length}; break found } break`,
+          ),
+          '      }',
+        ]),
     '      column = host.findKey(at)',
     `      if (column < 0) return ${failed}`,
     '      at = host.at',
@@ -91,9 +102,9 @@ export function generateFieldReader(fields: readonly Field[], host: FieldHost): 
     '    } else {',
     '      stamps[column] = event',
     '      seen++',
-    '      switch (column) {',
-    ...fields.map((field, i) => `        case ${i}: next = ${readerCall(field.type, `c${i}`, 'at')}; break`),
-    '      }',
+    ...(wide
+      ? [`      next = values[column >> ${groupShift}](s, d, at, row, column)`]
+      : ['      switch (column) {', ...fields.map(({ type }, i) => valueCase(type, i)), '      }']),
     '      if (next < 0) next = host.readSlowly(column, at)',
     '      previous = column',
     '    }',
@@ -169,8 +180,34 @@ function keyTest(name: string): string {
   return tests.join(' && ')
 }
 
-function keyCase(name: string, index: number): string {
-  return `        case ${index}: if (${keyTest(name)}) { at += ${keyBytes(name).length}; break found } break`
+function valueCase(type: SqlType, index: number): string {
+  return `case ${index}: next = ${readerCall(type, `c${index}`, 'at')}; break`
+}
+
+/** Fields of a group, as a power of two. */
+const groupShift = 6
+
+/** For wide schemas the two switches in groups, each of which is short enough to be compiled. */
+function groupFunctions(fields: readonly Field[]): string[] {
+  const lines = ['const keys = [], values = []']
+  for (let start = 0; start < fields.length; start += 1 << groupShift) {
+    const group = fields.slice(start, start + (1 << groupShift))
+    lines.push(
+      'keys.push(function readKey(d, at, column) {',
+      '  switch (column) {',
+      ...group.map(({ name }, i) => `case ${start + i}: return ${keyTest(name)} ? ${keyBytes(name).length} : 0`),
+      '  }',
+      '})',
+      'values.push(function readValue(s, d, at, row, column) {',
+      '  let next = 0',
+      '  switch (column) {',
+      ...group.map(({ type }, i) => valueCase(type, start + i)),
+      '  }',
+      '  return next',
+      '})',
+    )
+  }
+  return lines
 }
 
 function readerCall(type: SqlType, column: string, at: string): string {
