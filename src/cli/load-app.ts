@@ -55,21 +55,33 @@ async function readText(disk: Disk, path: string): Promise<string> {
   }
 }
 
-/** Natively where the runtime can, else, and where modules that were imported before may have changed, through jiti. */
+/** What an import by the runtime alone may fail with, and jiti may not. */
+const beyondRuntime = ['ERR_MODULE_NOT_FOUND', 'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX', 'ERR_UNKNOWN_FILE_EXTENSION']
+
+/** Natively where the runtime can; through jiti where it can't, or where modules imported before may have changed. */
 async function importModule(path: string, again: boolean): Promise<unknown> {
   try {
-    const strips = (process.features as { readonly typescript?: unknown }).typescript
-    if (!again && (strips || /\.[cm]?js$/i.test(path))) return await import(pathToFileURL(resolve(path)).href)
-    const { createJiti } = await import('jiti')
-    // What the app imports from millrace is what runs it, wherever the app lies.
-    const alias = { millrace: fileURLToPath(new URL('../index.js', import.meta.url)) }
-    const jiti = createJiti(import.meta.url, { moduleCache: !again, interopDefault: false, alias })
-    return await jiti.import(resolve(path))
+    const strips = Boolean((process.features as { readonly typescript?: unknown }).typescript)
+    if (again || !(strips || /\.[cm]?js$/i.test(path))) return await importByJiti(path, again)
+    try {
+      return await import(pathToFileURL(resolve(path)).href)
+    } catch (error) {
+      if (beyondRuntime.includes((error as NodeJS.ErrnoException).code ?? '')) return await importByJiti(path, again)
+      throw error
+    }
   } catch (error) {
     if (error instanceof MillraceError) throw error
     const reason = error instanceof Error ? error.message : String(error)
     throw new MillraceError('app/load', `${path} cannot be loaded: ${reason}`, { place: { file: path }, cause: error })
   }
+}
+
+async function importByJiti(path: string, again: boolean): Promise<unknown> {
+  const { createJiti } = await import('jiti')
+  // What the app imports from millrace is what runs it, wherever the app lies.
+  const alias = { millrace: fileURLToPath(new URL('../index.js', import.meta.url)) }
+  const jiti = createJiti(import.meta.url, { moduleCache: !again, interopDefault: false, alias })
+  return jiti.import(resolve(path))
 }
 
 function appOf(path: string, module: unknown): App {

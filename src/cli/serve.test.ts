@@ -1,0 +1,259 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+
+// Real processes of what `npm run build` made.
+const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
+
+let folder: string
+const children = new Set<ChildProcess>()
+
+beforeAll(() => {
+  folder = mkdtempSync(path.join(tmpdir(), 'millrace-serve-'))
+  file('app.sql', app)
+})
+
+afterAll(() => {
+  for (const child of children) child.kill('SIGKILL')
+  rmSync(folder, { recursive: true, force: true })
+})
+
+function file(name: string, text: string): void {
+  writeFileSync(path.join(folder, name), text)
+}
+
+const app = `
+CREATE TABLE bid (auction bigint NOT NULL, price bigint NOT NULL, at timestamp NOT NULL) WITH (event_time = 'at');
+CREATE TABLE account (id bigint PRIMARY KEY, owner text);
+CREATE MATERIALIZED VIEW totals AS SELECT auction, sum(price) AS total FROM bid GROUP BY auction;
+`
+
+interface Running {
+  readonly child: ChildProcess
+  readonly url: string
+  out(): string
+  err(): string
+  /** Resolves when the text has been said on stderr or printed on stdout. */
+  said(text: string): Promise<void>
+  ended: Promise<number | null>
+}
+
+async function running(args: readonly string[], ready: string): Promise<Running> {
+  const child = spawn(process.execPath, [main, ...args], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] })
+  children.add(child)
+  let out = ''
+  let err = ''
+  let look = (): void => {}
+  child.stdout.setEncoding('utf8').on('data', (text) => {
+    out += text
+    look()
+  })
+  child.stderr.setEncoding('utf8').on('data', (text) => {
+    err += text
+    look()
+  })
+  const ended = new Promise<number | null>((resolve) => child.on('exit', (code) => resolve(code)))
+  const said = (text: string): Promise<void> =>
+    new Promise((resolve, reject) => {
+      look = () => {
+        if (err.includes(text) || out.includes(text)) resolve()
+      }
+      look()
+      void ended.then((code) => reject(new Error(`ended with ${code} before saying ${text}: ${err}`)))
+    })
+  await said(ready)
+  const url = /http:\/\/\S+/.exec(err)?.[0] ?? ''
+  return { child, url, out: () => out, err: () => err, said, ended }
+}
+
+interface Ended {
+  readonly code: number
+  readonly out: string
+  readonly err: string
+}
+
+function millrace(args: readonly string[], input = ''): Promise<Ended> {
+  return new Promise((resolve) => {
+    const child = execFile(process.execPath, [main, ...args], { cwd: folder, encoding: 'utf8' }, (error, out, err) => {
+      resolve({ code: typeof error?.code === 'number' ? error.code : error === null ? 0 : -1, out, err })
+    })
+    child.stdin?.end(input)
+  })
+}
+
+function bids(...prices: number[]): string {
+  return prices.map((price, i) => `{"auction":${i % 2},"price":${price},"at":"2026-01-01T00:00:0${i}"}\n`).join('')
+}
+
+describe('a running server', () => {
+  let server: Running
+
+  beforeAll(async () => {
+    server = await running(['start', 'app.sql', '--data', 'served', '--port', '0'], 'serving')
+  })
+
+  afterAll(async () => {
+    server.child.kill()
+    await server.ended
+  })
+
+  it('takes files of every format, and answers queries exactly', async () => {
+    const url = ['--url', server.url]
+    expect(await millrace(['append', 'bid', ...url, '--json'], bids(1, 2))).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(/^\{"tick":\d+,"first_offset":0,"last_offset":1\}\n$/),
+      err: 'appended 2 events to bid\n',
+    })
+    file('more.csv', 'at,price,auction,note\n2026-01-01 00:01:00,9007199254740993,7,kept\n')
+    file('more.json', '[{"auction": 8, "price": 5, "at": "2026-01-01T00:01:00Z", "note": "kept too"}]')
+    expect((await millrace(['append', 'bid', 'more.csv', ...url])).code).toBe(0)
+    expect((await millrace(['append', 'BID', 'more.json', ...url])).code).toBe(0)
+    const all = await millrace(['query', 'SELECT * FROM totals ORDER BY auction DESC', ...url])
+    expect(all.out).toBe(
+      '{"auction":8,"total":5}\n{"auction":7,"total":9007199254740993}\n{"auction":1,"total":2}\n{"auction":0,"total":1}\n',
+    )
+    const one = ['query', 'SELECT total FROM totals WHERE auction = $1', '--param', '7', ...url]
+    expect((await millrace([...one, '--format', 'csv'])).out).toBe('total\n9007199254740993\n')
+    expect((await millrace([...one, '--json', '--numbers', 'string'])).out).toBe('[\n{"total":"9007199254740993"}\n]\n')
+    // What the topic has no column for went along.
+    const events = await (await fetch(`${server.url}/v1/topics/bid/events?from=2`)).text()
+    expect(events).toContain('"price":9007199254740993')
+  })
+
+  it('names file and line of a bad event', async () => {
+    file('bad.ndjson', `${bids(1)}\n{"auction":1,"price":"x","at":"2026-01-01T00:00:00"}\n`)
+    const ran = await millrace(['append', 'bid', 'bad.ndjson', '--url', server.url])
+    expect(ran.code).toBe(1)
+    expect(ran.err).toContain('bad.ndjson:3')
+    expect(ran.err).toContain('/price')
+    file('bad.csv', 'auction,price,at\n1,2,2026-01-01\n1,x,2026-01-01\n')
+    const csv = await millrace(['append', 'bid', 'bad.csv', '--url', server.url])
+    expect(csv).toMatchObject({ code: 1, err: expect.stringContaining('bad.csv:3') })
+  })
+
+  it('follows a view, a topic and a table until interrupted', async () => {
+    const url = ['--url', server.url]
+    await millrace(['append', 'account', ...url], '{"id":1,"owner":"a"}\n{"id":1,"owner":"b"}\n')
+    const view = await running(['tail', 'totals', ...url], '"auction":0')
+    const table = await running(['tail', 'account', ...url], '"owner":"b"')
+    const topic = await running(['tail', 'bid', ...url], '"price":')
+    expect(table.out()).not.toContain('"owner":"a"')
+    await millrace(['append', 'account', ...url], '{"id":1,"owner":"c"}\n')
+    await millrace(['append', 'bid', ...url], bids(100))
+    await Promise.all([view.said('"weight":-1'), table.said('"owner":"c"'), topic.said('"price":100')])
+    const last = table
+      .out()
+      .trim()
+      .split('\n')
+      .slice(-2)
+      .map((text) => JSON.parse(text))
+    expect(last).toMatchObject([
+      { row: { id: 1, owner: 'b' }, weight: -1 },
+      { row: { id: 1, owner: 'c' }, weight: 1 },
+    ])
+    for (const followed of [view, table, topic]) followed.child.kill('SIGINT')
+    expect(await Promise.all([view.ended, table.ended, topic.ended])).toEqual([130, 130, 130])
+  })
+
+  it('passes refusals on with their exit codes', async () => {
+    const url = ['--url', server.url]
+    const cases: readonly [readonly string[], number, string][] = [
+      [['query', 'SELECT nope FROM totals', ...url], 3, 'sql/unknown-column'],
+      [['query', 'DELETE FROM bid', ...url], 3, 'sql/not-select'],
+      [['query', 'SELECT 1 / 0 AS x', ...url], 1, 'division by zero'],
+      [['append', 'nope', 'more.csv', ...url], 2, 'topic/unknown'],
+      [['append', 'bid', 'nope.csv', ...url], 2, 'nope.csv'],
+      [['tail', 'nope', ...url], 1, 'not-found'],
+      [['query', 'SELECT 1', '--url', 'nonsense'], 2, '--url'],
+      [['query', 'SELECT 1', '--url', 'http://127.0.0.1:4'], 4, 'server/unreachable'],
+      [['tail', 'totals', '--url', 'http://127.0.0.1:4'], 4, 'server/unreachable'],
+      [['start', 'app.sql', '--data', 'served', '--port', '0'], 1, 'log/locked'],
+      [['start', 'app.sql', '--data', 'other', '--port', new URL(server.url).port], 2, '--port'],
+      [['start', 'app.sql', '--port', '99999'], 2, '--port'],
+    ]
+    file('more.csv', 'auction,price,at\n')
+    for (const [args, code, text] of cases) {
+      const ran = await millrace(args)
+      expect(ran, args.join(' ')).toMatchObject({ code, out: '' })
+      expect(ran.err, args.join(' ')).toContain(text)
+    }
+  })
+})
+
+describe('millrace start', () => {
+  it('ends with 0 when told to, with 130 when interrupted, and finds everything again, also after a kill', async () => {
+    const args = ['start', 'app.sql', '--data', 'again', '--port', '0']
+    const first = await running(args, 'serving')
+    await millrace(['append', 'bid', '--url', first.url], bids(1, 2))
+    first.child.kill('SIGTERM')
+    expect(await first.ended).toBe(0)
+    const second = await running(args, 'serving')
+    await millrace(['append', 'bid', '--url', second.url], bids(3))
+    second.child.kill('SIGKILL')
+    await second.ended
+    const third = await running(args, 'serving')
+    const { out } = await millrace(['query', 'SELECT * FROM totals ORDER BY auction', '--url', third.url])
+    expect(out).toBe('{"auction":0,"total":4}\n{"auction":1,"total":2}\n')
+    third.child.kill('SIGINT')
+    expect(await third.ended).toBe(130)
+  })
+})
+
+describe('millrace dev', () => {
+  it('takes a saved app over, and stays with the old one while the new one is wrong', async () => {
+    file('dev.sql', app)
+    const dev = await running(['dev', 'dev.sql', '--data', 'dev', '--port', '0'], 'serving')
+    const url = ['--url', dev.url]
+    await millrace(['append', 'bid', ...url], bids(1, 2, 3))
+    file('dev.sql', `${app} CREATE MATERIALIZED VIEW wrong AS SELECT nope FROM bid;`)
+    await dev.said('sql/unknown-column')
+    expect((await millrace(['query', 'SELECT count(*) AS n FROM totals', ...url])).out).toBe('{"n":2}\n')
+    file('dev.sql', `${app} CREATE MATERIALIZED VIEW best AS SELECT max(price) AS best FROM bid;`)
+    await dev.said('reloaded')
+    expect((await millrace(['query', 'SELECT * FROM best', ...url])).out).toBe('{"best":3}\n')
+    file('dev.sql', app.replace('owner text', 'owner bigint'))
+    await dev.said('goes on as it was')
+    expect((await millrace(['query', 'SELECT * FROM best', ...url])).out).toBe('{"best":3}\n')
+    dev.child.kill('SIGTERM')
+    expect(await dev.ended).toBe(0)
+  })
+})
+
+describe('apps', () => {
+  it('may be modules, which give what a SQL file gives', async () => {
+    file(
+      'millrace.ts',
+      `import { defineApp, sql, t, topic, view } from 'millrace'
+       const bid = topic('bid', { schema: { auction: t.bigint(), price: t.bigint() } })
+       const totals = view('totals', sql\`SELECT auction, sum(price) AS total FROM \${bid} GROUP BY auction\`)
+       export default defineApp({ bid, totals })`,
+    )
+    file('bids.ndjson', '{"auction":1,"price":2}\n{"auction":1,"price":3}\n')
+    const ran = await millrace(['run', '--input', 'bid=bids.ndjson'])
+    expect(ran).toEqual({ code: 0, err: '', out: '{"auction":1,"total":5}\n' })
+    file('none.ts', 'export const x: number = 1\n')
+    expect(await millrace(['run', 'none.ts'])).toMatchObject({ code: 2, err: expect.stringContaining('app/load') })
+    file('broken.ts', 'export default nothing.there\n')
+    expect(await millrace(['run', 'broken.ts'])).toMatchObject({ code: 2, err: expect.stringContaining('nothing') })
+    file(
+      'wrong.ts',
+      `import { defineApp, sql, t, topic, view } from 'millrace'
+       const bid = topic('bid', { schema: { auction: t.bigint() } })
+       export default defineApp({ bid, v: view('v', sql\`SELECT nope FROM \${bid}\`) })`,
+    )
+    expect(await millrace(['run', 'wrong.ts'])).toMatchObject({ code: 3, err: expect.stringContaining('nope') })
+  })
+
+  it('can be explained', async () => {
+    const ran = await millrace(['explain', 'app.sql', 'totals'])
+    expect(ran.code).toBe(0)
+    expect(ran.out).toContain('aggregate by auction')
+    expect(JSON.parse((await millrace(['explain', 'app.sql', 'totals', '--json'])).out)).toMatchObject({
+      view: 'totals',
+    })
+    expect((await millrace(['explain', 'app.sql', 'nope'])).code).toBe(2)
+  })
+})
