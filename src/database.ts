@@ -130,6 +130,8 @@ export class Database {
       if (definitionChanged) {
         const { tick } = await this.#log.append({ blocks: [definitionBlock(this.#text, this.#program)] })
         await this.#driver.waitFor(tick, waitMsDefault)
+        // Who has rows of the definitions before cannot go on from them either.
+        for (const view of this.#views.views) view.retained.expireThrough(this.#views.tick)
       }
       onProgress?.({ events: this.#driver.events, tick: this.#views.tick, lastTick })
       this.#caughtUp = true

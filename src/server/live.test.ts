@@ -1,4 +1,7 @@
+import { mkdtemp, rm } from 'node:fs/promises'
 import { get as httpGet } from 'node:http'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
 import fc from 'fast-check'
 import { afterEach, describe, expect, it } from 'vitest'
 import { bidJson, type Running, startRunning } from '../../test/support/running-server.ts'
@@ -165,6 +168,46 @@ describe('GET /v1/views/{view}/live', () => {
     const free = async () =>
       /millrace_live_streams (\d+)/.exec(await (await fetch(`${running!.url}/metrics`)).text())![1]
     await expect.poll(free).toBe('0')
+  })
+
+  it('resets who comes with rows of another definition', async () => {
+    const data = await mkdtemp(path.join(tmpdir(), 'millrace-live-'))
+    const defined = (aggregate: string) => `CREATE TABLE bid (auction bigint NOT NULL, price bigint);
+      CREATE MATERIALIZED VIEW v AS SELECT auction, ${aggregate} AS n FROM bid GROUP BY auction;`
+    try {
+      running = await startRunning({}, defined('count(*)'), data)
+      const body = encoder.encode('{"auction":1,"price":5}')
+      await running.database.waitForTick((await running.database.appendText('bid', body, 'json')).tick)
+      const first = await listen(`${running.url}/v1/views/v/live`, null, (all) => all.length === 1)
+      expect(first[0].body.rows).toEqual([{ auction: 1, n: 1 }])
+      await running.stop()
+      running = await startRunning({}, defined('max(price)'), data)
+      const second = await listen(`${running.url}/v1/views/v/live`, first[0].id, (all) => all.length === 2)
+      expect(second.map(({ event }) => event)).toEqual(['reset', 'snapshot'])
+      expect(second[1].body.rows).toEqual([{ auction: 1, n: 5 }])
+    } finally {
+      await running?.stop()
+      running = null
+      await rm(data, { recursive: true })
+    }
+  })
+
+  it('resumes over a restart with the same definitions', async () => {
+    const data = await mkdtemp(path.join(tmpdir(), 'millrace-live-'))
+    try {
+      running = await startRunning({}, undefined, data)
+      await running.database.waitForTick((await append([1])).tick)
+      const first = await listen(`${running.url}/v1/views/by_auction/live`, null, (all) => all.length === 1)
+      await running.stop()
+      running = await startRunning({}, undefined, data)
+      await append([1])
+      const second = await listen(`${running.url}/v1/views/by_auction/live`, first[0].id, (all) => all.length === 1)
+      expect(second[0]).toMatchObject({ event: 'change', body: { changes: [{ weight: -1 }, { weight: 1 }] } })
+    } finally {
+      await running?.stop()
+      running = null
+      await rm(data, { recursive: true })
+    }
   })
 
   it('resumes without gap or duplicate while events go in', { timeout: 60_000 }, async () => {

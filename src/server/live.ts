@@ -38,12 +38,23 @@ export function streamView(server: LiveServer, request: ApiRequest, name: string
   }
   if (request.method === 'HEAD') return { status: 200, headers, body: null }
   const leave = server.streams.enter()
-  const signal = AbortSignal.any([request.signal, server.closing])
-  try {
-    const cursor = server.database.live(view.name, { signal, ...(fromTick === null ? {} : { fromTick }) })
-    return { status: 200, headers, body: streamOf(server, cursor, { numbers }, leave) }
-  } catch (error) {
+  const ending = new AbortController()
+  const signals = [request.signal, server.closing]
+  // What a stream left behind at the server's own signal would be there as long as the server; and a stream that
+  // nobody begins to read has no end of its own.
+  const end = (): void => {
+    for (const signal of signals) signal.removeEventListener('abort', end)
+    ending.abort()
     leave()
+  }
+  for (const signal of signals) signal.addEventListener('abort', end)
+  if (signals.some((signal) => signal.aborted)) end()
+  try {
+    const options = { signal: ending.signal, ...(fromTick === null ? {} : { fromTick }) }
+    const cursor = server.database.live(view.name, options)
+    return { status: 200, headers, body: streamOf(server, cursor, { numbers }, end) }
+  } catch (error) {
+    end()
     throw error
   }
 }
@@ -56,7 +67,7 @@ async function* streamOf(
   { clock, limits }: LiveServer,
   cursor: AsyncIterableIterator<LiveMessage>,
   options: PrintOptions,
-  leave: () => void,
+  end: () => void,
 ): AsyncGenerator<Uint8Array> {
   try {
     yield encoder.encode(retryLine(retryMs))
@@ -74,7 +85,7 @@ async function* streamOf(
     if (!(error instanceof MillraceError)) throw error
     yield encoder.encode(`${eventHead('problem', null)}${JSON.stringify(problemOf(error))}${eventEnd}`)
   } finally {
-    leave()
+    end()
     await cursor.return?.()
   }
 }

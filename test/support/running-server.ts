@@ -3,7 +3,7 @@ import { sqlDefinition } from '../../src/engine/definitions.ts'
 import { nodeIo } from '../../src/io/node.ts'
 import { type RunningServer, type ServerOptions, startServer } from '../../src/server/listen.ts'
 
-/** A small database in memory behind a server on a free port. */
+/** A small database behind a server on a free port. */
 export interface Running {
   readonly database: Database
   readonly server: RunningServer
@@ -21,11 +21,15 @@ CREATE MATERIALIZED VIEW owners AS SELECT id, owner, "limit" FROM account ORDER 
 CREATE MATERIALIZED VIEW shares AS SELECT auction, 100 / auction AS share FROM bid;
 `
 
-export async function startRunning(options: ServerOptions = {}, sql = bidSql): Promise<Running> {
+export async function startRunning(
+  options: ServerOptions = {},
+  sql = bidSql,
+  data: string | null = null,
+): Promise<Running> {
   const database = await Database.open({
     io: nodeIo(),
     definition: sqlDefinition(sql),
-    data: null,
+    data,
     engine: 'inline',
     memoryBytes: 64 * 1024 * 1024,
   })
