@@ -43,10 +43,9 @@ export type {
   QueryOptions,
   ReadAnswer,
   ReadOptions,
-  ReplayProgress,
 } from './database/contract.ts'
 export type { DecodeOptions, EventFormat, IngestAnswer } from './database/ingest.ts'
-export type { Definition } from './engine/definitions.ts'
+
 export type { LiveMessage, LiveOptions } from './views/live.ts'
 
 const replayMergeRows = 262_144

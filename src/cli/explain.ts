@@ -3,7 +3,7 @@ import { typeName } from '../data/sql-type.ts'
 import type { Io } from '../io/io.ts'
 import { bindSelect } from '../plan/bind.ts'
 import type { Catalog } from '../plan/catalog.ts'
-import { explainPlan } from '../plan/explain.ts'
+import { explainStages } from '../plan/explain.ts'
 import type { Program, ViewDefinition } from '../plan/program.ts'
 import { appendOnly } from '../plan/properties.ts'
 import { loadApp } from './load-app.ts'
@@ -11,7 +11,7 @@ import { writeOut } from './output.ts'
 
 const nothing: Program = { topics: [], views: [] }
 
-/** Prints how a view is computed: as written, as bound, as optimised. */
+/** Prints how a view is computed, at each stage of its planning. */
 export async function explain(io: Io, app: string, name: string, json: boolean): Promise<number> {
   const { definition } = await loadApp(io.disk, app)
   const bound = await definition.plan(nothing, bindSelect)
@@ -26,27 +26,18 @@ export async function explain(io: Io, app: string, name: string, json: boolean):
   }
   const nameOf = (relation: number): string => catalog.byId(relation).name
   const columns = view.columns.map(
-    (column) => `  ${column.name} ${typeName(column.type)}${column.nullable ? '' : ' NOT NULL'}`,
+    (column) => `--   ${column.name} ${typeName(column.type)}${column.nullable ? '' : ' NOT NULL'}`,
   )
   const kind = appendOnly(view.plan, program) ? 'rows are only ever added' : 'rows come and go'
   await writeOut(
     [
-      `view ${view.name}: ${view.emit}, ${kind}`,
+      `-- view ${view.name}: ${view.emit}, ${kind}`,
       ...columns,
       '',
-      'as written',
-      indented(view.sql),
-      'as bound',
-      indented(explainPlan(boundView.plan, nameOf).trimEnd()),
-      'as run',
-      indented(explainPlan(view.plan, nameOf).trimEnd()),
+      explainStages({ sql: view.sql, bound: boundView.plan, optimised: view.plan }, nameOf),
     ].join('\n'),
   )
   return 0
-}
-
-function indented(text: string): string {
-  return `${text.replace(/^/gm, '  ')}\n`
 }
 
 function viewNamed(catalog: Catalog, name: string): ViewDefinition {

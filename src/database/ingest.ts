@@ -99,6 +99,10 @@ export function ingestAnswer({ rows, skipped, skippedEvents }: DecodedAppend, an
   return { tick: answer.tick, firstOffset, lastOffset, rows, repeated: answer.repeated, skipped, skippedEvents }
 }
 
-export function nothingAppended({ skipped, skippedEvents }: DecodedAppend, tick: number, nextOffset: number): IngestAnswer {
+export function nothingAppended(
+  { skipped, skippedEvents }: DecodedAppend,
+  tick: number,
+  nextOffset: number,
+): IngestAnswer {
   return { tick, firstOffset: nextOffset, lastOffset: nextOffset - 1, rows: 0, repeated: false, skipped, skippedEvents }
 }

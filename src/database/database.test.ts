@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import { MillraceError } from './data/errors.ts'
-import { printRow } from './data/json-print.ts'
-import { Database, type DatabaseOptions } from './database.ts'
-import { type Definition, sqlDefinition } from './engine/definitions.ts'
-import { engineThread } from './engine/thread.ts'
-import { type SimulatedIo, simulatedIo } from './io/twin/simulated-io.ts'
-import type { Rows } from './views/rows.ts'
+import { MillraceError } from '../data/errors.ts'
+import { printRow } from '../data/json-print.ts'
+import { Database, type DatabaseOptions } from '../database.ts'
+import { type Definition, sqlDefinition } from '../engine/definitions.ts'
+import { engineThread } from '../engine/thread.ts'
+import { type SimulatedIo, simulatedIo } from '../io/twin/simulated-io.ts'
+import type { Rows } from '../views/rows.ts'
 
 const definitions = `
 CREATE TABLE bid (auction bigint NOT NULL, price bigint, at timestamp NOT NULL) WITH (event_time = 'at');
