@@ -136,7 +136,7 @@ const subqueries: readonly Refusal[] = [
     'SELECT a FROM t WHERE a NOT IN (SELECT c FROM u WHERE u.a = t.b)',
     'unsupported',
     'NOT IN (SELECT …)',
-    'IN (SELECT c',
+    'NOT IN (SELECT c',
   ],
   [
     'SELECT a FROM t WHERE a IN (SELECT c FROM u WHERE u.a IN (SELECT auction FROM bid WHERE price = t.b))',
