@@ -3,6 +3,7 @@ import { compileMap } from '../expr/compile.ts'
 import type { Join as JoinPlan, Plan, Scan } from '../plan/plan.ts'
 import type { Program, ViewDefinition } from '../plan/program.ts'
 import type { StateReader, StateWriter } from '../state/dump.ts'
+import { evictable } from './eviction.ts'
 import type { BaseOperator, Operator, Step } from './operator.ts'
 import { Aggregate } from './operators/aggregate.ts'
 import { Distinct } from './operators/distinct.ts'
@@ -70,7 +71,7 @@ export function compileProgram(program: Program, step: Step): Dataflow {
   for (const topic of program.topics) flow.sources.set(topic.id, new TopicSource(step, topic))
   for (const view of program.views)
     eachScan(view.plan, (scan) => flow.sources.get(scan.relation)?.want(eventsOf(scan), scan.reads))
-  const builder = new Builder(flow, step)
+  const builder = new Builder(flow, step, program)
   for (const view of program.views) builder.addView(view)
   return flow
 }
@@ -103,7 +104,11 @@ class Builder {
   readonly #step: Step
   readonly #views = new Map<number, { readonly node: Node; readonly width: number }>()
 
-  constructor(flow: Dataflow, step: Step) {
+  readonly #program: Program
+  readonly #aggregates = new Map<Plan, Aggregate>()
+
+  constructor(flow: Dataflow, step: Step, program: Program) {
+    this.#program = program
     this.#flow = flow
     this.#step = step
   }
@@ -166,8 +171,11 @@ class Builder {
         return add(new MapRows(step, compileMap(columns, plan.filter, plan.outputs)), true)
       case 'hop':
         return add(new Hop(step, plan.time, BigInt(plan.slideMicros), BigInt(plan.sizeMicros)), true)
-      case 'aggregate':
-        return add(new Aggregate(step, columns, plan.keys, plan.calls, plan.columns, appendOnly), false)
+      case 'aggregate': {
+        const aggregate = new Aggregate(step, columns, plan.keys, plan.calls, plan.columns, appendOnly)
+        this.#aggregates.set(plan, aggregate)
+        return add(aggregate, false)
+      }
       case 'distinct':
         return add(
           new Distinct(
@@ -178,11 +186,20 @@ class Builder {
         )
       case 'topN':
         return add(new TopN(step, columns, { ...plan, appendOnly }), false)
-      case 'final':
+      case 'final': {
+        const found = evictable(plan, this.#program)
+        if (found !== null) this.#aggregates.get(found.aggregate)?.evict(found.key, () => this.#passed(topics))
         return add(new Final(step, columns, plan.windowEnd, () => this.#watermark(topics)), false)
+      }
       case 'temporal':
         return add(new Temporal(step, columns, plan.from, plan.until), plan.until === null)
     }
+  }
+
+  /** Up to when windows are closed for good; a batch run's last step closes them for its output only. */
+  #passed(topics: ReadonlySet<number>): bigint | null {
+    const watermark = this.#watermark(topics)
+    return watermark === 'infinite' ? null : watermark
   }
 
   #watermark(topics: ReadonlySet<number>): bigint | null | 'infinite' {

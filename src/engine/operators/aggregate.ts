@@ -28,6 +28,10 @@ export class Aggregate extends BaseOperator {
   readonly #table: Table
   readonly #outputLanes: readonly Lane[]
   #touched: number[] = []
+  /** Set where groups may be forgotten: the key that closes them, and up to when all are closed. */
+  #eviction: { readonly field: number; readonly watermark: () => bigint | null } | null = null
+  /** No group closes before this. */
+  #nextClose: bigint | null = null
 
   constructor(
     step: Step,
@@ -57,6 +61,14 @@ export class Aggregate extends BaseOperator {
     const out = this.step.arena.allocate(8)
     this.#table.locate([], 1, out, true)
     this.#touch(out, 1)
+  }
+
+  /**
+   * Lets groups go, without a change, once their key's time is at or before the watermark.
+   * @param key which of the keys it is: a timestamp
+   */
+  evict(key: number, watermark: () => bigint | null): void {
+    this.#eviction = { field: this.#table.layout.fields[key].offset, watermark }
   }
 
   push(batch: Batch, _port: number): void {
@@ -91,6 +103,24 @@ export class Aggregate extends BaseOperator {
       this.#settle(addressLane(this.step.arena, touched, from, rows), rows)
     }
     for (const call of this.#calls) call.endTick()
+    if (this.#eviction !== null) this.#sweep(this.#eviction.field, this.#eviction.watermark(), touched)
+  }
+
+  /** Costs a look at every group when a window closes, nothing before. */
+  #sweep(field: number, watermark: bigint | null, touched: readonly number[]): void {
+    const { i64 } = this.step.memory
+    const closeOf = (entry: number): bigint => i64[(entry + field) / 8]
+    for (const entry of touched) {
+      if (this.#nextClose !== null && closeOf(entry) < this.#nextClose) this.#nextClose = closeOf(entry)
+    }
+    if (watermark === null || (this.#nextClose !== null && this.#nextClose > watermark)) return
+    let next: bigint | null = null
+    for (const entry of this.#table.entries()) {
+      const close = closeOf(entry)
+      if (close <= watermark) this.#forget(entry)
+      else if (next === null || close < next) next = close
+    }
+    this.#nextClose = next
   }
 
   /** Puts out the change of up to a batch of groups. */
