@@ -1,15 +1,17 @@
 import { MillraceError } from '../data/errors.ts'
 import { type SqlType, sameType, typeName } from '../data/sql-type.ts'
+import { cast, literal, now, shown } from './cast.ts'
 import { checkCall } from './checks.ts'
-import { type CastContext, canCast, commonKind, digitsOf, kinds, mergeTypes, numericType } from './coercion.ts'
+import { commonKind, kinds, mergeTypes } from './coercion.ts'
 import { escapeLike } from './functions/patterns.ts'
-import { fitFunction, functionNames, keyFunction, signatureKey, signaturesOf } from './functions/signatures.ts'
-import { canonicalText, invalidLiteral, literalNumericType, numberType } from './literal.ts'
+import { keyFunction, signatureKey, signaturesOf } from './functions/signatures.ts'
 import { chooseSignature } from './overload.ts'
 import { choiceType, resultType } from './precision.ts'
 import type { Scalar } from './scalar.ts'
+import { describe, isOperatorName, noMeaning, unknownName } from './unknown-call.ts'
 
-export { isAggregate, resolveAggregate } from './aggregates.ts'
+// The binder's one door to expressions.
+export { cast, column, literal, now, numberLiteral } from './cast.ts'
 export { foldConstant } from './fold.ts'
 
 /**
@@ -19,31 +21,6 @@ export { foldConstant } from './fold.ts'
 
 const boolean: SqlType = { kind: 'boolean' }
 const text: SqlType = { kind: 'text' }
-
-export function column(index: number, type: SqlType, nullable: boolean): Scalar {
-  return { op: 'column', index, type, nullable }
-}
-
-/**
- * @param value the literal's text, null for NULL. Of type unknown (a quoted literal) it is read once its
- * surroundings decide the type; of any other type it is read here.
- */
-export function literal(value: string | null, type: SqlType): Scalar {
-  if (value === null) return { op: 'literal', text: null, type, nullable: true }
-  const canonical = canonicalText(value, type)
-  if (canonical === null) throw new MillraceError('sql/type', invalidLiteral(value, type))
-  return { op: 'literal', text: canonical, type, nullable: false }
-}
-
-/** A number as written in SQL: integer, bigint or numeric, whichever is the first to hold it. */
-export function numberLiteral(value: string): Scalar {
-  return literal(value, numberType(value))
-}
-
-/** The tick's time. */
-export function now(): Scalar {
-  return { op: 'now', type: { kind: 'timestamptz' }, nullable: false }
-}
 
 /** Names of types as functions: `date(x)`, `int4(x)`. */
 const castFunctions = new Map<string, SqlType>(kinds.map((kind) => [kind as string, { kind } as SqlType]))
@@ -57,20 +34,6 @@ for (const [name, kind] of [
 ] as const) {
   castFunctions.set(name, { kind })
 }
-
-const notFunctionsOfTheLog = new Set([
-  'random',
-  'setseed',
-  'clock_timestamp',
-  'statement_timestamp',
-  'timeofday',
-  'gen_random_uuid',
-  'uuidv4',
-  'uuidv7',
-  'nextval',
-  'currval',
-  'pg_sleep',
-])
 
 /**
  * A function or operator by its lower-case name: `lower`, `+`, `~~` (LIKE), `->>`. A prefix operator has one argument.
@@ -92,9 +55,9 @@ export function call(name: string, args: readonly Scalar[]): Scalar {
       hint: 'say which is meant with a cast, such as x::integer',
     })
   }
-  const cast = args.map((arg, i) => coerce(arg, (chosen.as ?? chosen.args)[i] as SqlType['kind']))
+  const coerced = args.map((arg, i) => coerce(arg, (chosen.as ?? chosen.args)[i] as SqlType['kind']))
   const signature = { ...chosen, args: chosen.as ?? chosen.args }
-  const checked = checkCall(signature, cast)
+  const checked = checkCall(signature, coerced)
   return {
     op: 'call',
     fn: signatureKey(name, signature.args),
@@ -102,68 +65,6 @@ export function call(name: string, args: readonly Scalar[]): Scalar {
     type: resultType(signature, checked),
     nullable: signature.nullable === true || checked.some((arg) => arg.nullable),
   }
-}
-
-function isOperatorName(name: string): boolean {
-  return !/^[a-z_]/.test(name)
-}
-
-function describe(name: string, args: readonly Scalar[]): string {
-  const types = args.map((arg) => typeName(shown(arg.type)))
-  if (!isOperatorName(name)) return `function ${name}(${types.join(', ')})`
-  return `operator ${types.length === 1 ? `${name} ${types[0]}` : types.join(` ${name} `)}`
-}
-
-/** Digits that only we know about are not part of what PostgreSQL's users call the type. */
-function shown(type: SqlType): SqlType {
-  return type.kind === 'numeric' ? { kind: 'numeric' } : type
-}
-
-function noMeaning(name: string, args: readonly Scalar[]): MillraceError {
-  const known = [...new Set(signaturesOf(name).map(({ args: wanted }) => `(${wanted.join(', ')})`))].slice(0, 6)
-  return new MillraceError('sql/type', `${describe(name, args)} does not exist`, {
-    hint: `${name} takes ${known.join(', ')}; cast the arguments to one of these`,
-  })
-}
-
-function unknownName(name: string, args: readonly Scalar[]): MillraceError {
-  if (notFunctionsOfTheLog.has(name)) {
-    return new MillraceError('sql/unsupported', `${name}() is refused: its result is not a function of the log`, {
-      hint: 'put the value into the event when it is appended',
-    })
-  }
-  const near = nearestName(name)
-  return new MillraceError('sql/unknown-function', `${describe(name, args)} does not exist`, {
-    hint: near === null ? 'docs/LIMITS.md lists the functions there are' : `did you mean ${near}?`,
-  })
-}
-
-function nearestName(name: string): string | null {
-  let best: string | null = null
-  let least = Math.max(1, Math.floor(name.length / 3)) + 1
-  for (const known of [...functionNames(), ...aggregateNames, 'coalesce', 'concat', 'concat_ws', 'greatest', 'least']) {
-    if (isOperatorName(known) !== isOperatorName(name) || known.startsWith('$')) continue
-    const distance = editDistance(name, known)
-    if (distance < least) {
-      least = distance
-      best = known
-    }
-  }
-  return best
-}
-
-const aggregateNames = ['count', 'sum', 'avg', 'min', 'max', 'bool_and', 'bool_or']
-
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i)
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i]
-    for (let j = 1; j <= b.length; j++) {
-      next[j] = Math.min(next[j - 1] + 1, row[j] + 1, row[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1))
-    }
-    row = next
-  }
-  return row[b.length]
 }
 
 function specialCall(name: string, args: readonly Scalar[]): Scalar | null {
@@ -249,66 +150,6 @@ function noArguments(name: string): MillraceError {
 /** Casts an argument to the kind a signature wants; digits that are known stay known. */
 function coerce(arg: Scalar, kind: SqlType['kind']): Scalar {
   return cast(arg, { kind } as SqlType, 'implicit')
-}
-
-/**
- * A cast to `type`. Of an unknown literal it reads the literal; to numeric without precision it keeps the digits that
- * are known; to varchar(n) it cuts off when explicit and refuses longer text when assigned.
- * @throws MillraceError sql/type
- */
-export function cast(arg: Scalar, type: SqlType, context: CastContext): Scalar {
-  if (type.kind === 'unknown') return arg
-  if (type.kind === 'numeric' && (type.scale ?? 0) < 0) {
-    throw new MillraceError('sql/unsupported', `a numeric of scale ${type.scale} is not supported`, {
-      hint: 'use round(x, -2)',
-    })
-  }
-  if (arg.op === 'literal' && arg.text === null) return { op: 'literal', text: null, type, nullable: true }
-  if (arg.op === 'literal' && arg.type.kind === 'unknown') return castUnknown(arg.text!, type, context)
-  if (!canCast(arg.type.kind, type.kind, context)) throw cannotCast(arg.type, type, context)
-  if (arg.op === 'literal' && arg.text !== null && isWholeNumber(arg.type)) {
-    if (type.kind === 'numeric' && type.precision === undefined) return literal(arg.text, literalNumericType(arg.text))
-    if (type.kind === 'bigint' || type.kind === 'double') return literal(arg.text, type)
-  }
-  const target = knownDigits(arg.type, type)
-  if (target.kind === 'varchar' && target.length !== undefined && context !== 'explicit') return fitted(arg, target)
-  if (sameType(arg.type, target)) return arg
-  return { op: 'cast', arg, type: target, nullable: arg.nullable || arg.type.kind === 'jsonb' }
-}
-
-function isWholeNumber(type: SqlType): boolean {
-  return type.kind === 'smallint' || type.kind === 'integer' || type.kind === 'bigint'
-}
-
-function knownDigits(from: SqlType, to: SqlType): SqlType {
-  if (to.kind !== 'numeric' || to.precision !== undefined) return to
-  const digits = digitsOf(from)
-  return digits === null ? to : numericType(digits.precision, digits.scale)
-}
-
-function castUnknown(value: string, type: SqlType, context: CastContext): Scalar {
-  if (type.kind === 'varchar' && type.length !== undefined && context === 'explicit') {
-    return literal([...value].slice(0, type.length).join(''), type)
-  }
-  const read = literal(value, type)
-  if (type.kind !== 'numeric' || type.precision !== undefined || read.op !== 'literal') return read
-  return { ...read, type: literalNumericType(read.text!) }
-}
-
-function fitted(arg: Scalar, type: SqlType & { kind: 'varchar' }): Scalar {
-  if (sameType(arg.type, type)) return arg
-  const args = [cast(arg, text, 'assignment'), literal(String(type.length), { kind: 'integer' })]
-  return { op: 'call', fn: signatureKey(fitFunction, ['text', 'integer']), args, type, nullable: arg.nullable }
-}
-
-function cannotCast(from: SqlType, to: SqlType, context: CastContext): MillraceError {
-  const message = `cannot cast type ${typeName(shown(from))} to ${typeName(to)}`
-  if (context !== 'explicit' && canCast(from.kind, to.kind, 'explicit')) {
-    return new MillraceError('sql/type', `${message} without being asked to`, {
-      hint: `write the cast: …::${typeName(to)}`,
-    })
-  }
-  return new MillraceError('sql/type', message)
 }
 
 /** Text as a condition is no truth value; a NULL or unknown literal is read as one. */

@@ -1,4 +1,3 @@
-import { cellErrors } from '../../data/cell.ts'
 import {
   civilFromDays,
   daysFromCivil,
@@ -16,19 +15,14 @@ import {
 import { type Interval, makeInterval, negateInterval } from '../../data/interval.ts'
 import type { Builder } from '../builder.ts'
 import { binary, i32, int, or } from '../kernel.ts'
-import { fault } from '../runtime.ts'
 import type { Value } from '../value.ts'
-import { outsideTimestamps } from './casts.ts'
+import { outsideTimestamps } from './cast-datetimes.ts'
+import { failing } from './cast-table.ts'
 import { define, helper, type Implementation } from './definition.ts'
 
 /** Arithmetic on dates and times; timestamptz counts in UTC, so it computes as timestamp does. */
 
 const dayMicros = BigInt(microsPerDay)
-
-function failing<T>(error: keyof typeof cellErrors, value: T): T {
-  fault.state = cellErrors[error]
-  return value
-}
 
 export function checkedTimestamp(micros: bigint): bigint {
   return timestampInRange(micros) ? micros : failing('datetimeOutOfRange', 0n)

@@ -1,7 +1,9 @@
 import { cellErrors } from '../../data/cell.ts'
+import { type Decimal, decimalZero, parseDecimal } from '../../data/decimal.ts'
 import { Bug } from '../../data/errors.ts'
 import { formatJson, type JsonValue, parseJson } from '../../data/jsonb.ts'
 import { fault } from '../runtime.ts'
+import { failing } from './cast-table.ts'
 import { define, helper } from './definition.ts'
 
 /** jsonb: steps into a document, as jsonb again or as text. A step that leads nowhere is NULL. */
@@ -133,3 +135,23 @@ define(
     return 0
   }, true),
 )
+
+// Casts take only the kind of value that is asked for; null is NULL.
+
+function jsonOf(text: string): JsonValue {
+  const value = read(text)
+  if (value.kind === 'null') fault.state = 1
+  return value
+}
+
+export function numberOfJson(text: string): Decimal {
+  const value = jsonOf(text)
+  if (value.kind === 'number') return parseDecimal(value.text)!
+  return value.kind === 'null' ? decimalZero : failing('invalidArgument', decimalZero)
+}
+
+export function booleanOfJson(text: string): boolean {
+  const value = jsonOf(text)
+  if (value.kind === 'true') return true
+  return value.kind === 'false' || value.kind === 'null' ? false : failing('invalidArgument', false)
+}

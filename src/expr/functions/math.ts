@@ -1,4 +1,4 @@
-import { cellErrors } from '../../data/cell.ts'
+import type { cellErrors } from '../../data/cell.ts'
 import { roundHalfEven } from '../../data/datetime.ts'
 import {
   ceilingDecimal,
@@ -22,18 +22,13 @@ import {
 } from '../../data/decimal-functions.ts'
 import type { Builder } from '../builder.ts'
 import { type Expr, f64 } from '../kernel.ts'
-import { fault } from '../runtime.ts'
 import type { Scalar } from '../scalar.ts'
 import { scaleOf, type Value } from '../value.ts'
-import { roundSafe } from './casts.ts'
+import { roundSafe } from './cast-numbers.ts'
+import { failing } from './cast-table.ts'
 import { type CallSite, define, helper, type Implementation } from './definition.ts'
 
 /** Rounding, roots, powers, logarithms and trigonometry. */
-
-function failing<T>(error: keyof typeof cellErrors, value: T): T {
-  fault.state = cellErrors[error]
-  return value
-}
 
 // Rounding of numerics whose scale is known is whole-number arithmetic.
 

@@ -1,17 +1,11 @@
-import { cellErrors } from '../../data/cell.ts'
 import type { Builder, Outcome } from '../builder.ts'
 import { binary, type Expr, f64, i32 } from '../kernel.ts'
-import { fault } from '../runtime.ts'
 import type { Value } from '../value.ts'
+import { failing } from './cast-table.ts'
 import { define, helper } from './definition.ts'
 import { md5 } from './md5.ts'
 
 /** Text functions. Positions and lengths count characters, which are code points. */
-
-function failing<T>(error: keyof typeof cellErrors, value: T): T {
-  fault.state = cellErrors[error]
-  return value
-}
 
 /** Characters as an array that can be indexed; a string without surrogate pairs is one already. */
 export function characters(text: string): string | readonly string[] {

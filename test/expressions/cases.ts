@@ -1,4 +1,4 @@
-import type { ColumnSchema, SqlType } from '../data/sql-type.ts'
+import type { ColumnSchema, SqlType } from '../../src/data/sql-type.ts'
 
 /** Columns, rows and expressions that are evaluated here and by PostgreSQL. */
 

@@ -1,8 +1,8 @@
-import { type Batch, type Column, cellState, rawCell } from '../data/batch.ts'
-import type { Arena } from '../data/memory.ts'
-import { type ColumnSchema, laneOf } from '../data/sql-type.ts'
-import { compileMap } from './compile.ts'
-import * as resolve from './resolve.ts'
+import { type Batch, type Column, cellState, rawCell } from '../../src/data/batch.ts'
+import type { Arena } from '../../src/data/memory.ts'
+import { type ColumnSchema, laneOf } from '../../src/data/sql-type.ts'
+import { compileMap } from '../../src/expr/compile.ts'
+import * as resolve from '../../src/expr/resolve.ts'
 
 /** A batch of values written as text, read by the casts that are under test elsewhere. */
 export function batchOfTexts(

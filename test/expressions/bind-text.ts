@@ -1,7 +1,7 @@
 import { type Node, parseSync } from 'libpg-query'
-import type { ColumnSchema, SqlType } from '../data/sql-type.ts'
-import * as resolve from './resolve.ts'
-import type { Scalar } from './scalar.ts'
+import type { ColumnSchema, SqlType } from '../../src/data/sql-type.ts'
+import * as resolve from '../../src/expr/resolve.ts'
+import type { Scalar } from '../../src/expr/scalar.ts'
 
 /** Binds the text of one expression over some columns: what tests of expressions need, and no more. */
 export function bindText(sql: string, columns: readonly ColumnSchema[]): Scalar {
