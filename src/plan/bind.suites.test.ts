@@ -98,7 +98,7 @@ const nexmarkQueries: Readonly<Record<string, string>> = {
   q20: `SELECT b.auction, b.bidder, b.price, b.channel, b.url, b.dateTime AS bidTime, a.itemName, a.seller, a.category
         FROM bid b JOIN auction a ON b.auction = a.id WHERE a.category = 10`,
   q21: `SELECT auction, bidder, price, channel,
-          CASE WHEN lower(channel) = 'apple' THEN '0' ELSE substring(url, '(?:&|^)channel_id=([^&]*)') END AS channel_id
+          CASE WHEN lower(channel) = 'apple' THEN '0' ELSE split_part(split_part(url, 'channel_id=', 2), '&', 1) END AS channel_id
         FROM bid WHERE url LIKE '%channel_id=%' OR lower(channel) IN ('apple', 'google')`,
   q22: `SELECT auction, bidder, price, channel, split_part(url, '/', 4) AS dir1, split_part(url, '/', 5) AS dir2 FROM bid`,
 }

@@ -22,7 +22,6 @@ import {
 /** Makers of plan nodes: each works out the columns that its node puts out. */
 
 export const bigint: SqlType = { kind: 'bigint' }
-export const boolean: SqlType = { kind: 'boolean' }
 
 /** A reference to a column of what a plan puts out. */
 export function columnOf(plan: Plan, index: number): Scalar {
