@@ -12,6 +12,7 @@ export class Pairs {
   #right = 0
   #weights = 0
   #rows = 0
+  #capacity = 0
   #plain = true
 
   /** @param flush gets u32 left and right lanes and i32 weights (0: all +1) */
@@ -21,7 +22,7 @@ export class Pairs {
   }
 
   add(left: number, right: number, weight: number): void {
-    if (this.#rows === 0) this.#open()
+    if (this.#rows === this.#capacity) this.#grow()
     const { u32, i32 } = this.#step.memory
     u32[(this.#left >>> 2) + this.#rows] = left
     u32[(this.#right >>> 2) + this.#rows] = right
@@ -33,13 +34,25 @@ export class Pairs {
   end(): void {
     const rows = this.#rows
     this.#rows = 0
+    // The lanes are the flushed batch's from now on.
+    this.#capacity = 0
     if (rows > 0) this.#flush(rows, this.#left, this.#right, this.#plain ? 0 : this.#weights)
   }
 
-  #open(): void {
-    this.#left = this.#step.arena.allocate(batchRows * 4)
-    this.#right = this.#step.arena.allocate(batchRows * 4)
-    this.#weights = this.#step.arena.allocate(batchRows * 4)
-    this.#plain = true
+  /** Small pushes are the usual case at low load: lanes of a whole batch for each would fill the arena. */
+  #grow(): void {
+    const rows = this.#rows
+    if (rows === 0) this.#plain = true
+    this.#capacity = Math.min(batchRows, Math.max(firstRows, rows * 4))
+    const longer = (lane: number): number => {
+      const address = this.#step.arena.allocate(this.#capacity * 4)
+      if (rows > 0) this.#step.memory.u8.copyWithin(address, lane, lane + rows * 4)
+      return address
+    }
+    this.#left = longer(this.#left)
+    this.#right = longer(this.#right)
+    this.#weights = longer(this.#weights)
   }
 }
+
+const firstRows = 64
