@@ -59,7 +59,7 @@ export class EngineSubject implements Subject {
     ticks: readonly (readonly CaseEvent[])[],
     options: SubjectOptions,
   ): AsyncIterable<ViewStates> {
-    const engine = new Engine(program, { memoryBytes: 64 * 1024 ** 2, reopen: options.reopen })
+    const engine = new Engine(program, { memoryBytes: 512 * 1024 ** 2, reopen: options.reopen })
     const feed = new Feed(program)
     const views = new Map(program.views.map((view) => [view.id, new Accumulated(view)]))
     let timeMicros = startMicros

@@ -108,7 +108,9 @@ function value(random: Random, type: FuzzType, seconds: number): string {
       return random.pick(['0', '1', '1.5', '2.25', '-0.75', '99999.99', '10'])
     case 'double':
     case 'dblx':
-      return random.pick(['0', '1', '0.5', '-1.25', '1024', '0.015625'])
+      return random.chance(0.93)
+        ? random.pick(['0', '1', '0.5', '-1.25', '1024', '0.015625', '-0.0'])
+        : random.pick(['"NaN"', '"Infinity"', '"-Infinity"'])
     case 'text':
       return random.pick(['""', '"a"', '"b"', '"ab"', '"B"', '"a b"', '"été"', '"%_"'])
     case 'boolean':

@@ -40,8 +40,11 @@ export class QueryMaker {
     if (kind === 'union') {
       const left = this.query(depth - 1, types)
       const wanted = typesOf(left)
-      const all = wanted.includes('numx') || this.#random.chance(0.6)
-      return { kind, all, left, right: this.query(depth - 1, wanted) }
+      const operator =
+        wanted.includes('numx') || this.#random.chance(0.5)
+          ? 'UNION ALL'
+          : this.#random.pick(['UNION', 'UNION', 'INTERSECT', 'EXCEPT'] as const)
+      return { kind, operator, left, right: this.query(depth - 1, wanted) }
     }
     return kind === 'top' ? this.#top(depth, types) : this.#select(depth, types)
   }
@@ -78,6 +81,7 @@ export class QueryMaker {
       limit: random.integer(1, 4),
       offset: random.chance(0.3) ? random.integer(1, 3) : 0,
       rank,
+      distinctOn: random.chance(0.2),
     }
   }
 
@@ -88,7 +92,10 @@ export class QueryMaker {
     const where = random.chance(0.5) ? [expression(random, scope, 'boolean', 2)] : []
     if (random.chance(0.12)) where.push(...this.#membership(scope))
     if (random.chance(0.4)) return this.#grouped(from, scope, where, types)
-    const outputs = types.map((type, i) => ({ name: `c${i}`, expression: expression(random, scope, type, 2) }))
+    const outputs = types.map((type, i) => {
+      const subquery = random.chance(0.06) ? this.#scalarSubquery(scope, type) : null
+      return { name: `c${i}`, expression: subquery ?? expression(random, scope, type, 2) }
+    })
     const distinct = !types.includes('numx') && random.chance(0.15)
     return { kind: 'select', from, where, keys: null, having: null, outputs, distinct }
   }
@@ -179,6 +186,22 @@ export class QueryMaker {
         ? build('boolean', `? ${not}IN (SELECT ${alias}.${column} FROM ${name} ${alias})`, outer)
         : build('boolean', `${not}EXISTS (SELECT 1 FROM ${name} ${alias} WHERE ${alias}.${column} = ?)`, outer),
     ]
+  }
+
+  /** One value from another relation, of the row's own group or of all rows. */
+  #scalarSubquery(scope: Scope, type: FuzzType): Expression | null {
+    const random = this.#random
+    const alias = this.#alias()
+    const { name, columns } = random.pick(this.#relations)
+    const inner = columns.map((column) => leaf(column.type, `${alias}.${column.name}`))
+    const aggregate = this.#aggregate(inner, type)
+    const pairs = scope.flatMap((outer) =>
+      inner
+        .filter((column) => column.type === outer.type && keyTypes.includes(outer.type))
+        .map((column) => [column, outer]),
+    )
+    if (pairs.length === 0 || random.chance(0.4)) return build(type, `(SELECT ? FROM ${name} ${alias})`, aggregate)
+    return build(type, `(SELECT ? FROM ${name} ${alias} WHERE ? = ?)`, aggregate, ...random.pick(pairs))
   }
 
   #alias(): string {

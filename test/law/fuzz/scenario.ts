@@ -33,7 +33,7 @@ export interface Select {
 
 export interface Union {
   readonly kind: 'union'
-  readonly all: boolean
+  readonly operator: 'UNION ALL' | 'UNION' | 'INTERSECT' | 'EXCEPT'
   readonly left: Query
   readonly right: Query
 }
@@ -54,6 +54,8 @@ export interface Top {
   readonly offset: number
   /** Puts the row number out. */
   readonly rank: boolean
+  /** Written as DISTINCT ON, which takes the first of each partition. */
+  readonly distinctOn: boolean
 }
 
 export type Query = Select | Union | Top
@@ -109,7 +111,7 @@ export function printQuery(query: Query, completed: boolean): string {
       return printSelect(query, completed)
     case 'union': {
       const side = (part: Query): string => `(${printQuery(part, completed)})`
-      return `${side(query.left)} UNION ${query.all ? 'ALL ' : ''}${side(query.right)}`
+      return `${side(query.left)} ${query.operator} ${side(query.right)}`
     }
     case 'top':
       return printTop(query, completed)
@@ -151,6 +153,9 @@ function printTop(top: Top, completed: boolean): string {
   if (top.partition === null && !top.rank) {
     const offset = top.offset > 0 ? ` OFFSET ${top.offset}` : ''
     return `SELECT ${names} FROM ${inner} ${by} LIMIT ${top.limit}${offset}`
+  }
+  if (top.partition !== null && top.distinctOn && !top.rank) {
+    return `SELECT DISTINCT ON (${top.partition}) ${names} FROM ${inner} ORDER BY ${[top.partition, ...given, ...rest].join(', ')}`
   }
   const partition = top.partition === null ? '' : `PARTITION BY ${top.partition} `
   const rank = rankName(top.columns)

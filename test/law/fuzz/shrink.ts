@@ -76,12 +76,13 @@ function* smallerQueries(query: Query): Generator<Query> {
     case 'union':
       yield query.left
       yield query.right
-      if (!query.all) yield { ...query, all: true }
+      if (query.operator !== 'UNION ALL') yield { ...query, operator: 'UNION ALL' }
       for (const left of smallerQueries(query.left)) yield { ...query, left }
       for (const right of smallerQueries(query.right)) yield { ...query, right }
       return
     case 'top':
       yield query.input
+      if (query.distinctOn) yield { ...query, distinctOn: false, limit: 1 }
       if (query.offset > 0) yield { ...query, offset: 0 }
       if (query.partition !== null) yield { ...query, partition: null }
       for (let i = 0; i < query.order.length; i++) yield { ...query, order: query.order.filter((_, k) => k !== i) }
