@@ -131,7 +131,9 @@ class Door {
   async #exchange(target: string, message: IncomingMessage, response: ServerResponse): Promise<void> {
     const start = this.#clock.monotonicMs()
     const gone = new AbortController()
-    response.once('close', () => gone.abort())
+    response.once('close', () => {
+      if (!response.writableFinished) gone.abort(hungUp)
+    })
     let release = (): void => {}
     const request: ApiRequest = {
       method: message.method ?? 'GET',
@@ -167,7 +169,10 @@ class Door {
   /** @throws MillraceError request/too-large, request/slow, request/busy */
   #receive(message: IncomingMessage, body: BodyBuffer): Promise<void> {
     return new Promise((resolve, reject) => {
+      let settled = false
       const settle = (error: Error | null): void => {
+        if (settled) return
+        settled = true
         cancel()
         message.off('data', onData)
         if (error === null) resolve()
@@ -183,7 +188,9 @@ class Door {
       const cancel = this.#clock.after(this.#limits.bodyMs, () => settle(bodyTooSlow(this.#limits)))
       message.once('end', () => settle(null))
       message.once('error', (error) => settle(error))
-      message.once('close', () => settle(new MillraceError('request/malformed', 'the body broke off')))
+      message.once('close', () => {
+        if (!settled) settle(new MillraceError('request/malformed', 'the body broke off'))
+      })
       message.on('data', onData)
     })
   }
@@ -253,6 +260,8 @@ class Door {
 }
 
 const lingerMs = 1_000
+/** Made once: an error with its stack for each reader that goes away would cost more than the request. */
+const hungUp = new MillraceError('request/slow', 'nobody waits for the answer any more')
 
 async function closeBody(body: ApiAnswer['body']): Promise<void> {
   if (body !== null && !(body instanceof Uint8Array)) await body[Symbol.asyncIterator]().return?.()
