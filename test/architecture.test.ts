@@ -43,7 +43,7 @@ describe('rooms', () => {
     ["const b = () => import('../plan/plan.ts')", 'data imports plan: plan lies below data'],
     ["import b, {\n  type C,\n  d as e,\n} from '../plan/plan.ts'", 'data imports plan: plan lies below data'],
     ["import * as b from '../plan/plan.ts'", 'data imports plan: plan lies below data'],
-    ["import { b } from '../database.ts'", 'data imports database.ts: database.ts lies below data'],
+    ["import { b } from '../database.ts'", 'data imports database: database lies below data'],
     ["import { b } from '../plan/plan.js'", "imports '../plan/plan.js' without .ts"],
     ["import { b } from '../plan'", "imports '../plan' without .ts"],
     ["import { b } from './gone.ts'", 'imports src/data/gone.ts, which does not exist'],

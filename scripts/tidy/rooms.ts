@@ -18,7 +18,6 @@ export const order: readonly (readonly string[])[] = [
   ['views'],
   ['connectors'],
   ['database'],
-  ['database.ts'],
   ['client'],
   ['server'],
   ['testing'],
