@@ -6,6 +6,7 @@ import { parsePath } from './functions/json.ts'
 import { parseLike } from './functions/patterns.ts'
 import { RegexProblem, translateRegex } from './functions/regex.ts'
 import type { Signature } from './functions/signatures.ts'
+import { parseTemplate } from './functions/to-char.ts'
 import type { Scalar } from './scalar.ts'
 
 /** What is refused of a call beyond its types: unknown fields, other zones, patterns we can't promise to match alike. */
@@ -47,6 +48,9 @@ export function checkCall(signature: Signature, args: readonly Scalar[]): readon
     case '~~*':
     case '!~~*':
       checkLike(args[1])
+      return args
+    case 'to_char':
+      checkTemplate(args[1])
       return args
     case '#>':
     case '#>>':
@@ -146,5 +150,14 @@ function checkPath(path: Scalar): void {
   if (path.op !== 'literal' || path.text === null || parsePath(path.text) !== null) return
   throw new MillraceError('sql/type', `malformed array literal: "${path.text}"`, {
     hint: "write a path as '{key,0,key}'",
+  })
+}
+
+function checkTemplate(template: Scalar): void {
+  const text = literalText(template, 'the template of to_char')
+  const parsed = text === null ? [] : parseTemplate(text)
+  if (typeof parsed !== 'string') return
+  throw new MillraceError('sql/unsupported', `the template pattern ${parsed} of to_char is not supported`, {
+    hint: 'put text that is meant as it is into double quotes',
   })
 }

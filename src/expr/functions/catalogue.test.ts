@@ -4,10 +4,9 @@ import { allSignatures, signatureKey } from './signatures.ts'
 
 describe('the catalogue', () => {
   it('has an implementation for every signature', () => {
-    const unsupported = new Set(['to_char(timestamp,text)', 'to_char(timestamptz,text)'])
     const missing = allSignatures()
       .map(({ name, args, as }) => signatureKey(name, as ?? args))
-      .filter((key) => implementationOf(key) === undefined && !unsupported.has(key))
+      .filter((key) => implementationOf(key) === undefined)
     expect(missing).toEqual([])
   })
 })

@@ -62,6 +62,11 @@ function isoYear(days: number): number {
   return days >= isoYearStart(year + 1) ? year + 1 : year
 }
 
+/** A whole field of a day and the time within it. */
+export function dateField(name: string, days: number, time: number): number {
+  return fields[name](days, time)
+}
+
 /** A field as functions on microseconds since 1970, made once per field. */
 const ofTimestamp = new Map(
   Object.entries(fields).map(([name, field]) => [

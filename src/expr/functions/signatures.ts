@@ -131,7 +131,7 @@ for (const kind of ['timestamp', 'timestamptz'] as const) {
   add('- age', `${kind},${kind}`, 'interval')
   add('date_trunc', `text,${kind}`, kind)
   add('date_bin', `interval,${kind},${kind}`, kind)
-  add('to_char', `${kind},text`, 'text')
+  add('to_char', `${kind},text`, 'text', true)
 }
 add('timezone', 'text,timestamp', 'timestamptz')
 add('timezone', 'text,timestamptz', 'timestamp')
