@@ -1,0 +1,46 @@
+// The app that every simulation runs: small, but with each kind of state that the engine has.
+
+export const latenessMs = 5_000
+export const windowMs = 10_000
+export const recentMs = 20_000
+
+const topics = `
+CREATE TABLE bid (
+  id bigint NOT NULL, account bigint NOT NULL, item int NOT NULL, price bigint NOT NULL, at timestamp NOT NULL
+) WITH (event_time = 'at', lateness = '5 seconds');
+CREATE TABLE account (id bigint PRIMARY KEY, owner text, balance numeric(12,2), rev bigint);
+`
+
+const windowed = "FROM tumble(bid, at, interval '10 seconds') GROUP BY window_start, window_end, item"
+
+/** Every view with its query. */
+export const queries = {
+  big: 'SELECT id, account, price * 2 AS doubled FROM bid WHERE price > 50',
+  per_item: 'SELECT item, count(*) AS n, sum(price) AS total, max(price) AS top FROM bid GROUP BY item',
+  rich_items: 'SELECT item, total FROM per_item WHERE total > 150',
+  owned: 'SELECT b.id, b.price, a.owner, a.balance FROM bid b JOIN account a ON a.id = b.account',
+  per_owner: 'SELECT owner, count(*) AS n, sum(balance) AS total, max(balance) AS top FROM account GROUP BY owner',
+  best: `SELECT item, id, price FROM (
+    SELECT item, id, price, row_number() OVER (PARTITION BY item ORDER BY price DESC, id) AS place FROM bid
+  ) ranked WHERE place <= 3`,
+  richest: `SELECT owner, id, balance FROM (
+    SELECT owner, id, balance, row_number() OVER (PARTITION BY owner ORDER BY balance DESC, id) AS place FROM account
+  ) ranked WHERE place <= 2`,
+  per_window: `SELECT window_start, item, count(*) AS n, sum(price) AS total ${windowed}`,
+  per_window_final: `SELECT window_start, item, count(*) AS n, sum(price) AS total ${windowed}`,
+  late: 'SELECT topic, _offset AS place FROM _late',
+  recent: "SELECT id, price FROM bid WHERE at > now() - interval '20 seconds'",
+} as const
+
+export type ViewName = keyof typeof queries
+
+export const viewNames = Object.keys(queries) as readonly ViewName[]
+
+export const appSql =
+  topics +
+  viewNames
+    .map((name) => {
+      const options = name === 'per_window_final' ? " WITH (emit = 'final')" : ''
+      return `CREATE MATERIALIZED VIEW ${name}${options} AS ${queries[name]};`
+    })
+    .join('\n')

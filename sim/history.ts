@@ -1,0 +1,259 @@
+// What clients did and saw over all lives of the program, and what the log must therefore hold.
+import type { ViewName } from './app.ts'
+import { type Event, eventText, Model, sortedTexts } from './model.ts'
+
+/** Something that must never be so, was. */
+export class Violation extends Error {
+  override readonly name = 'Violation'
+  readonly invariant: string
+
+  constructor(invariant: string, detail: string) {
+    super(`${invariant}: ${detail}`)
+    this.invariant = invariant
+  }
+}
+
+export type TopicName = Event['topic']
+
+export interface Answer {
+  readonly tick: number
+  readonly ranges: readonly { readonly topic: TopicName; readonly first: number; readonly last: number }[]
+}
+
+/** One append, over all its attempts. */
+export interface Tried {
+  readonly id: number
+  readonly key: string | null
+  readonly events: readonly Event[]
+  readonly body: Uint8Array
+  /** Its topic where it goes to one alone. */
+  readonly topic: TopicName | null
+  /** When it was first sent, counted over everything that happened. */
+  readonly issued: number
+  attempts: number
+  /** Answers that did not say that they repeat an earlier one. */
+  freshAnswers: number
+  acknowledged: number | null
+  answer: Answer | null
+  /** It was answered that nothing of it is there. */
+  refused: boolean
+}
+
+export interface LoggedEvent {
+  readonly topic: TopicName
+  readonly offset: number
+  readonly tick: number
+  readonly text: string
+}
+
+export type LogContent = Readonly<Record<TopicName, readonly LoggedEvent[]>>
+
+export interface Observation {
+  readonly who: string
+  readonly view: ViewName
+  readonly tick: number
+  /** Each row as text, sorted. */
+  readonly rows: readonly string[]
+}
+
+interface Placed {
+  readonly tried: Tried
+  readonly ranges: Answer['ranges'][number][]
+  readonly tick: number
+}
+
+const topicNames: readonly TopicName[] = ['bid', 'account']
+
+export class History {
+  readonly tried: Tried[] = []
+  #readEvents: LoggedEvent[] = []
+  /** The first event of each append in each topic, which no other append has. */
+  readonly #byFirst = new Map<string, Tried>()
+  readonly tickTimes = new Map<number, bigint>()
+  #observations: Observation[] = []
+  #content: LogContent = { bid: [], account: [] }
+  #contentTick = 0
+  #moments = 0
+  /** The newest tick that anybody saw. */
+  seenTick = 0
+
+  moment(): number {
+    return ++this.#moments
+  }
+
+  issue(tried: Pick<Tried, 'key' | 'events' | 'body' | 'topic'>): Tried {
+    const state = { attempts: 0, freshAnswers: 0, acknowledged: null, answer: null, refused: false }
+    const full: Tried = { ...tried, id: this.tried.length, issued: this.moment(), ...state }
+    this.tried.push(full)
+    for (const topic of topicNames) {
+      const first = full.events.find((event) => event.topic === topic)
+      if (first !== undefined) this.#byFirst.set(eventText(first), full)
+    }
+    return full
+  }
+
+  acknowledge(tried: Tried, answer: Answer, repeated: boolean): void {
+    if (!repeated) tried.freshAnswers++
+    if (tried.freshAnswers > 1 || (repeated && tried.attempts === 1)) {
+      throw new Violation(
+        'the same key appends once',
+        `append ${tried.id} was answered ${tried.freshAnswers} times as if it were new`,
+      )
+    }
+    if (tried.answer !== null && JSON.stringify(tried.answer) !== JSON.stringify(answer)) {
+      const both = `${JSON.stringify(tried.answer)}, then ${JSON.stringify(answer)}`
+      throw new Violation('the same key gets the same answer', `append ${tried.id}: ${both}`)
+    }
+    tried.answer = answer
+    tried.acknowledged ??= this.moment()
+  }
+
+  sawTick(tick: number, timeMicros: bigint): void {
+    const known = this.tickTimes.get(tick)
+    if (known !== undefined && known !== timeMicros) {
+      throw new Violation('a tick has one time', `tick ${tick} was at ${known} and is at ${timeMicros}`)
+    }
+    this.tickTimes.set(tick, timeMicros)
+  }
+
+  observe(observation: Observation): void {
+    this.#observations.push(observation)
+    this.seenTick = Math.max(this.seenTick, observation.tick)
+  }
+
+  /** Somebody read events of a topic. */
+  observeEvents(events: readonly LoggedEvent[]): void {
+    for (const event of events) this.#readEvents.push(event)
+  }
+
+  /** The log was read from its beginning, up to a tick: it owes all that was promised and shown so far. */
+  check(content: LogContent, tick: number): void {
+    if (tick < this.seenTick || tick < this.#contentTick) {
+      const seen = Math.max(this.seenTick, this.#contentTick)
+      throw new Violation('what was visible stays', `tick ${seen} was visible, the log ends with tick ${tick}`)
+    }
+    this.#checkPrefix(content)
+    const placed = new Map<Tried, Placed>()
+    for (const topic of topicNames) this.#checkTopic(topic, content[topic], placed)
+    for (const one of placed.values()) checkWhole(one)
+    for (const tried of this.tried) this.#checkAnswer(tried, placed.get(tried), tick)
+    this.#content = content
+    this.#contentTick = tick
+    for (const { topic, offset, text, tick: at } of this.#readEvents.splice(0)) {
+      const found = content[topic][offset]
+      if (found?.text !== text || found.tick !== at) {
+        throw new Violation('a topic reads the same', `${topic} ${offset} was ${text} at ${at}, is ${found?.text}`)
+      }
+    }
+    this.#checkObservations()
+  }
+
+  #checkPrefix(content: LogContent): void {
+    for (const topic of topicNames) {
+      for (const [i, before] of this.#content[topic].entries()) {
+        const now = content[topic][i]
+        if (now === undefined || now.text !== before.text || now.tick !== before.tick) {
+          const what = now === undefined ? 'gone' : `${now.text} at tick ${now.tick}`
+          throw new Violation('history never changes', `${before.text} at tick ${before.tick} is now ${what}`)
+        }
+      }
+    }
+  }
+
+  /** Cuts a topic into appends. */
+  #checkTopic(topic: TopicName, events: readonly LoggedEvent[], placed: Map<Tried, Placed>): void {
+    let newestIssued = 0
+    for (let at = 0; at < events.length; ) {
+      const { text, tick, offset } = events[at]
+      const tried = this.#byFirst.get(text)
+      if (tried === undefined) throw new Violation('only what was sent is there', `${topic} ${at}: ${text}`)
+      if (tried.refused) throw new Violation('what was refused is not there', `append ${tried.id}: ${text}`)
+      const own = tried.events.filter((event) => event.topic === topic)
+      for (const [k, event] of own.entries()) {
+        const found = events[at + k]
+        if (found?.text !== eventText(event) || found.tick !== tick) {
+          const what = found === undefined ? 'nothing' : `${found.text} at tick ${found.tick}`
+          throw new Violation('appends are whole', `append ${tried.id}, ${eventText(event)} at tick ${tick}: ${what}`)
+        }
+      }
+      const known = placed.get(tried) ?? { tried, ranges: [], tick }
+      if (known.ranges.some((range) => range.topic === topic)) {
+        throw new Violation('an append is there once', `append ${tried.id} is there again at ${topic} ${offset}`)
+      }
+      if (known.tick !== tick) {
+        throw new Violation('an append lies in one tick', `append ${tried.id} lies in ${known.tick} and ${tick}`)
+      }
+      known.ranges.push({ topic, first: offset, last: offset + own.length - 1 })
+      placed.set(tried, known)
+      if (tried.acknowledged !== null && tried.acknowledged < newestIssued) {
+        throw new Violation('order of acknowledgement', `append ${tried.id} stands behind one that was sent after it`)
+      }
+      newestIssued = Math.max(newestIssued, tried.issued)
+      at += own.length
+    }
+  }
+
+  #checkAnswer(tried: Tried, placed: Placed | undefined, tick: number): void {
+    const { answer } = tried
+    if (answer === null || answer.tick > tick) {
+      if (answer !== null)
+        throw new Violation('acknowledged is kept', `append ${tried.id}: tick ${answer.tick} is gone`)
+      return
+    }
+    if (placed === undefined) throw new Violation('acknowledged is kept', `append ${tried.id} is not there`)
+    const order = (a: Answer['ranges'][number], b: Answer['ranges'][number]): number => (a.topic < b.topic ? -1 : 1)
+    const found = JSON.stringify([placed.tick, [...placed.ranges].sort(order)])
+    const told = JSON.stringify([answer.tick, [...answer.ranges].sort(order)])
+    if (found !== told)
+      throw new Violation('answers are true', `append ${tried.id} was told ${told} and lies at ${found}`)
+  }
+
+  #checkObservations(): void {
+    const observations = this.#observations.sort((a, b) => a.tick - b.tick)
+    this.#observations = []
+    const byText = new Map<string, Event>()
+    for (const { events } of this.tried) for (const event of events) byText.set(eventText(event), event)
+    const model = new Model()
+    const next = { bid: 0, account: 0 }
+    let cached = new Map<ViewName, string>()
+    let cachedTick = -1
+    for (const { who, view, tick, rows } of observations) {
+      if (tick !== cachedTick) {
+        for (const topic of topicNames) {
+          const events = this.#content[topic]
+          for (; next[topic] < events.length && events[next[topic]].tick <= tick; next[topic]++) {
+            model.apply(byText.get(events[next[topic]].text)!)
+          }
+        }
+        cachedTick = tick
+        cached = new Map()
+      }
+      const time = this.tickTimes.get(tick)
+      if (time === undefined && tick > 0)
+        throw new Violation('ticks are sealed before they are seen', `${who}: ${tick}`)
+      const expected = cached.get(view) ?? sortedTexts(model.rows(view, time ?? 0n)).join('\n')
+      cached.set(view, expected)
+      if (rows.join('\n') !== expected)
+        throw new Violation('view(n) = query(log[0..n])', differs(who, view, tick, rows, expected))
+    }
+  }
+}
+
+function checkWhole({ tried, ranges }: Placed): void {
+  const topics = new Set(tried.events.map(({ topic }) => topic))
+  if (ranges.length < topics.size) {
+    const there = ranges.map(({ topic }) => topic).join()
+    throw new Violation(
+      'appends are whole',
+      `append ${tried.id} wrote to ${[...topics].join()}, only ${there} is there`,
+    )
+  }
+}
+
+function differs(who: string, view: string, tick: number, rows: readonly string[], expected: string): string {
+  const wanted = expected === '' ? [] : expected.split('\n')
+  const missing = wanted.filter((row) => !rows.includes(row))
+  const wrong = rows.filter((row) => !wanted.includes(row))
+  const sizes = `${rows.length} rows instead of ${wanted.length}`
+  return `${who} saw ${view} at tick ${tick}: ${sizes}; missing ${missing.slice(0, 5)}; wrong ${wrong.slice(0, 5)}`
+}

@@ -1,0 +1,149 @@
+import { blockColumn, openBlock } from '../src/data/block.ts'
+import { blockCells } from '../src/data/cell-access.ts'
+import { MillraceError } from '../src/data/errors.ts'
+import { compileRowTexts } from '../src/data/text-print.ts'
+import type { Database } from '../src/database.ts'
+import type { SimulatedIo } from '../src/io/twin/simulated-io.ts'
+import type { Log, ReadBlock } from '../src/log/log.ts'
+import type { Rows } from '../src/views/rows.ts'
+import { type ViewName, viewNames } from './app.ts'
+import { type History, type LogContent, type LoggedEvent, type TopicName, Violation } from './history.ts'
+import type { LifePlan } from './plan.ts'
+import type { Trace } from './trace.ts'
+
+/** One life of the program, as those see it who use it. */
+export class Life {
+  readonly number: number
+  readonly plan: LifePlan
+  readonly io: SimulatedIo
+  readonly database: Database
+  readonly log: Log
+  readonly history: History
+  readonly #trace: Trace
+  /** A planned failure of a sync was met: nothing can be appended any more. */
+  poisoned = false
+  /** The disk was made small, for a while. */
+  full = false
+  /** The database is being closed. */
+  closing = false
+
+  constructor(
+    number: number,
+    plan: LifePlan,
+    parts: Pick<Life, 'io' | 'database' | 'log' | 'history'> & { readonly trace: Trace },
+  ) {
+    this.number = number
+    this.plan = plan
+    this.io = parts.io
+    this.database = parts.database
+    this.log = parts.log
+    this.history = parts.history
+    this.#trace = parts.trace
+  }
+
+  get over(): boolean {
+    return this.poisoned || this.closing
+  }
+
+  trace(who: string, what: string): void {
+    this.#trace.add(`${this.number} ${this.io.clock.monotonicMs().toFixed(3)} ${who} ${what}`)
+  }
+
+  sleep(ms: number): Promise<void> {
+    return new Promise((resolve) => this.io.clock.after(ms, resolve))
+  }
+
+  /** @throws Violation when it takes so long that it must be stuck */
+  async within<T>(what: string, promise: Promise<T>): Promise<T> {
+    let cancel = (): void => {}
+    const limitMs = 60_000 * Math.max(1, this.plan.slowness / 10)
+    const late = new Promise<never>((_, reject) => {
+      cancel = this.io.clock.after(limitMs, () => reject(new Violation('nothing hangs', what)))
+    })
+    try {
+      return await Promise.race([promise, late])
+    } finally {
+      cancel()
+    }
+  }
+
+  /** Everything the log holds, as of its newest tick. */
+  async content(): Promise<{ readonly content: LogContent; readonly tick: number }> {
+    const { tick } = this.log.position()
+    const content: Record<TopicName, LoggedEvent[]> = { bid: [], account: [] }
+    for (const topic of ['bid', 'account'] as const) {
+      const { id } = this.database.topic(topic)
+      const blocks = await this.within(`reading ${topic}`, this.log.readTopic(id, 0, 1_000_000))
+      content[topic] = this.events(topic, blocks, 0).filter((event) => event.tick <= tick)
+    }
+    return { content, tick }
+  }
+
+  /** @throws Violation where offsets have gaps or ticks go back */
+  events(topic: TopicName, blocks: readonly ReadBlock[], from: number): LoggedEvent[] {
+    const { columns } = this.database.topic(topic)
+    const texts = compileRowTexts(columns)
+    const events: LoggedEvent[] = []
+    let next: number | null = null
+    let newest = 0
+    for (const { bytes, firstOffset, rows, tick } of blocks) {
+      if (next !== null && firstOffset !== next) throw new Violation('offsets have no gaps', `${topic} ${firstOffset}`)
+      if (tick < newest) throw new Violation('ticks never go back', `${topic} ${firstOffset}: ${tick} after ${newest}`)
+      next = firstOffset + rows
+      newest = tick
+      const block = openBlock(bytes)
+      const cells = blockCells(block, columns.length)
+      const operations = block.columns.get(blockColumn.operation)
+      for (let row = 0; row < rows; row++) {
+        if (firstOffset + row < from) continue
+        const deletes = operations !== undefined && block.memory.i32[(operations.data >>> 2) + row] === 1
+        const all = texts(block.memory, cells, row)
+        const text = JSON.stringify(deletes ? [`${topic}-`, all[0]] : [topic, ...all])
+        events.push({ topic, offset: firstOffset + row, tick, text })
+      }
+    }
+    return events
+  }
+
+  /** Reads views at one tick and notes what was seen. @returns the tick */
+  async read(who: string, names: readonly ViewName[] = viewNames, minTick = 0): Promise<number> {
+    const floor = Math.max(minTick, this.history.seenTick)
+    const options = minTick > 0 ? { minTick } : {}
+    const answers = await this.within(`${who} reads`, this.database.readAll(names, options))
+    const [{ tick, timeMicros }] = answers
+    if (tick < floor) throw new Violation('ticks never go back', `${who} read tick ${tick} after tick ${floor}`)
+    this.history.sawTick(tick, timeMicros)
+    for (const [i, answer] of answers.entries()) {
+      if (answer.tick !== tick) {
+        throw new Violation('views move together', `${names[i]} at tick ${answer.tick}, ${names[0]} at tick ${tick}`)
+      }
+      if (answer.errors !== 0) throw new Violation('no error rows', `${names[i]} has ${answer.errors} at tick ${tick}`)
+      this.history.observe({ who, view: names[i], tick, rows: rowTexts(answer.rows) })
+    }
+    this.trace(who, `read ${names.join()} at ${tick}`)
+    return tick
+  }
+}
+
+/** Rows as text, each as often as it is there, sorted. */
+export function rowTexts(rows: Rows): string[] {
+  const texts: string[] = []
+  for (const [text, weight] of changesOf(rows)) {
+    if (weight < 0) throw new Violation('no row is there less than never', `${text} × ${weight}`)
+    for (let n = 0; n < weight; n++) texts.push(text)
+  }
+  return texts.sort()
+}
+
+export function changesOf(rows: Rows): (readonly [text: string, weight: number])[] {
+  const texts = compileRowTexts(rows.columns)
+  const changes: (readonly [string, number])[] = []
+  rows.forEach((page, row, weight) => {
+    changes.push([JSON.stringify(texts(page.memory, page.columns, row)), weight])
+  })
+  return changes
+}
+
+export function codeOf(error: unknown): string {
+  return error instanceof MillraceError ? error.code : 'none'
+}

@@ -1,0 +1,98 @@
+// What a simulation will do and suffer, as data: made from a seed, printed when it fails, cut down by the shrinker.
+import { Prng } from '../src/io/twin/prng.ts'
+
+export interface LifePlan {
+  /** What each client does in this life, at most. */
+  readonly operations: number
+  /** How it ends: the machine stops, only the program is killed, or it is closed as it should be. */
+  readonly end: 'crash' | 'kill' | 'close'
+  /** When: at this write boundary, after so many milliseconds, or when all clients are done. */
+  readonly at: { readonly boundary: number } | { readonly ms: number } | null
+  /** This sync fails, counted from the start of the life. */
+  readonly failSync: number | null
+  /** Bytes that are free on the disk at first; after a while there is room again. */
+  readonly freeBytes: number | null
+  readonly slowness: number
+  /** One bit below the durable mark turns before the next life: chosen by this number. */
+  readonly flip: number | null
+}
+
+export interface SimulationPlan {
+  readonly seed: number
+  readonly engine: 'inline' | 'worker'
+  /** The engine rebuilds all its state after every tick (inline only). */
+  readonly reopen: boolean
+  /** Small journal files, so that files end and begin all the time. */
+  readonly smallFiles: boolean
+  readonly clients: number
+  readonly subscribers: number
+  /** Lives of the program over one disk. A last one without faults follows them. */
+  readonly lives: readonly LifePlan[]
+}
+
+export const quietLife: LifePlan = {
+  operations: 3,
+  end: 'close',
+  at: null,
+  failSync: null,
+  freeBytes: null,
+  slowness: 1,
+  flip: null,
+}
+
+export function planOf(seed: number): SimulationPlan {
+  const prng = new Prng(seed * 2 + 1)
+  const engine = prng.chance(0.6) ? 'worker' : 'inline'
+  return {
+    seed,
+    engine,
+    reopen: engine === 'inline' && prng.chance(0.3),
+    smallFiles: prng.chance(0.9),
+    clients: 1 + prng.below(4),
+    subscribers: prng.below(4),
+    lives: Array.from({ length: 1 + prng.below(4) }, () => lifeOf(prng)),
+  }
+}
+
+function lifeOf(prng: Prng): LifePlan {
+  const end = prng.chance(0.5) ? 'crash' : prng.chance(0.6) ? 'kill' : 'close'
+  const when = prng.below(10)
+  const at = when < 4 ? { boundary: 1 + prng.below(160) } : when < 8 ? { ms: prng.below(2500) } : null
+  return {
+    operations: 2 + prng.below(12),
+    end,
+    at: end === 'close' ? null : at,
+    failSync: prng.chance(0.2) ? 1 + prng.below(20) : null,
+    freeBytes: prng.chance(0.15) ? prng.below(24_000) : null,
+    slowness: prng.chance(0.2) ? 1 + prng.below(200) : 1,
+    flip: prng.chance(0.15) ? prng.uint32() : null,
+  }
+}
+
+/** Simpler plans, the greatest steps first. */
+export function* simplerPlans(plan: SimulationPlan): Iterable<SimulationPlan> {
+  const { lives } = plan
+  const withLife = (i: number, change: Partial<LifePlan>): SimulationPlan => ({
+    ...plan,
+    lives: lives.map((life, k) => (k === i ? { ...life, ...change } : life)),
+  })
+  for (let i = 0; i < lives.length; i++) yield { ...plan, lives: lives.filter((_, k) => k !== i) }
+  for (const clients of smaller(plan.clients, 1)) yield { ...plan, clients }
+  for (const subscribers of smaller(plan.subscribers, 0)) yield { ...plan, subscribers }
+  for (let i = 0; i < lives.length; i++) {
+    const life = lives[i]
+    if (life.flip !== null) yield withLife(i, { flip: null })
+    if (life.freeBytes !== null) yield withLife(i, { freeBytes: null })
+    if (life.failSync !== null) yield withLife(i, { failSync: null })
+    if (life.slowness !== 1) yield withLife(i, { slowness: 1 })
+    if (life.end !== 'close') yield withLife(i, { end: 'close', at: null })
+    for (const operations of smaller(life.operations, 0)) yield withLife(i, { operations })
+  }
+  if (plan.reopen) yield { ...plan, reopen: false }
+  if (plan.engine === 'worker') yield { ...plan, engine: 'inline' }
+  if (!plan.smallFiles) yield { ...plan, smallFiles: true }
+}
+
+function smaller(n: number, least: number): number[] {
+  return [...new Set([least, n >> 1, n - 1])].filter((one) => one >= least && one < n)
+}

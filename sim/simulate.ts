@@ -1,0 +1,284 @@
+import { Database } from '../src/database.ts'
+import { type Definition, sqlDefinition } from '../src/engine/definitions.ts'
+import { engineThread } from '../src/engine/thread.ts'
+import { type Io, IoError } from '../src/io/io.ts'
+import type { DiskPlan } from '../src/io/twin/crash-disk.ts'
+import { Prng } from '../src/io/twin/prng.ts'
+import { type SimulatedIo, type SimulationOptions, simulatedIo } from '../src/io/twin/simulated-io.ts'
+import { openFileLog } from '../src/log/file-log.ts'
+import type { Log, LogOptions } from '../src/log/log.ts'
+import { loadParser } from '../src/sql/parse.ts'
+import { appSql } from './app.ts'
+import { Client } from './client.ts'
+import { durableFlip } from './damage.ts'
+import { History, Violation } from './history.ts'
+import { codeOf, Life } from './life.ts'
+import { type LifePlan, quietLife, type SimulationPlan } from './plan.ts'
+import type { Planted } from './planted.ts'
+import { Subscriber } from './subscriber.ts'
+import { Trace } from './trace.ts'
+import { watchedLog } from './watched-log.ts'
+
+const folder = 'data'
+const smallSizes = { fileBytes: 24_000, stepBytes: 4096, largeBytes: 2048, reserveBytes: 512 }
+/** After so long a full disk has room again. */
+const roomAfterMs = 3000
+const longestMs = 3_600_000
+
+export interface Outcome {
+  readonly failure: Error | null
+  readonly trace: Trace
+  readonly counts: Counts
+  /** Write boundaries of each life. */
+  readonly boundaries: readonly number[]
+  /** The history, for an oracle. */
+  readonly simulation: Simulation
+}
+
+export interface Counts {
+  appends: number
+  crashes: number
+  kills: number
+  poisoned: number
+  full: number
+  flipped: number
+  refusedCorrupt: number
+}
+
+/** Runs a plan from its first life to the last check. The same plan gives the same run. */
+export async function simulate(plan: SimulationPlan, planted: Planted | null = null): Promise<Outcome> {
+  await loadParser()
+  const simulation = new Simulation(plan, planted)
+  let failure: Error | null = null
+  try {
+    await simulation.run()
+  } catch (error) {
+    failure = error instanceof Error ? error : new Error(String(error))
+    simulation.trace.add(`failed: ${failure.message}`)
+  }
+  simulation.end()
+  const { trace, counts, boundaries } = simulation
+  return { failure, trace, counts, boundaries, simulation }
+}
+
+export class Simulation {
+  readonly plan: SimulationPlan
+  readonly trace = new Trace()
+  readonly history = new History()
+  readonly boundaries: number[] = []
+  readonly counts: Counts = { appends: 0, crashes: 0, kills: 0, poisoned: 0, full: 0, flipped: 0, refusedCorrupt: 0 }
+  readonly #planted: Planted | null
+  readonly #clients: readonly Client[]
+  readonly #subscribers: readonly Subscriber[]
+  #io: SimulatedIo
+
+  constructor(plan: SimulationPlan, planted: Planted | null) {
+    const { seed, clients, subscribers } = plan
+    this.plan = plan
+    this.#planted = planted
+    this.#clients = Array.from({ length: clients }, (_, i) => new Client(i + 1, seed, this.history))
+    this.#subscribers = Array.from({ length: subscribers }, (_, i) => new Subscriber(i + 1, seed, this.history))
+    this.#io = simulatedIo(seed, this.#machine(plan.lives[0] ?? quietLife))
+  }
+
+  async run(): Promise<void> {
+    const { lives } = this.plan
+    for (const [i, life] of lives.entries()) {
+      await this.#life(i + 1, life)
+      this.#next(life, lives[i + 1] ?? quietLife)
+      if (life.flip !== null) await this.#flip(i + 1, life.flip)
+    }
+    await this.#life(lives.length + 1, quietLife)
+    this.#next(quietLife, quietLife)
+    // What a clean close left behind.
+    await this.#life(lives.length + 2, { ...quietLife, operations: 0 })
+    this.counts.appends = this.history.tried.length
+  }
+
+  end(): void {
+    this.#io.crash()
+  }
+
+  #machine(life: LifePlan): SimulationOptions {
+    const disk: DiskPlan = {
+      ...(life.at !== null && 'boundary' in life.at ? { crashAt: life.at.boundary } : {}),
+      ...(life.failSync === null ? {} : { failSyncs: [life.failSync] }),
+      slowness: life.slowness,
+    }
+    const engine = this.#planted?.engine?.(engineThread) ?? engineThread
+    return { disk, threads: { engine }, idle: 'advance' }
+  }
+
+  #next(ended: LifePlan, next: LifePlan): void {
+    this.boundaries.push(this.#io.disk.boundaries)
+    const options = this.#machine(next)
+    if (ended.end === 'crash') this.counts.crashes++
+    if (ended.end === 'kill') this.counts.kills++
+    this.trace.add(`${ended.end} after ${this.#io.disk.boundaries} boundaries`)
+    for (const subscriber of this.#subscribers) subscriber.stop()
+    this.#io = ended.end === 'crash' ? this.#io.restart(options) : this.#io.rerun(options)
+  }
+
+  /** Runs one life to its end, whichever comes first. */
+  async #life(number: number, plan: LifePlan): Promise<void> {
+    const io = this.#io
+    const hanging = new Promise<never>((_, reject) => {
+      io.clock.after(longestMs, () => reject(new Violation('nothing hangs', `life ${number} does not end`)))
+    })
+    if (plan.at !== null && 'ms' in plan.at) io.clock.after(plan.at.ms, () => io.crash())
+    await Promise.race([this.#work(number, plan, io), io.crashed, hanging])
+  }
+
+  async #work(number: number, plan: LifePlan, io: SimulatedIo): Promise<void> {
+    const life = await this.#open(number, plan, io)
+    if (life === null) return
+    await this.#check(life)
+    const following = this.#subscribers.map((subscriber) => subscriber.live(life))
+    const working = Promise.all(this.#clients.map((client) => client.live(life)))
+    // A subscriber that ends early ends nothing; one that fails does.
+    const followed = Promise.all(following).then(() => new Promise<never>(() => {}))
+    await Promise.race([working, followed])
+    if (life.poisoned) this.counts.poisoned++
+    else await Promise.race([this.#settle(life), followed])
+    if (plan.end !== 'close') {
+      io.crash()
+      return
+    }
+    life.closing = true
+    for (const subscriber of this.#subscribers) subscriber.stop()
+    await life.within('closing', life.database.close())
+    await life.within('subscribers end', Promise.all(following))
+    life.trace('program', 'closed')
+  }
+
+  /** @returns null where the plan explains why it can't be opened */
+  async #open(number: number, plan: LifePlan, io: SimulatedIo): Promise<Life | null> {
+    const small = plan.freeBytes !== null
+    if (plan.freeBytes !== null) {
+      io.disk.plan = { ...io.disk.plan, capacityBytes: (await usedBytes(io)) + plan.freeBytes }
+      this.counts.full++
+    }
+    try {
+      return await this.#openOnce(number, plan, io, small)
+    } catch (error) {
+      const code = codeOf(error)
+      this.trace.add(`${number} open: ${code} ${error instanceof Error ? error.message : ''}`)
+      const syncFailed = plan.failSync !== null && io.disk.syncs >= plan.failSync
+      if (syncFailed && (code === 'log/poisoned' || error instanceof IoError)) return null
+      if (!small || code !== 'log/full') throw error
+    }
+    const { capacityBytes: _, ...roomy } = io.disk.plan
+    io.disk.plan = roomy
+    return this.#openOnce(number, plan, io, false)
+  }
+
+  async #openOnce(number: number, plan: LifePlan, io: SimulatedIo, small: boolean): Promise<Life> {
+    let opened: Log | null = null
+    const { history, trace } = this
+    const database = await Database.open({
+      io: this.#planted?.io?.(io) ?? io,
+      definition,
+      data: folder,
+      engine: this.plan.engine,
+      reopen: this.plan.reopen,
+      memoryBytes: 64 << 20,
+      openLog: async (given, path, options) => {
+        opened = await this.#openLog(number, io, given, path, options)
+        return opened
+      },
+    })
+    const life = new Life(number, plan, { io, database, log: opened!, history, trace })
+    life.trace('program', `opened at tick ${database.status().tick}`)
+    if (small) {
+      life.full = true
+      io.clock.after(roomAfterMs, () => {
+        const { capacityBytes: _, ...roomy } = io.disk.plan
+        io.disk.plan = roomy
+      })
+    }
+    return life
+  }
+
+  async #openLog(number: number, io: SimulatedIo, given: Io, path: string, options: LogOptions): Promise<Log> {
+    await this.#planted?.recovery?.(io.disk, path)
+    const sizes = this.plan.smallFiles ? { sizes: smallSizes } : {}
+    const log = await openFileLog(given, path, { ...options, ...sizes })
+    const prng = new Prng(this.plan.seed * 31 + number)
+    return watchedLog(this.#planted?.log?.(log, number, prng, io.clock) ?? log, this.history)
+  }
+
+  /** All that the log and the views owe, right after the start and once everything is quiet. */
+  async #check(life: Life): Promise<void> {
+    await life.read('the check')
+    const { content, tick } = await life.content()
+    this.history.check(content, tick)
+    life.trace('the check', `tick ${tick}, ${content.bid.length} bids, ${content.account.length} accounts`)
+  }
+
+  /** When all is done, whoever follows a view has it. */
+  async #settle(life: Life): Promise<void> {
+    for (let round = 0; ; round++) {
+      await life.sleep(1000)
+      const before = life.log.position().tick
+      await life.read('the end', undefined, before)
+      const idle = this.#subscribers.every((subscriber) => subscriber.waiting)
+      if (idle && life.database.status().tick === before) break
+      if (round > 600) throw new Violation('nothing hangs', 'subscribers never have all')
+    }
+    for (const subscriber of this.#subscribers) {
+      const { tick } = life.database.status()
+      const rows = subscriber.texts()
+      this.history.observe({ who: `${subscriber.name}, at rest`, view: subscriber.view, tick, rows })
+    }
+    const { content, tick } = await life.content()
+    this.history.check(content, tick)
+  }
+
+  /** Turns a bit that was durable for certain: the program must refuse to start, and start again once it is mended. */
+  async #flip(number: number, choice: number): Promise<void> {
+    const io = this.#io
+    const flip = await durableFlip(io.disk, `${folder}/log`, new Prng(choice))
+    if (flip === null) return
+    const { crashAt: _, failSyncs: __, ...calm } = io.disk.plan
+    const planned = io.disk.plan
+    io.disk.plan = calm
+    io.disk.flipBit(flip.path, flip.byte, flip.bit)
+    this.counts.flipped++
+    const code = await Promise.race([
+      openFileLog(io, `${folder}/log`, { sealNow: () => false }).then(async (log) => {
+        await log.close()
+        return 'nothing'
+      }, codeOf),
+      io.crashed.then(() => 'crashed'),
+    ])
+    this.trace.add(`${number} bit ${flip.bit} of ${flip.path} ${flip.byte}: ${code}`)
+    if (code !== 'log/corrupt' && code !== 'log/version') {
+      throw new Violation('damage is refused by name', `${flip.path} byte ${flip.byte} bit ${flip.bit}: ${code}`)
+    }
+    this.counts.refusedCorrupt++
+    io.disk.flipBit(flip.path, flip.byte, flip.bit)
+    io.disk.plan = planned
+  }
+}
+
+async function usedBytes(io: SimulatedIo): Promise<number> {
+  let used = 0
+  for (const name of await io.disk.list(`${folder}/log`)) {
+    if (name.endsWith('.journal')) used += io.disk.contentOf(`${folder}/log/${name}`).byteLength
+  }
+  return used
+}
+
+/** Planning takes longer than a whole life: the same definitions are planned once. */
+const definition: Definition = (() => {
+  const plain = sqlDefinition(appSql)
+  let planned: ReturnType<Definition['plan']> | null = null
+  return {
+    text: plain.text,
+    plan(previous, select) {
+      if (previous.topics.length > 0 || select !== undefined) return plain.plan(previous, select)
+      planned ??= plain.plan(previous)
+      return planned
+    },
+  }
+})()

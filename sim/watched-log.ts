@@ -1,0 +1,33 @@
+import type { Log, SealedTick } from '../src/log/log.ts'
+import { type History, Violation } from './history.ts'
+
+/** Notes every tick that leaves the log, and that ticks and their time never go back. */
+export function watchedLog(log: Log, history: History): Log {
+  let newest: SealedTick | null = null
+  const watch = (tick: SealedTick): void => {
+    if (newest !== null && (tick.tick <= newest.tick || tick.timeMicros < newest.timeMicros)) {
+      const times = `${newest.tick} at ${newest.timeMicros}, then ${tick.tick} at ${tick.timeMicros}`
+      throw new Violation('ticks and their time never go back', times)
+    }
+    newest = tick
+    history.sawTick(tick.tick, tick.timeMicros)
+  }
+  return {
+    append: (append) => log.append(append),
+    requestSeal: (evenIfEmpty) => log.requestSeal(evenIfEmpty),
+    replay: (each, mergeRows) =>
+      log.replay((tick) => {
+        watch(tick)
+        return each(tick)
+      }, mergeRows),
+    onTick: (listener) =>
+      log.onTick((tick) => {
+        watch(tick)
+        listener(tick)
+      }),
+    onPoisoned: (listener) => log.onPoisoned(listener),
+    readTopic: (topic, from, limit) => log.readTopic(topic, from, limit),
+    position: () => log.position(),
+    close: () => log.close(),
+  }
+}
