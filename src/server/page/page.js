@@ -285,7 +285,8 @@ class ViewTable extends Table {
 
   paint() {
     if (this.source === null) {
-      clearTimeout(this.timer)
+      // In another order all rows are new, and none has changed.
+      this.rows.clear()
       this.poll()
       return
     }
@@ -295,11 +296,14 @@ class ViewTable extends Table {
   }
 
   async poll() {
+    clearTimeout(this.timer)
+    const turn = {}
+    this.turn = turn
     const order = this.order.map((column) => `&order=${encodeURIComponent(column)}`).join('')
     const path = `/v1/views/${encodeURIComponent(this.name)}?limit=${shownRows}&numbers=string${order}`
     try {
       const { rows } = await json(path)
-      if (this.closed || rows === undefined) return
+      if (this.closed || this.turn !== turn || rows === undefined) return
       const seen = new Map()
       const keyed = rows.map((row) => {
         const text = JSON.stringify(row)
@@ -314,7 +318,7 @@ class ViewTable extends Table {
     } catch {
       // The status line says that nobody answers.
     } finally {
-      if (!this.closed) this.timer = setTimeout(() => this.poll(), refreshMs)
+      if (!this.closed && this.turn === turn) this.timer = setTimeout(() => this.poll(), refreshMs)
     }
   }
 
