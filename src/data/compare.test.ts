@@ -3,14 +3,17 @@ import { describe, expect, it } from 'vitest'
 import { openBlock } from './block.ts'
 import { BlockBuilder } from './block-builder.ts'
 import { blockCells } from './cell-access.ts'
-import { compileComparator, type RowOrder } from './compare.ts'
+import { compileComparator, completeOrder, type RowOrder } from './compare.ts'
 import { compareDecimal, parseDecimal } from './decimal.ts'
 import { readText } from './ingest/cell-reader.ts'
 import { compareInterval, parseInterval } from './interval.ts'
-import { rowPlace, type SortSource, sortRows } from './sort.ts'
+import { type SortSource, sortRows } from './sort.ts'
 import type { ColumnSchema, SqlType } from './sql-type.ts'
 
-function source(types: readonly SqlType[], rows: readonly (readonly (string | null)[])[]): SortSource {
+function source(
+  types: readonly SqlType[],
+  rows: readonly (readonly (string | null)[])[],
+): SortSource & { readonly rows: number } {
   const builder = new BlockBuilder(types.map((type, i) => ({ name: `c${i}`, type, nullable: true })))
   for (const row of rows) {
     builder.beginRow()
@@ -27,6 +30,17 @@ function source(types: readonly SqlType[], rows: readonly (readonly (string | nu
 const schemaOf = (types: readonly SqlType[]): ColumnSchema[] =>
   types.map((type, i) => ({ name: `c${i}`, type, nullable: true }))
 
+/** The numbers of a source's rows in order. */
+function sortedRows(
+  schema: readonly ColumnSchema[],
+  order: readonly RowOrder[],
+  of: ReturnType<typeof source>,
+): number[] {
+  const keys = completeOrder(schema, order)
+  const rows = Uint16Array.from({ length: of.rows }, (_, i) => i)
+  return [...sortRows(of, { schema, keys, comparator: compileComparator(schema, order) }, rows)]
+}
+
 const ascending: RowOrder = { column: 0, descending: false, nullsFirst: false }
 
 /** The texts of one column in the order of `sortRows`. */
@@ -35,7 +49,7 @@ function sorted(type: SqlType, texts: readonly (string | null)[], order = ascend
     [type],
     texts.map((text) => [text]),
   )
-  return [...sortRows(schemaOf([type]), [order], [rows])].map((place) => texts[place])
+  return sortedRows(schemaOf([type]), [order], rows).map((row) => texts[row])
 }
 
 describe('the order of one column', () => {
@@ -89,8 +103,8 @@ it('lets the next column decide between equal values, and their form at the very
     ['1.500', '30 days', '3'],
     ['1.5', '30 days', '3'],
   ]
-  const places = sortRows(schemaOf(types), [], [source(types, texts)])
-  expect([...places].map((place) => texts[place])).toEqual([texts[0], texts[1], texts[3], texts[2]])
+  const rows = sortedRows(schemaOf(types), [], source(types, texts))
+  expect(rows.map((row) => texts[row])).toEqual([texts[0], texts[1], texts[3], texts[2]])
 })
 
 const cases: { readonly type: SqlType; readonly value: fc.Arbitrary<string>; compare(a: string, b: string): number }[] =
@@ -160,17 +174,19 @@ it('agrees with a plain sort of the values, over several blocks', () => {
           }
           return 0
         }
-        const places = sortRows(schemaOf(types), order, sources)
-        const texts = [...places].map((place) => parts[rowPlace(place).source][rowPlace(place).row])
-        expect(new Set(places).size).toBe(all.length)
-        for (let i = 1; i < texts.length; i++) expect(compare(texts[i - 1], texts[i])).toBeLessThanOrEqual(0)
         const compiled = compileComparator(schemaOf(types), order)
-        for (let i = 1; i < Math.min(places.length, 50); i++) {
-          const [p, q] = [rowPlace(places[i - 1]), rowPlace(places[i])]
-          const [a, b] = [sources[p.source], sources[q.source]]
-          const c = compiled(a.memory, a, p.row, b.memory, b, q.row)
-          expect(c).toBeLessThanOrEqual(0)
-          expect(Math.sign(compiled(b.memory, b, q.row, a.memory, a, p.row))).toBe(-Math.sign(c) + 0)
+        const sorted = sources.map((of) => sortedRows(schemaOf(types), order, of))
+        sorted.forEach((numbers, part) => {
+          expect(new Set(numbers).size).toBe(parts[part].length)
+          const texts = numbers.map((row) => parts[part][row])
+          for (let i = 1; i < texts.length; i++) expect(compare(texts[i - 1], texts[i])).toBeLessThanOrEqual(0)
+        })
+        const [a, b] = sources
+        for (let i = 0; i < Math.min(a.rows, b.rows, 50); i++) {
+          const c = compiled(a.memory, a, i, b.memory, b, i)
+          const expected = Math.sign(compare(parts[0][i], parts[1][i]))
+          if (expected !== 0) expect(Math.sign(c)).toBe(expected)
+          expect(Math.sign(compiled(b.memory, b, i, a.memory, a, i))).toBe(-Math.sign(c) + 0)
         }
       },
     ),

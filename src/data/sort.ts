@@ -1,173 +1,204 @@
-import { batchRows } from './batch.ts'
-import { compileComparator, completeOrder, type RowOrder, type RowSet, scaleBytes } from './compare.ts'
+import { cellNull } from './cell.ts'
+import { type RowComparator, type RowOrder, type RowSet, scaleBytes } from './compare.ts'
 import type { MemoryViews } from './memory.ts'
 import { type ColumnSchema, laneOf } from './sql-type.ts'
 
-/** A batch or a block's columns, at most `batchRows` rows, with the memory it lies in. */
+/** A batch or a block's columns, with the memory it lies in. */
 export interface SortSource extends RowSet {
   readonly memory: MemoryViews
-  readonly rows: number
 }
 
-/** @returns which source a place of `sortRows` is in, and its row there */
-export function rowPlace(place: number): { readonly source: number; readonly row: number } {
-  return { source: Math.floor(place / batchRows), row: place % batchRows }
+/** A total order: compare.ts's `compileComparator` for the schema and `completeOrder`'s keys. */
+export interface SortOrder {
+  readonly schema: readonly ColumnSchema[]
+  readonly keys: readonly RowOrder[]
+  readonly comparator: RowComparator
 }
 
 /**
- * Sorts the rows of all sources.
- * @returns places, each source × `batchRows` + row, in the order of `compileComparator`
+ * Sorts rows of one source, given by number, in place. Sorting goes key by key: the first 8 bytes of each row's key, made so that they
+ * compare as unsigned numbers, are radix sorted; rows that tie go on with the next key, and only where a key is
+ * longer than that, or NULL, are rows compared one by one.
  */
-export function sortRows(
-  schema: readonly ColumnSchema[],
-  order: readonly RowOrder[],
-  sources: readonly SortSource[],
-): Uint32Array {
-  const places = new Uint32Array(sources.reduce((sum, source) => sum + source.rows, 0))
-  let at = 0
-  sources.forEach(({ rows }, source) => {
-    for (let row = 0; row < rows; row++) places[at++] = source * batchRows + row
-  })
-  new Sort(schema, order, sources, places).sort(0, places.length, 0)
-  return places
+export function sortRows(source: SortSource, order: SortOrder, rows: Uint16Array): Uint16Array {
+  sortRange(source, order, 0, rows, 0, rows.length)
+  return rows
 }
 
-/** Below this a comparison sort is as fast. */
-const fewRows = 2048
+/** Fewer rows than this are sorted by comparing them. */
+const smallRange = 48
 
-/**
- * Radix sort by a 64-bit prefix of a column that never contradicts its order, then the same by the next column, or
- * comparisons, among the rows whose prefixes are equal.
- */
-class Sort {
-  readonly #schema: readonly ColumnSchema[]
-  readonly #order: readonly RowOrder[]
-  readonly #sources: readonly SortSource[]
-  readonly #places: Uint32Array
-  readonly #compare: (p: number, q: number) => number
-  readonly #high: Uint32Array
-  readonly #low: Uint32Array
-  readonly #spare: { readonly places: Uint32Array; readonly high: Uint32Array; readonly low: Uint32Array }
-  readonly #counts = new Uint32Array(65536)
-
-  constructor(
-    schema: readonly ColumnSchema[],
-    order: readonly RowOrder[],
-    sources: readonly SortSource[],
-    places: Uint32Array,
-  ) {
-    this.#schema = schema
-    this.#order = completeOrder(schema, order)
-    this.#sources = sources
-    this.#places = places
-    const length = places.length < fewRows ? 0 : places.length
-    this.#high = new Uint32Array(length)
-    this.#low = new Uint32Array(length)
-    this.#spare = { places: new Uint32Array(length), high: new Uint32Array(length), low: new Uint32Array(length) }
-    const compare = compileComparator(schema, order)
-    this.#compare = (p, q) => {
-      const a = sources[(p / batchRows) | 0]
-      const b = sources[(q / batchRows) | 0]
-      return compare(a.memory, a, p % batchRows, b.memory, b, q % batchRows)
-    }
+function sortRange(
+  source: SortSource,
+  order: SortOrder,
+  depth: number,
+  rows: Uint16Array,
+  from: number,
+  to: number,
+): void {
+  if (to - from <= smallRange || depth >= order.keys.length) {
+    insertionSort(source, order, rows, from, to)
+    return
   }
-
-  /** Sorts the places from `start` to `end`, which are equal in the columns before `step`. */
-  sort(start: number, end: number, step: number): void {
-    if (end - start < fewRows || step === this.#order.length) {
-      this.#places.subarray(start, end).sort(this.#compare)
-      return
+  const key = order.keys[depth]
+  const prefix = new Prefixes(to - from)
+  fillPrefixes(source, order, key, rows, from, to, prefix)
+  radixSort(prefix)
+  const sorted = new Uint16Array(to - from)
+  for (let i = 0; i < sorted.length; i++) sorted[i] = rows[from + prefix.order[i]]
+  rows.set(sorted, from)
+  const { high, low, order: at } = prefix
+  for (let i = 0; i < sorted.length; ) {
+    const h = high[at[i]]
+    const l = low[at[i]]
+    let end = i + 1
+    while (end < sorted.length && high[at[end]] === h && low[at[end]] === l) end++
+    if (end - i > 1) {
+      // The prefix of a NULL may also be a value's, and a longer string's says nothing about its rest.
+      const whole =
+        laneOf(order.schema[key.column].type) !== 'bytes' &&
+        !((h === 0 && l === 0) || (h === 0xffffffff && l === 0xffffffff))
+      if (whole) sortRange(source, order, depth + 1, rows, from + i, from + end)
+      else mergeSort(source, order, rows, from + i, from + end)
     }
-    this.#fillPrefixes(start, end, this.#order[step])
-    for (const key of ['low', 'high'] as const) {
-      this.#pass(start, end, key, 0)
-      this.#pass(start, end, key, 16)
-    }
-    this.#sortTies(start, end, step)
-  }
-
-  #sortTies(start: number, end: number, step: number): void {
-    const high = this.#high
-    const low = this.#low
-    const whole = laneOf(this.#schema[this.#order[step].column].type) !== 'bytes'
-    const ties: [number, number, boolean][] = []
-    for (let from = start, at = start + 1; at <= end; at++) {
-      if (at < end && high[at] === high[from] && low[at] === low[from]) continue
-      // NULL shares the least or the greatest prefix.
-      const extreme = (high[from] === 0 && low[from] === 0) || (high[from] === 0xffffffff && low[from] === 0xffffffff)
-      if (at - from > 1) ties.push([from, at, whole && !extreme])
-      from = at
-    }
-    // The prefixes are written over from here on.
-    for (const [from, to, equal] of ties) {
-      if (equal) this.sort(from, to, step + 1)
-      else this.#places.subarray(from, to).sort(this.#compare)
-    }
-  }
-
-  #fillPrefixes(start: number, end: number, { column, descending, nullsFirst }: RowOrder): void {
-    const places = this.#places
-    const { type } = this.#schema[column]
-    const lane = laneOf(type)
-    const prefix = { high: 0, low: 0 }
-    const nothing = nullsFirst ? 0 : 0xffffffff
-    const flip = descending ? 0xffffffff : 0
-    for (let i = start; i < end; i++) {
-      const { memory, columns } = this.#sources[(places[i] / batchRows) | 0]
-      const row = places[i] % batchRows
-      const cells = columns[column]
-      if (cells === null || (cells.state !== 0 && memory.u8[cells.state + row] !== 0)) {
-        this.#high[i] = nothing
-        this.#low[i] = nothing
-        continue
-      }
-      const at = (cells.data >>> 2) + (lane === 'i32' ? row : row * 2)
-      if (lane === 'i32') {
-        prefix.high = memory.i32[at] ^ 0x80000000
-        prefix.low = 0
-      } else if (lane === 'bytes') {
-        const from = cells.heap + memory.u32[at]
-        const length = memory.u32[at + 1]
-        const counted = type.kind === 'numeric' ? length - scaleBytes(memory.u8, from, length) : length
-        prefix.high = fourBytes(memory.u8, from, counted)
-        prefix.low = fourBytes(memory.u8, from + 4, counted - 4)
-      } else {
-        const sign = lane === 'f64' && memory.i32[at + 1] < 0 ? 0xffffffff : 0
-        prefix.high = memory.i32[at + 1] ^ (sign | 0x80000000)
-        prefix.low = memory.i32[at] ^ sign
-      }
-      this.#high[i] = prefix.high ^ flip
-      this.#low[i] = prefix.low ^ flip
-    }
-  }
-
-  /** One stable counting pass by 16 bits of the prefix. */
-  #pass(start: number, end: number, key: 'high' | 'low', shift: number): void {
-    const counts = this.#counts.fill(0)
-    const keys = key === 'high' ? this.#high : this.#low
-    for (let i = start; i < end; i++) counts[(keys[i] >>> shift) & 0xffff]++
-    if (counts[(keys[start] >>> shift) & 0xffff] === end - start) return
-    for (let digit = 0, at = start; digit < 65536; digit++) {
-      const count = counts[digit]
-      counts[digit] = at
-      at += count
-    }
-    const { places, high, low } = this.#spare
-    for (let i = start; i < end; i++) {
-      const to = counts[(keys[i] >>> shift) & 0xffff]++
-      places[to] = this.#places[i]
-      high[to] = this.#high[i]
-      low[to] = this.#low[i]
-    }
-    this.#places.set(places.subarray(start, end), start)
-    this.#high.set(high.subarray(start, end), start)
-    this.#low.set(low.subarray(start, end), start)
+    i = end
   }
 }
 
-/** Up to four bytes as an unsigned big-endian word, zeros behind them. */
-function fourBytes(u8: Uint8Array, start: number, length: number): number {
-  let word = 0
-  for (let i = 0; i < 4; i++) word = (word << 8) | (i < length ? u8[start + i] : 0)
-  return word
+class Prefixes {
+  readonly high: Uint32Array
+  readonly low: Uint32Array
+  order: Uint16Array
+  other: Uint16Array
+
+  constructor(length: number) {
+    this.high = new Uint32Array(length)
+    this.low = new Uint32Array(length)
+    this.order = new Uint16Array(length)
+    this.other = new Uint16Array(length)
+    for (let i = 0; i < length; i++) this.order[i] = i
+  }
+}
+
+function fillPrefixes(
+  source: SortSource,
+  { schema }: SortOrder,
+  key: RowOrder,
+  rows: Uint16Array,
+  from: number,
+  to: number,
+  { high, low }: Prefixes,
+): void {
+  const { i32, u32, u8 } = source.memory
+  const column = source.columns[key.column]
+  const flip = key.descending ? 0xffffffff : 0
+  const ofNull = key.nullsFirst ? 0 : 0xffffffff
+  if (column === null) {
+    high.fill(ofNull)
+    low.fill(ofNull)
+    return
+  }
+  const { data, state, heap } = column
+  const { type } = schema[key.column]
+  const lane = laneOf(type)
+  const base = data >>> 2
+  for (let i = from; i < to; i++) {
+    const row = rows[i]
+    const at = i - from
+    if (state !== 0 && u8[state + row] === cellNull) {
+      high[at] = ofNull
+      low[at] = ofNull
+      continue
+    }
+    let h = 0
+    let l = 0
+    switch (lane) {
+      case 'i32':
+        h = i32[base + row] ^ 0x80000000
+        break
+      case 'i64':
+        h = i32[base + row * 2 + 1] ^ 0x80000000
+        l = u32[base + row * 2]
+        break
+      case 'f64': {
+        // A negative double's bits fall as it grows; NaN has the greatest bits of all.
+        const bits = i32[base + row * 2 + 1]
+        h = bits < 0 ? ~bits : bits ^ 0x80000000
+        l = bits < 0 ? ~u32[base + row * 2] : u32[base + row * 2]
+        break
+      }
+      case 'bytes': {
+        const start = heap + u32[base + row * 2]
+        const whole = u32[base + row * 2 + 1]
+        // A numeric's display scale decides only between rows that are equal in everything else.
+        const length = type.kind === 'numeric' ? whole - scaleBytes(u8, start, whole) : whole
+        for (let k = 0; k < 4; k++) h = (h << 8) | (k < length ? u8[start + k] : 0)
+        for (let k = 4; k < 8; k++) l = (l << 8) | (k < length ? u8[start + k] : 0)
+      }
+    }
+    high[at] = h ^ flip
+    low[at] = l ^ flip
+  }
+}
+
+/** Least significant byte first, bytes that are the same in all rows left out. */
+function radixSort(prefix: Prefixes): void {
+  for (const words of [prefix.low, prefix.high]) {
+    const counts = new Uint32Array(1024)
+    for (const word of words) {
+      counts[word & 255]++
+      counts[256 + ((word >>> 8) & 255)]++
+      counts[512 + ((word >>> 16) & 255)]++
+      counts[768 + (word >>> 24)]++
+    }
+    for (let digit = 0; digit < 4; digit++)
+      radixPass(prefix, words, counts.subarray(digit * 256, digit * 256 + 256), digit * 8)
+  }
+}
+
+function radixPass(prefix: Prefixes, words: Uint32Array, counts: Uint32Array, shift: number): void {
+  const { order, other } = prefix
+  if (counts[(words[0] >>> shift) & 255] === words.length) return
+  let sum = 0
+  for (let i = 0; i < 256; i++) {
+    const count = counts[i]
+    counts[i] = sum
+    sum += count
+  }
+  for (const at of order) other[counts[(words[at] >>> shift) & 255]++] = at
+  prefix.order = other
+  prefix.other = order
+}
+
+function insertionSort(source: SortSource, order: SortOrder, rows: Uint16Array, from: number, to: number): void {
+  const { comparator } = order
+  const { memory } = source
+  for (let i = from + 1; i < to; i++) {
+    const row = rows[i]
+    let at = i
+    while (at > from && comparator(memory, source, rows[at - 1], memory, source, row) > 0) {
+      rows[at] = rows[at - 1]
+      at--
+    }
+    rows[at] = row
+  }
+}
+
+function mergeSort(source: SortSource, order: SortOrder, rows: Uint16Array, from: number, to: number): void {
+  if (to - from <= 12) {
+    insertionSort(source, order, rows, from, to)
+    return
+  }
+  const middle = (from + to) >>> 1
+  mergeSort(source, order, rows, from, middle)
+  mergeSort(source, order, rows, middle, to)
+  const left = rows.slice(from, middle)
+  const { memory } = source
+  let l = 0
+  let r = middle
+  let out = from
+  while (l < left.length && r < to) {
+    rows[out++] = order.comparator(memory, source, rows[r], memory, source, left[l]) < 0 ? rows[r++] : left[l++]
+  }
+  while (l < left.length) rows[out++] = left[l++]
 }

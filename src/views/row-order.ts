@@ -1,5 +1,6 @@
 import { compileComparator, compileKeyComparator, completeOrder, type RowSet } from '../data/compare.ts'
 import type { MemoryViews } from '../data/memory.ts'
+import type { SortOrder } from '../data/sort.ts'
 import type { ColumnSchema } from '../data/sql-type.ts'
 import type { Order } from '../plan/plan.ts'
 
@@ -12,10 +13,9 @@ export interface Comparable extends RowSet {
 export type RowCompare = (a: Comparable, i: number, b: Comparable, j: number) => number
 
 /** A total order of a view's rows: equal means the same row. */
-export interface RowOrder {
+export interface RowOrder extends SortOrder {
   /** Under which a page remembers how its rows lie in it: 0 is the view's own order. */
   readonly id: number
-  readonly schema: readonly ColumnSchema[]
   /** The keys asked for, then all other columns ascending, NULL last. */
   readonly keys: readonly Order[]
   readonly compare: RowCompare
@@ -23,12 +23,13 @@ export interface RowOrder {
 
 /** @param id unique among the orders that a page meets */
 export function rowOrder(id: number, order: readonly Order[], schema: readonly ColumnSchema[]): RowOrder {
-  const compare = compileComparator(schema, order)
+  const comparator = compileComparator(schema, order)
   return {
     id,
     schema,
     keys: completeOrder(schema, order),
-    compare: (a, i, b, j) => compare(a.memory, a, i, b.memory, b, j),
+    comparator,
+    compare: (a, i, b, j) => comparator(a.memory, a, i, b.memory, b, j),
   }
 }
 

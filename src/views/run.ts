@@ -1,11 +1,11 @@
 import { batchRows } from '../data/batch.ts'
 import { Bug } from '../data/errors.ts'
+import { sortRows } from '../data/sort.ts'
 import type { ColumnSchema } from '../data/sql-type.ts'
 import { Merge, type Source } from './merge.ts'
 import { gatherPage, type Page, refOf } from './page.ts'
 import type { RowOrder } from './row-order.ts'
 import type { Slices } from './slices.ts'
-import { sortPage } from './sort.ts'
 
 /** An immutable stretch of a view's changes: what one tick brought, or several merged. */
 export interface Run {
@@ -31,9 +31,15 @@ export function runOf(pages: readonly Page[], inOrder: boolean): Run {
 export function rowsInOrder(page: Page, order: RowOrder): Uint16Array | null {
   let rows = page.sorted.get(order.id)
   if (rows === undefined) {
-    rows = sortPage(page, order)
+    rows = sortRows(page, order, allRows(page.rows))
     page.sorted.set(order.id, rows)
   }
+  return rows
+}
+
+function allRows(count: number): Uint16Array {
+  const rows = new Uint16Array(count)
+  for (let i = 0; i < count; i++) rows[i] = i
   return rows
 }
 

@@ -1,11 +1,11 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { deltaBlock, type PlainCell } from '../../test/support/delta-block.ts'
-import type { ColumnSchema } from '../data/sql-type.ts'
-import type { Order } from '../plan/plan.ts'
-import { openPage } from './page.ts'
-import { rowOrder } from './row-order.ts'
-import { sortPage } from './sort.ts'
+import { openBlock } from './block.ts'
+import { blockCells } from './cell-access.ts'
+import { compileComparator, completeOrder, type RowOrder } from './compare.ts'
+import { sortRows } from './sort.ts'
+import type { ColumnSchema } from './sql-type.ts'
 
 const schema: readonly ColumnSchema[] = [
   { name: 'a', type: { kind: 'integer' }, nullable: true },
@@ -26,13 +26,13 @@ const orders = fc
   .chain((columns) =>
     fc.tuple(
       ...columns.map((column) =>
-        fc.record<Order>({ column: fc.constant(column), descending: fc.boolean(), nullsFirst: fc.boolean() }),
+        fc.record<RowOrder>({ column: fc.constant(column), descending: fc.boolean(), nullsFirst: fc.boolean() }),
       ),
     ),
   )
 
 /** PostgreSQL's order of two cells of one column, by definition. */
-function compareCells(a: PlainCell, b: PlainCell, { descending, nullsFirst }: Order): number {
+function compareCells(a: PlainCell, b: PlainCell, { descending, nullsFirst }: RowOrder): number {
   if (a === null || b === null) return a === b ? 0 : (a === null) === nullsFirst ? -1 : 1
   let less = 0
   if (typeof a === 'string') less = Buffer.compare(Buffer.from(a), Buffer.from(b as string))
@@ -42,29 +42,26 @@ function compareCells(a: PlainCell, b: PlainCell, { descending, nullsFirst }: Or
   return descending ? -less : less
 }
 
-describe('sorting a page', () => {
+describe('sorting the rows of a block', () => {
   it('agrees with the definition at every size', () => {
     const property = fc.property(
       orders,
       fc.array(fc.tuple(...cells), { minLength: 0, maxLength: 600, size: 'max' }),
       (order, rows) => {
-        const page = openPage(
-          deltaBlock(
-            schema,
-            rows.map((row) => ({ row, weight: 1 })),
-          ),
-          schema,
-        )
-        const complete = rowOrder(0, order, schema)
-        const sorted = [...sortPage(page, complete)].map((row) => rows[row])
+        const changes = rows.map((row) => ({ row, weight: 1 }))
+        const block = openBlock(deltaBlock(schema, changes))
+        const source = { memory: block.memory, columns: blockCells(block, schema.length) }
+        const keys = completeOrder(schema, order)
+        const numbers = Uint16Array.from(rows, (_, i) => i)
+        sortRows(source, { schema, keys, comparator: compileComparator(schema, order) }, numbers)
         const expected = [...rows].sort((x, y) => {
-          for (const key of complete.keys) {
+          for (const key of keys) {
             const sign = compareCells(x[key.column], y[key.column], key)
             if (sign !== 0) return sign
           }
           return 0
         })
-        expect(sorted).toEqual(expected)
+        expect([...numbers].map((row) => rows[row])).toEqual(expected)
       },
     )
     fc.assert(property, { numRuns: 100 })
