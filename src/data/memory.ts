@@ -137,6 +137,21 @@ export class Arena {
     return address
   }
 
+  /** Where the arena stands; `release` goes back to it. */
+  mark(): ArenaMark {
+    return { chunk: this.#chunk, next: this.#next, end: this.#end }
+  }
+
+  /**
+   * Frees what was handed out since the mark, and nothing older: marks are released in the reverse of their order.
+   * Whoever releases knows that nobody kept an address: operators copy what they keep.
+   */
+  release(mark: ArenaMark): void {
+    this.#chunk = mark.chunk
+    this.#next = mark.next
+    this.#end = mark.end
+  }
+
   /** Everything handed out becomes free; chunks of usual size are kept for the next tick. */
   reset(): void {
     const kept: { address: number; pages: number }[] = []
@@ -169,6 +184,12 @@ export class Arena {
     this.#next = chunk.address
     this.#end = chunk.address + chunk.pages * pageBytes
   }
+}
+
+export interface ArenaMark {
+  readonly chunk: number
+  readonly next: number
+  readonly end: number
 }
 
 const chunkPages = 16

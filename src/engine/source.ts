@@ -69,6 +69,14 @@ export class TopicSource {
   }
 
   push(logged: TopicBlock): void {
+    const { arena } = this.#step
+    const mark = arena.mark()
+    this.#push(logged)
+    // A table keeps its events until the end of the tick; whoever takes an append-only topic's copies what it keeps.
+    if (![...this.#outlets.values()].some(({ operator }) => operator instanceof Upsert)) arena.release(mark)
+  }
+
+  #push(logged: TopicBlock): void {
     const { arena, memory } = this.#step
     const block = openBlock(logged.bytes)
     const operationColumn = block.columns.get(blockColumn.operation)

@@ -100,7 +100,9 @@ export class Aggregate extends BaseOperator {
     this.#touched = []
     for (let from = 0; from < touched.length; from += batchRows) {
       const rows = Math.min(batchRows, touched.length - from)
+      const mark = this.step.arena.mark()
       this.#settle(addressLane(this.step.arena, touched, from, rows), rows)
+      this.step.arena.release(mark)
     }
     for (const call of this.#calls) call.endTick()
     if (this.#eviction !== null) this.#sweep(this.#eviction.field, this.#eviction.watermark(), touched)

@@ -64,8 +64,10 @@ export class Distinct extends BaseOperator {
     const { arena } = this.step
     for (let from = 0; from < entries.length; from += batchRows) {
       const rows = Math.min(batchRows, entries.length - from)
+      const mark = arena.mark()
       const columns = this.#table.load(arena, addressLane(arena, entries, from, rows), rows)
       this.output.emit({ rows, columns, weights: constantWeights(arena, rows, weight) })
+      arena.release(mark)
     }
   }
 

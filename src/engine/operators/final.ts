@@ -89,9 +89,11 @@ export class Final extends BaseOperator {
     const { arena, memory } = this.step
     for (let from = 0; from < rows.length; from += batchRows) {
       const count = Math.min(batchRows, rows.length - from)
+      const mark = arena.mark()
       const columns = this.#load(addressLane(arena, keys, from, count), addressLane(arena, rows, from, count), count)
       const weights = rows.slice(from, from + count).map((row) => memory.i32[(row + rowWeightOffset) >>> 2])
       this.output.emit({ rows: count, columns, weights: intColumn(this.step, weights, 0, count).data })
+      arena.release(mark)
     }
   }
 

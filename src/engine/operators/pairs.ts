@@ -1,9 +1,11 @@
 import { batchRows } from '../../data/batch.ts'
+import type { ArenaMark } from '../../data/memory.ts'
 import type { Step } from '../operator.ts'
 
 /**
  * Pairs of (row of a batch, row of an arrangement, weight) that a probe has found, handed on when a batch is full.
- * Lanes are in the arena, so a collector lives no longer than the push that made it.
+ * Lanes are in the arena, so a collector lives no longer than the push that made it; between `add` and `end` nobody else
+ * may allocate there but what `flush` calls.
  */
 export class Pairs {
   readonly #step: Step
@@ -14,6 +16,7 @@ export class Pairs {
   #rows = 0
   #capacity = 0
   #plain = true
+  #mark: ArenaMark | null = null
 
   /** @param flush gets u32 left and right lanes and i32 weights (0: all +1) */
   constructor(step: Step, flush: (rows: number, left: number, right: number, weights: number) => void) {
@@ -36,7 +39,10 @@ export class Pairs {
     this.#rows = 0
     // The lanes are the flushed batch's from now on.
     this.#capacity = 0
-    if (rows > 0) this.#flush(rows, this.#left, this.#right, this.#plain ? 0 : this.#weights)
+    if (rows === 0) return
+    this.#flush(rows, this.#left, this.#right, this.#plain ? 0 : this.#weights)
+    // However many pairs a tick makes, they need the memory of one batch.
+    if (this.#mark !== null) this.#step.arena.release(this.#mark)
   }
 
   /** Small pushes are the usual case at low load: lanes of a whole batch for each would fill the arena. */

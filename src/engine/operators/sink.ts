@@ -83,6 +83,7 @@ export class Sink extends BaseOperator {
     const net = this.#touched.filter((entry) => f64[(entry + table.payload) / 8] !== 0)
     for (let from = 0; from < net.length; from += batchRows) {
       const rows = Math.min(batchRows, net.length - from)
+      const mark = arena.mark()
       const columns = table.load(arena, addressLane(arena, net, from, rows), rows)
       const weights = arena.allocate(rows * 4)
       let plain = true
@@ -92,6 +93,7 @@ export class Sink extends BaseOperator {
         if (weight !== 1) plain = false
       }
       this.#blocks.push(writeBlock(memory, { rows, columns, weights: plain ? 0 : weights }))
+      arena.release(mark)
     }
     if (this.#touched.length > 0) table.clear()
     this.#touched = []

@@ -191,6 +191,7 @@ export class TopN extends BaseOperator {
     const { arena } = this.step
     for (let from = 0; from < out.rows.length; from += batchRows) {
       const rows = Math.min(batchRows, out.rows.length - from)
+      const mark = arena.mark()
       const columns = new Array<Column>(this.#lanes.length)
       const rest = this.#tree.load(arena, addressLane(arena, out.rows, from, rows), rows)
       const keys = this.#table.load(arena, addressLane(arena, out.entries, from, rows), rows)
@@ -203,6 +204,7 @@ export class TopN extends BaseOperator {
       const weights = intColumn(this.step, out.weights, from, rows).data
       if (this.#rank) columns.push(rankColumn(this.step, out.ranks, from, rows))
       this.output.emit({ rows, columns, weights })
+      arena.release(mark)
     }
   }
 

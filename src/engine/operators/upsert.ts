@@ -67,7 +67,9 @@ export class Upsert extends BaseOperator {
     const batches = this.#batches
     this.#batches = []
     batches.forEach(({ batch, operations, entries }, ordinal) => {
+      const mark = this.step.arena.mark()
       this.#settle(batch, operations, entries, ordinal)
+      this.step.arena.release(mark)
     })
   }
 
