@@ -36,11 +36,11 @@ export type ViewName = keyof typeof queries
 
 export const viewNames = Object.keys(queries) as readonly ViewName[]
 
-export const appSql =
-  topics +
-  viewNames
-    .map((name) => {
-      const options = name === 'per_window_final' ? " WITH (emit = 'final')" : ''
-      return `CREATE MATERIALIZED VIEW ${name}${options} AS ${queries[name]};`
-    })
-    .join('\n')
+/** The app with some of its views. */
+export function appSql(views: readonly ViewName[]): string {
+  const statements = views.map((name) => {
+    const options = name === 'per_window_final' ? " WITH (emit = 'final')" : ''
+    return `CREATE MATERIALIZED VIEW ${name}${options} AS ${queries[name]};`
+  })
+  return topics + statements.join('\n')
+}

@@ -1,6 +1,6 @@
 import { digestOf } from '../src/database/digest.ts'
 import { Prng } from '../src/io/twin/prng.ts'
-import { queries, type ViewName, viewNames } from './app.ts'
+import { queries, type ViewName } from './app.ts'
 import { type Answer, type History, type TopicName, type Tried, Violation } from './history.ts'
 import { codeOf, type Life, rowTexts } from './life.ts'
 import { type Event, moneyText, timestampText } from './model.ts'
@@ -72,15 +72,16 @@ export class Client {
     else if (choice < 65) await this.#sendInvalid(life)
     else if (choice < 73) await this.#sendAgain(life)
     else if (choice < 76) await this.#sendConflict(life)
-    else if (choice < 88) await life.read(this.name, this.#someViews(), prng.chance(0.5) ? this.#ownTick : 0)
-    else if (choice < 93) await this.#query(life)
+    else if (choice < 88) await life.read(this.name, this.#someViews(life), prng.chance(0.5) ? this.#ownTick : 0)
+    else if (choice < 90) await this.#query(life)
     else await this.#readTopic(life)
   }
 
-  #someViews(): ViewName[] {
+  #someViews(life: Life): ViewName[] {
     const count = 1 + this.#prng.below(4)
-    const from = this.#prng.below(viewNames.length)
-    return Array.from({ length: count }, (_, i) => viewNames[(from + i * 3) % viewNames.length])
+    const { views } = life
+    const from = this.#prng.below(views.length)
+    return Array.from({ length: count }, (_, i) => views[(from + i * 3) % views.length])
   }
 
   #several<T>(most: number, make: () => T): T[] {

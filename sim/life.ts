@@ -6,7 +6,7 @@ import type { Database } from '../src/database.ts'
 import type { SimulatedIo } from '../src/io/twin/simulated-io.ts'
 import type { Log, ReadBlock } from '../src/log/log.ts'
 import type { Rows } from '../src/views/rows.ts'
-import { type ViewName, viewNames } from './app.ts'
+import type { ViewName } from './app.ts'
 import { type History, type LogContent, type LoggedEvent, type TopicName, Violation } from './history.ts'
 import type { LifePlan } from './plan.ts'
 import type { Trace } from './trace.ts'
@@ -15,6 +15,7 @@ import type { Trace } from './trace.ts'
 export class Life {
   readonly number: number
   readonly plan: LifePlan
+  readonly views: readonly ViewName[]
   readonly io: SimulatedIo
   readonly database: Database
   readonly log: Log
@@ -24,16 +25,19 @@ export class Life {
   poisoned = false
   /** The disk was made small, for a while. */
   full = false
+  /** Clients are done: who follows a view gets all of it. */
+  settling = false
   /** The database is being closed. */
   closing = false
 
   constructor(
     number: number,
     plan: LifePlan,
-    parts: Pick<Life, 'io' | 'database' | 'log' | 'history'> & { readonly trace: Trace },
+    parts: Pick<Life, 'views' | 'io' | 'database' | 'log' | 'history'> & { readonly trace: Trace },
   ) {
     this.number = number
     this.plan = plan
+    this.views = parts.views
     this.io = parts.io
     this.database = parts.database
     this.log = parts.log
@@ -106,7 +110,7 @@ export class Life {
   }
 
   /** Reads views at one tick and notes what was seen. @returns the tick */
-  async read(who: string, names: readonly ViewName[] = viewNames, minTick = 0): Promise<number> {
+  async read(who: string, names: readonly ViewName[] = this.views, minTick = 0): Promise<number> {
     const floor = Math.max(minTick, this.history.seenTick)
     const options = minTick > 0 ? { minTick } : {}
     const answers = await this.within(`${who} reads`, this.database.readAll(names, options))

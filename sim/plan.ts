@@ -1,5 +1,6 @@
 // What a simulation will do and suffer, as data: made from a seed, printed when it fails, cut down by the shrinker.
 import { Prng } from '../src/io/twin/prng.ts'
+import { type ViewName, viewNames } from './app.ts'
 
 export interface LifePlan {
   /** What each client does in this life, at most. */
@@ -24,6 +25,7 @@ export interface SimulationPlan {
   readonly reopen: boolean
   /** Small journal files, so that files end and begin all the time. */
   readonly smallFiles: boolean
+  readonly views: readonly ViewName[]
   readonly clients: number
   readonly subscribers: number
   /** Lives of the program over one disk. A last one without faults follows them. */
@@ -40,14 +42,27 @@ export const quietLife: LifePlan = {
   flip: null,
 }
 
+/** Few views make a life short. Few sets of them make plans that can be used again. */
+const viewSets: readonly (readonly ViewName[])[] = [
+  ['per_item', 'rich_items'],
+  ['owned', 'per_owner'],
+  ['best', 'late'],
+  ['richest', 'big'],
+  ['per_window', 'per_window_final'],
+  ['recent', 'per_item'],
+  ['per_window_final', 'late', 'owned'],
+  ['per_owner', 'richest', 'big'],
+]
+
 export function planOf(seed: number): SimulationPlan {
   const prng = new Prng(seed * 2 + 1)
   const engine = prng.chance(0.6) ? 'worker' : 'inline'
   return {
     seed,
     engine,
-    reopen: engine === 'inline' && prng.chance(0.3),
+    reopen: engine === 'inline' && prng.chance(0.15),
     smallFiles: prng.chance(0.9),
+    views: prng.chance(0.1) ? viewNames : viewSets[prng.below(viewSets.length)],
     clients: 1 + prng.below(4),
     subscribers: prng.below(4),
     lives: Array.from({ length: 1 + prng.below(4) }, () => lifeOf(prng)),
@@ -77,6 +92,7 @@ export function* simplerPlans(plan: SimulationPlan): Iterable<SimulationPlan> {
     lives: lives.map((life, k) => (k === i ? { ...life, ...change } : life)),
   })
   for (let i = 0; i < lives.length; i++) yield { ...plan, lives: lives.filter((_, k) => k !== i) }
+  if (plan.views.length > 2) for (const views of viewSets) yield { ...plan, views }
   for (const clients of smaller(plan.clients, 1)) yield { ...plan, clients }
   for (const subscribers of smaller(plan.subscribers, 0)) yield { ...plan, subscribers }
   for (let i = 0; i < lives.length; i++) {

@@ -8,7 +8,7 @@ import { type SimulatedIo, type SimulationOptions, simulatedIo } from '../src/io
 import { openFileLog } from '../src/log/file-log.ts'
 import type { Log, LogOptions } from '../src/log/log.ts'
 import { loadParser } from '../src/sql/parse.ts'
-import { appSql } from './app.ts'
+import { appSql, type ViewName } from './app.ts'
 import { Client } from './client.ts'
 import { durableFlip } from './damage.ts'
 import { History, Violation } from './history.ts'
@@ -73,11 +73,11 @@ export class Simulation {
   #io: SimulatedIo
 
   constructor(plan: SimulationPlan, planted: Planted | null) {
-    const { seed, clients, subscribers } = plan
+    const { seed, clients, subscribers, views } = plan
     this.plan = plan
     this.#planted = planted
     this.#clients = Array.from({ length: clients }, (_, i) => new Client(i + 1, seed, this.history))
-    this.#subscribers = Array.from({ length: subscribers }, (_, i) => new Subscriber(i + 1, seed, this.history))
+    this.#subscribers = Array.from({ length: subscribers }, (_, i) => new Subscriber(i + 1, seed, views, this.history))
     this.#io = simulatedIo(seed, this.#machine(plan.lives[0] ?? quietLife))
   }
 
@@ -177,7 +177,7 @@ export class Simulation {
     const { history, trace } = this
     const database = await Database.open({
       io: this.#planted?.io?.(io) ?? io,
-      definition,
+      definition: definitionOf(this.plan.views),
       data: folder,
       engine: this.plan.engine,
       reopen: this.plan.reopen,
@@ -187,7 +187,7 @@ export class Simulation {
         return opened
       },
     })
-    const life = new Life(number, plan, { io, database, log: opened!, history, trace })
+    const life = new Life(number, plan, { views: this.plan.views, io, database, log: opened!, history, trace })
     life.trace('program', `opened at tick ${database.status().tick}`)
     if (small) {
       life.full = true
@@ -217,13 +217,14 @@ export class Simulation {
 
   /** When all is done, whoever follows a view has it. */
   async #settle(life: Life): Promise<void> {
+    life.settling = true
     for (let round = 0; ; round++) {
       await life.sleep(1000)
       const before = life.log.position().tick
       await life.read('the end', undefined, before)
       const idle = this.#subscribers.every((subscriber) => subscriber.waiting)
       if (idle && life.database.status().tick === before) break
-      if (round > 600) throw new Violation('nothing hangs', 'subscribers never have all')
+      if (round > 100) throw new Violation('nothing hangs', 'subscribers never have all')
     }
     for (const subscriber of this.#subscribers) {
       const { tick } = life.database.status()
@@ -269,16 +270,19 @@ async function usedBytes(io: SimulatedIo): Promise<number> {
   return used
 }
 
+const definitions = new Map<string, Definition>()
+
 /** Planning takes longer than a whole life: the same definitions are planned once. */
-const definition: Definition = (() => {
-  const plain = sqlDefinition(appSql)
-  let planned: ReturnType<Definition['plan']> | null = null
-  return {
+function definitionOf(views: readonly ViewName[]): Definition {
+  const known = definitions.get(views.join())
+  if (known !== undefined) return known
+  const plain = sqlDefinition(appSql(views))
+  const planned = plain.plan({ topics: [], views: [] })
+  const definition: Definition = {
     text: plain.text,
-    plan(previous, select) {
-      if (previous.topics.length > 0 || select !== undefined) return plain.plan(previous, select)
-      planned ??= plain.plan(previous)
-      return planned
-    },
+    plan: (previous, select) =>
+      previous.topics.length > 0 || select !== undefined ? plain.plan(previous, select) : planned,
   }
-})()
+  definitions.set(views.join(), definition)
+  return definition
+}

@@ -1,6 +1,6 @@
 import { Prng } from '../src/io/twin/prng.ts'
 import type { LiveMessage } from '../src/views/live.ts'
-import { type ViewName, viewNames } from './app.ts'
+import type { ViewName } from './app.ts'
 import { type History, Violation } from './history.ts'
 import { changesOf, codeOf, type Life } from './life.ts'
 
@@ -22,11 +22,11 @@ export class Subscriber {
   /** The program is gone. */
   #stop = false
 
-  constructor(index: number, seed: number, history: History) {
+  constructor(index: number, seed: number, views: readonly ViewName[], history: History) {
     this.name = `subscriber ${index}`
     this.#index = index
     this.#seed = seed
-    this.view = viewNames[(seed + index * 5) % viewNames.length]
+    this.view = views[(seed + index) % views.length]
     this.#history = history
   }
 
@@ -43,7 +43,7 @@ export class Subscriber {
       if (resume.fromTick === undefined) this.#tick = null
       life.trace(this.name, `follows ${this.view} from ${this.#tick ?? 'the start'}`)
       const cursor = life.database.live(this.view, { ...resume, pieceRows: 1 + prng.below(6) })
-      for (let pulls = 1 + prng.below(12); pulls > 0 && !this.#stop; pulls--) {
+      for (let pulls = 1 + prng.below(12); (pulls > 0 || life.settling) && !this.#stop; pulls--) {
         if (prng.chance(0.6)) await life.sleep(prng.below(400))
         const message = await this.#pull(life, cursor)
         if (message === null) return
