@@ -10,6 +10,7 @@ import { type Commits, feedByTick, feedFreely, gatherCommits } from './feed.ts'
 import { loadApp } from './load-app.ts'
 import { say, writeOut } from './output.ts'
 import { type Format, printViews } from './print-views.ts'
+import { ProgressBar } from './progress.ts'
 
 /** What is read, in the order it was given. */
 export type Input =
@@ -76,7 +77,18 @@ async function runIn(io: Io, db: Database, now: bigint, options: RunOptions): Pr
     topic: input.kind === 'topic' ? db.topic(input.topic) : null,
   }))
   const feed = options.tick === null ? feedFreely : feedByTick
-  for (const { input, topic } of inputs) await feed(db, await commitsOf(io.disk, db, input, topic, options.tick))
+  const bar = new ProgressBar('reading')
+  try {
+    for (const { input, topic } of inputs) {
+      const total = input.path === '-' ? 0 : await fileBytes(io.disk, input.path)
+      const tell = (readBytes: number): void => {
+        if (total > 0) bar.update(readBytes, total, `${input.path}: ${db.status().events} events through`)
+      }
+      await feed(db, await commitsOf(io.disk, db, input, topic, options.tick, tell))
+    }
+  } finally {
+    bar.stop()
+  }
   await db.closeWindows()
   const answers = await db.readAll(names)
   const views = answers.map(({ view, rows }) => ({ name: view.name, rows }))
@@ -113,12 +125,19 @@ async function sizeOf(disk: Disk, inputs: readonly Input[]): Promise<number> {
     if (kind === 'events' && format !== 'ndjson') {
       throw new MillraceError('usage', `--events ${path} is not NDJSON`, { hint: 'use --input TOPIC=FILE' })
     }
-    const file = await openInput(disk, path)
     // A Parquet file holds several times its size.
-    sum += (await file.size()) * (format === 'parquet' ? 8 : 1)
-    await file.close()
+    sum += (await fileBytes(disk, path)) * (format === 'parquet' ? 8 : 1)
   }
   return sum
+}
+
+async function fileBytes(disk: Disk, path: string): Promise<number> {
+  const file = await openInput(disk, path)
+  try {
+    return await file.size()
+  } finally {
+    await file.close()
+  }
 }
 
 async function commitsOf(
@@ -127,12 +146,24 @@ async function commitsOf(
   input: Input,
   topic: TopicDefinition | null,
   tick: number | null,
+  tell: (readBytes: number) => void,
 ): Promise<Commits> {
   if (topic === null) {
-    return listCommits(readEventList(await sourceOf(disk, input.path), db.catalog().topics, tick ?? undefined))
+    const groups = readEventList(await sourceOf(disk, input.path), db.catalog().topics, tick ?? undefined)
+    return listCommits(told(groups, tell))
   }
   const blocks = input.path === '-' ? readSource(standardInput(), 'ndjson', topic) : readInput(disk, input.path, topic)
-  return gatherCommits(topic.id, blocks, tick)
+  return gatherCommits(topic.id, told(blocks, tell), tick)
+}
+
+async function* told<T extends { readonly readBytes: number }>(
+  parts: AsyncIterable<T>,
+  tell: (readBytes: number) => void,
+): AsyncGenerator<T> {
+  for await (const part of parts) {
+    tell(part.readBytes)
+    yield part
+  }
 }
 
 async function* listCommits(

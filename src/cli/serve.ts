@@ -7,6 +7,7 @@ import { watchFolder } from '../io/watch.ts'
 import { type RunningServer, startServer } from '../server/listen.ts'
 import { loadApp } from './load-app.ts'
 import { say } from './output.ts'
+import { ProgressBar } from './progress.ts'
 import { describeError } from './report.ts'
 
 export interface ServeOptions {
@@ -94,11 +95,14 @@ class Serving {
   }
 
   static async begin(io: Io, definition: Definition, options: ServeOptions): Promise<Serving> {
+    const bar = new ProgressBar('replaying the log')
     const database = await Database.open({
       io,
       definition,
       data: options.data,
       eager: true,
+      onProgress: ({ tick, lastTick, events }) =>
+        bar.update(tick, lastTick, `${(events / 1e6).toFixed(1)} million events`),
       ...(options.memoryBytes === null ? {} : { memoryBytes: options.memoryBytes }),
     })
     try {
@@ -113,7 +117,9 @@ class Serving {
       })
       try {
         await database.caughtUp()
+        bar.stop()
       } catch (error) {
+        bar.stop()
         await server.close()
         throw error
       }
