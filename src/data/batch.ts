@@ -1,4 +1,3 @@
-import { Bug } from './errors.ts'
 import type { MemoryViews } from './memory.ts'
 import type { Lane } from './sql-type.ts'
 
@@ -50,8 +49,4 @@ export function cellState(memory: MemoryViews, column: Column, row: number): num
 
 export function rowWeight(memory: MemoryViews, batch: Batch, row: number): number {
   return batch.weights === 0 ? 1 : memory.i32[(batch.weights >>> 2) + row]
-}
-
-export function checkRows(rows: number): void {
-  if (rows < 0 || rows > batchRows) throw new Bug(`a batch of ${rows} rows`)
 }

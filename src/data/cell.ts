@@ -2,10 +2,9 @@
  * A cell is a value, NULL or an error. A column's optional state lane holds one byte per row; without the lane every
  * cell is a value. The value slot of a NULL or error cell is zero, so that equal cells have equal bytes.
  */
-export const cellValue = 0
 export const cellNull = 1
 
-/** States from 2 up are errors; the byte is the error's code and is part of disk formats: append, never renumber. */
+/** State 0 is a value. States from 2 up are errors; the byte is the error's code and is part of disk formats: append, never renumber. */
 export const cellErrors = {
   divisionByZero: 2,
   integerOutOfRange: 3,

@@ -99,15 +99,6 @@ export function constantWeights(arena: Arena, rows: number, weight: number): num
   return address
 }
 
-/** The same rows retracted. */
-export function negate(arena: Arena, batch: Batch): Batch {
-  const weights = arena.allocate(batch.rows * 4)
-  const { i32 } = arena.memory
-  for (let i = 0; i < batch.rows; i++)
-    i32[(weights >>> 2) + i] = batch.weights === 0 ? -1 : -i32[(batch.weights >>> 2) + i]
-  return { ...batch, weights }
-}
-
 /** What an error row says: the kind of error, and what met it. */
 export function errorReason(code: number, where: string): string {
   return `${cellErrorTexts[code]?.text ?? `error ${code}`} (in ${where})`
