@@ -6,6 +6,7 @@ import { type MayFail, mayFailIn } from './failure.ts'
 import { pruneColumns } from './optimise-columns.ts'
 import { pushFilters } from './optimise-filters.ts'
 import { foldConstants, mergeMaps } from './optimise-maps.ts'
+import { narrowWindowKeys } from './optimise-windows.ts'
 import type { Plan } from './plan.ts'
 
 /**
@@ -15,7 +16,7 @@ import type { Plan } from './plan.ts'
 export function optimise(plan: Plan, mayFail: MayFail): Plan {
   const folded = mergeMaps(foldConstants(plan), mayFail)
   const pushed = mergeMaps(pushFilters(folded, mayFail), mayFail)
-  const pruned = mergeMaps(pruneColumns(pushed), mayFail)
+  const pruned = mergeMaps(pruneColumns(narrowWindowKeys(pushed)), mayFail)
   return named(pruned, plan)
 }
 

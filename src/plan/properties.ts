@@ -1,7 +1,7 @@
 import type { Scalar } from '../expr/scalar.ts'
 import { conjunctsOf } from './conjuncts.ts'
 import { inputsOf } from './nodes.ts'
-import type { Plan } from './plan.ts'
+import type { Hop, Plan } from './plan.ts'
 import type { Program } from './program.ts'
 
 /** What is known about a plan without running it. */
@@ -131,5 +131,48 @@ export function appendOnly(plan: Plan, program: Program): boolean {
     case 'final':
     case 'temporal':
       return false
+  }
+}
+
+/** A column that is the start or the end of a window. */
+export interface WindowEdge {
+  readonly hop: Hop
+  readonly edge: 'start' | 'end'
+}
+
+/** The window whose edge a column is, if it is handed up unchanged from a window function. */
+export function windowEdge(plan: Plan, column: number): WindowEdge | null {
+  switch (plan.op) {
+    case 'scan':
+    case 'values':
+      return null
+    case 'hop': {
+      const behind = plan.columns.length - column
+      if (behind > 2) return windowEdge(plan.input, column)
+      return { hop: plan, edge: behind === 1 ? 'end' : 'start' }
+    }
+    case 'map': {
+      const output = plan.outputs[column]
+      return output.op === 'column' ? windowEdge(plan.input, output.index) : null
+    }
+    case 'aggregate':
+      return column < plan.keys.length ? windowEdge(plan.input, plan.keys[column]) : null
+    case 'join': {
+      const width = plan.left.columns.length
+      // A side that an outer join fills up with NULLs tells no window for the rows it has no match for.
+      if (column < width) return plan.kind === 'full' ? null : windowEdge(plan.left, column)
+      return plan.kind === 'inner' ? windowEdge(plan.right, column - width) : null
+    }
+    case 'unionAll': {
+      const [first, ...others] = plan.inputs.map((input) => windowEdge(input, column))
+      const same = others.every(
+        (other) => other?.edge === first?.edge && other?.hop.sizeMicros === first?.hop.sizeMicros,
+      )
+      return same ? first : null
+    }
+    case 'topN':
+      return plan.rank && column === plan.columns.length - 1 ? null : windowEdge(plan.input, column)
+    default:
+      return windowEdge(plan.input, column)
   }
 }

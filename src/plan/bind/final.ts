@@ -1,20 +1,14 @@
 import { formatInterval } from '../../data/interval.ts'
 import * as resolve from '../../expr/resolve.ts'
-import type { Scalar } from '../../expr/scalar.ts'
 import type { SelectStmt } from '../../sql/parse.ts'
 import { refusal } from '../../sql/refuse.ts'
 import type { Bound } from '../bind.ts'
-import { columnOf, columnsAsScalars, extended, final, map } from '../nodes.ts'
+import { aggregate, columnOf, columnsAsScalars, extended, final, map } from '../nodes.ts'
 import type { Plan } from '../plan.ts'
+import { type WindowEdge, windowEdge } from '../properties.ts'
 import { type Environment, place } from './block.ts'
 import { locationOf } from './node.ts'
 import { bindQuery } from './query.ts'
-
-/** What a column is of a window: its start or its end. */
-interface WindowColumn {
-  readonly edge: 'start' | 'end'
-  readonly sizeMicros: string
-}
 
 /**
  * `emit = 'final'`: a row waits until the end of its window, which is one of its columns or follows from one.
@@ -23,9 +17,8 @@ interface WindowColumn {
 export function bindFinal(select: SelectStmt, environment: Environment): Bound {
   const { plan, width, order } = bindQuery(select, environment, null, 'ordered')
   const { plan: carried, edge, kept } = carryWindow(plan) ?? noWindow(select, environment)
-  const ended = edge.window.edge === 'end' ? carried : extended(carried, [endOf(carried, edge)])
-  const windowEnd = edge.window.edge === 'end' ? edge.column : ended.columns.length - 1
-  const held = final(ended, windowEnd)
+  const ended = edge.window.edge === 'end' ? { plan: carried, at: edge.column } : withEnd(carried, edge)
+  const held = final(ended.plan, ended.at)
   const visible = order.every(({ column }) => column < width) ? width : kept
   const columns = plan.columns.slice(0, width)
   if (visible > width) {
@@ -40,12 +33,12 @@ export function bindFinal(select: SelectStmt, environment: Environment): Bound {
 
 interface Edge {
   readonly column: number
-  readonly window: WindowColumn
+  readonly window: WindowEdge
 }
 
 function edgeOf(plan: Plan): Edge | null {
   const edges = plan.columns.flatMap((_, column): Edge[] => {
-    const window = windowColumn(plan, column)
+    const window = windowEdge(plan, column)
     return window === null ? [] : [{ column, window }]
   })
   return edges.find(({ window }) => window.edge === 'end') ?? edges[0] ?? null
@@ -65,44 +58,39 @@ function carryWindow(plan: Plan): { readonly plan: Plan; readonly edge: Edge; re
   return { plan: carried, edge: { column: kept, window: below.window }, kept }
 }
 
-function endOf(plan: Plan, { column, window }: Edge): Scalar {
-  const size = formatInterval({ months: 0, days: 0, micros: BigInt(window.sizeMicros) })
-  return resolve.call('+', [columnOf(plan, column), resolve.literal(size, { kind: 'interval' })])
+/** The plan with the end of a window behind its columns, where only the window's start is one of them. */
+function withEnd(plan: Plan, { column, window }: Edge): { readonly plan: Plan; readonly at: number } {
+  const carried = carryEnd(plan, column)
+  if (carried !== null) return carried
+  const size = formatInterval({ months: 0, days: 0, micros: BigInt(window.hop.sizeMicros) })
+  const end = resolve.call('+', [columnOf(plan, column), resolve.literal(size, { kind: 'interval' })])
+  return { plan: extended(plan, [end]), at: plan.columns.length }
 }
 
-/** What a column of a plan is of a window, if it is handed up from a window function unchanged. */
-export function windowColumn(plan: Plan, column: number): WindowColumn | null {
-  switch (plan.op) {
-    case 'scan':
-    case 'values':
-      return null
-    case 'hop': {
-      const behind = plan.columns.length - column
-      if (behind > 2) return windowColumn(plan.input, column)
-      return { edge: behind === 1 ? 'end' : 'start', sizeMicros: plan.sizeMicros }
+/**
+ * Hands the end of a window up beside its start. In GROUP BY it makes no other groups, and tells the engine when one
+ * is complete.
+ */
+function carryEnd(plan: Plan, column: number): { readonly plan: Plan; readonly at: number } | null {
+  if (plan.op === 'hop') return column === plan.columns.length - 2 ? { plan, at: column + 1 } : null
+  if (plan.op === 'map') {
+    const output = plan.outputs[column]
+    const below = output.op === 'column' ? carryEnd(plan.input, output.index) : null
+    if (below === null) return null
+    const names = [...plan.columns.map(({ name }) => name), 'window_end']
+    return {
+      plan: map(below.plan, plan.filter, [...plan.outputs, columnOf(below.plan, below.at)], names),
+      at: plan.columns.length,
     }
-    case 'map': {
-      const output = plan.outputs[column]
-      return output.op === 'column' ? windowColumn(plan.input, output.index) : null
-    }
-    case 'aggregate':
-      return column < plan.keys.length ? windowColumn(plan.input, plan.keys[column]) : null
-    case 'join': {
-      const width = plan.left.columns.length
-      // A side that an outer join fills up with NULLs tells no window for the rows it has no match for.
-      if (column < width) return plan.kind === 'full' ? null : windowColumn(plan.left, column)
-      return plan.kind === 'inner' ? windowColumn(plan.right, column - width) : null
-    }
-    case 'unionAll': {
-      const [first, ...others] = plan.inputs.map((input) => windowColumn(input, column))
-      const same = others.every((other) => other?.edge === first?.edge && other?.sizeMicros === first?.sizeMicros)
-      return same ? first : null
-    }
-    case 'topN':
-      return plan.rank && column === plan.columns.length - 1 ? null : windowColumn(plan.input, column)
-    default:
-      return windowColumn(plan.input, column)
   }
+  if (plan.op !== 'aggregate' || column >= plan.keys.length) return null
+  const below = carryEnd(plan.input, plan.keys[column])
+  if (below === null) return null
+  const keys = plan.keys.length
+  const grouped = aggregate(below.plan, [...plan.keys, below.at], plan.calls, plan.columns.slice(keys))
+  const columns = columnsAsScalars(grouped)
+  const outputs = [...columns.slice(0, keys), ...columns.slice(keys + 1), columns[keys]]
+  return { plan: map(grouped, null, outputs), at: plan.columns.length }
 }
 
 function noWindow(select: SelectStmt, environment: Environment): never {
