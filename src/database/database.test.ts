@@ -177,6 +177,33 @@ describe('a database', () => {
     await db.close()
   })
 
+  it('finds rows by value, in whatever way the value is written', async () => {
+    const db = await open(machine(), {
+      engine: 'inline',
+      definition: sqlDefinition(`
+        CREATE TABLE t (n numeric, span interval, at timestamptz, j jsonb);
+        CREATE MATERIALIZED VIEW v AS SELECT * FROM t;`),
+    })
+    const rows = [
+      '{"n":"1.50","span":"1 month","at":"2026-01-01T01:00:00+01:00","j":{"b":1,"a":2}}',
+      '{"n":"1.5","span":"30 days","at":"2026-01-01T00:00:00Z","j":{"a":2,"b":1}}',
+      '{"n":null,"span":null,"at":null,"j":null}',
+    ]
+    const { tick } = await db.appendText('t', bytes(rows.join('\n')), 'ndjson')
+    await db.waitForTick(tick)
+    const count = async (where: Record<string, string | null>): Promise<number> =>
+      (await db.read('v', { where })).rows.count
+    for (let times = 0; times < 4; times++) {
+      expect(await count({ n: '1.500' })).toBe(2)
+      expect(await count({ span: '720:00:00', n: '1.5' })).toBe(2)
+      expect(await count({ at: '2026-01-01 00:00:00' })).toBe(2)
+      expect(await count({ j: '{"b": 1, "a": 2}' })).toBe(2)
+      expect(await count({ n: null, j: null })).toBe(1)
+      expect(await count({ n: '2' })).toBe(0)
+    }
+    await db.close()
+  })
+
   it('waits for a tick and says so when it does not come', async () => {
     const db = await open(machine(), { engine: 'inline' })
     await expect(db.read('bids', { minTick: 99, timeoutMs: 50 })).rejects.toMatchObject({ code: 'tick/not-reached' })

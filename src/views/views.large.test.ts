@@ -1,0 +1,96 @@
+import { describe, expect, it } from 'vitest'
+import { deltaBlock, type PlainChange } from '../../test/support/delta-block.ts'
+import { batchRows } from '../data/batch.ts'
+import type { ColumnSchema } from '../data/sql-type.ts'
+import { cellText } from '../data/text-print.ts'
+import { VirtualClock } from '../io/twin/virtual-clock.ts'
+import type { Order } from '../plan/plan.ts'
+import { equalityOf, readVersion } from './read.ts'
+import type { Rows } from './rows.ts'
+import { ViewSet } from './view-set.ts'
+
+const schema: readonly ColumnSchema[] = [
+  { name: 'key', type: { kind: 'bigint' }, nullable: false },
+  { name: 'name', type: { kind: 'text' }, nullable: false },
+  { name: 'amount', type: { kind: 'numeric' }, nullable: true },
+]
+
+function viewSet(clock: VirtualClock): ViewSet {
+  const plan = { op: 'values', columns: schema, rows: [] } as const
+  return new ViewSet(clock, [{ id: 1, name: 'v', columns: schema, plan, order: [], emit: 'continuous', sql: '' }])
+}
+
+function linesOf(rows: Rows): string[] {
+  const lines: string[] = []
+  rows.forEach((page, row, weight) => {
+    const texts = schema.map(({ type }, i) => cellText(page.memory, page.columns[i], row, type))
+    for (let n = 0; n < weight; n++) lines.push(texts.join(' '))
+  })
+  return lines
+}
+
+/** A view of many pages whose rows are replaced over and over. */
+async function build(clock: VirtualClock, retracts: boolean): Promise<{ set: ViewSet; model: Map<number, number> }> {
+  const set = viewSet(clock)
+  const model = new Map<number, number>()
+  let seed = 12345
+  const random = (most: number): number => {
+    seed = (Math.imul(seed, 1103515245) + 12345) >>> 0
+    return seed % most
+  }
+  const row = (key: number): PlainChange['row'] => [key, `name ${key % 97}`, null]
+  for (let tick = 1; tick <= 30; tick++) {
+    const changes: PlainChange[] = []
+    const touched = new Set<number>()
+    for (let i = 0; i < 4000; i++) {
+      const key = random(60_000)
+      if (touched.has(key)) continue
+      touched.add(key)
+      const count = model.get(key) ?? 0
+      const weight = retracts && count > 0 && random(2) === 0 ? -count : 1
+      changes.push({ row: row(key), weight })
+      if (count + weight === 0) model.delete(key)
+      else model.set(key, count + weight)
+    }
+    const blocks = [changes.slice(0, 2500), changes.slice(2500)].map((part) => deltaBlock(schema, part, !retracts))
+    set.apply({ tick, timeMicros: 0n, deltas: [{ view: 1, blocks, errors: [] }] })
+    await clock.advance(1)
+  }
+  await clock.advance(1000)
+  return { set, model }
+}
+
+describe.each([true, false])('a view of many pages (rows leave it: %s)', (retracts) => {
+  it('is read whole, in part, by key and in other orders', async () => {
+    const clock = new VirtualClock({ idle: 'advance' })
+    const { set, model } = await build(clock, retracts)
+    const [view] = set.views
+    const read = (where: Record<number, string>, order: readonly Order[] = [], limit: number | null = null) => {
+      const wanted = new Map(Object.entries(where).map(([ordinal, text]) => [Number(ordinal), text]))
+      const equality = wanted.size === 0 ? null : equalityOf(schema, wanted)
+      return readVersion(view, set.pin().version(view), { where: equality, order, limit }, set.slices())
+    }
+    const line = (key: number): string[] =>
+      Array.from({ length: model.get(key) ?? 0 }, () => `${key} name ${key % 97} `)
+    const keys = [...model.keys()].sort((a, b) => a - b)
+    const whole = linesOf(await read({}))
+    expect(whole).toEqual(keys.flatMap(line))
+    expect(view.version.rows).toBe(whole.length)
+    expect(view.version.runs.length).toBeLessThan(20)
+    if (retracts) expect(Math.max(...view.version.runs.map((run) => run.rows))).toBeGreaterThan(batchRows)
+    expect(linesOf(await read({}, [], 10))).toEqual(whole.slice(0, 10))
+    for (const key of [keys[0], keys[1], keys[keys.length >> 1], keys[keys.length - 1], 123_456]) {
+      expect(linesOf(await read({ 0: String(key) }))).toEqual(line(key))
+    }
+    const named = keys.filter((key) => key % 97 === 13).flatMap(line)
+    for (let times = 0; times < 4; times++) expect(linesOf(await read({ 1: 'name 13' }))).toEqual(named)
+    const descending = [{ column: 0, descending: true, nullsFirst: true }]
+    expect(linesOf(await read({}, descending, 5))).toEqual([...keys].reverse().flatMap(line).slice(0, 5))
+    expect(linesOf(await read({ 1: 'name 13' }, descending))).toEqual(
+      [...keys]
+        .reverse()
+        .filter((key) => key % 97 === 13)
+        .flatMap(line),
+    )
+  })
+})
