@@ -2,17 +2,11 @@ import type { Column } from '../data/batch.ts'
 import { Bug } from '../data/errors.ts'
 import type { Arena, LinearMemory } from '../data/memory.ts'
 import type { Lane } from '../data/sql-type.ts'
+import { compileCompare, compileCompareFresh, type FieldOrder } from './compare-code.ts'
 import type { Heap } from './heap.ts'
 import { type Field, type Layout, layoutOf } from './layout.ts'
 import { compileLoad, type Load } from './load.ts'
 import { declareColumn, generate, refreshViews, rowBytes, storeInlineCell, viewNames } from './row-code.ts'
-
-/** How one field sorts; the fields not named follow, ascending, NULLs last, so that the order is total. */
-export interface FieldOrder {
-  readonly field: number
-  readonly descending: boolean
-  readonly nullsFirst: boolean
-}
 
 /** A row's header: u32 left, u32 right, u32 bytes in all, i32 weight, f64 weight of its subtree. Its strings lie behind it. */
 const rowHeader = 24
@@ -31,6 +25,7 @@ export class Tree {
   readonly layout: Layout
   readonly heap: Heap
   readonly #compare: (memory: LinearMemory, a: number, b: number) => number
+  readonly #compareFresh: (memory: LinearMemory, columns: readonly Column[], i: number, b: number) => number
   readonly #make: (memory: LinearMemory, heap: Heap, columns: readonly Column[], i: number) => number
   readonly #load: Load
   /** Results of the last split. */
@@ -43,6 +38,7 @@ export class Tree {
     this.layout = layoutOf(lanes, rowHeader)
     const { fields } = this.layout
     this.#compare = compileCompare(fields, order)
+    this.#compareFresh = compileCompareFresh(fields, order)
     this.#make = generate(
       'makeRow',
       ['memory', 'heap', 'columns', 'i'],
@@ -109,10 +105,17 @@ export class Tree {
     return this.heap.memory.i32[(row + weight) >>> 2]
   }
 
-  /** Is the root the only row? */
-  isSingle(root: number): boolean {
+  /** The last row of all, whatever its weight; the root must not be 0. */
+  greatest(root: number): number {
     const { u32 } = this.heap.memory
-    return root !== 0 && u32[(root + left) >>> 2] === 0 && u32[(root + right) >>> 2] === 0
+    let node = root
+    for (let next = u32[(node + right) >>> 2]; next !== 0; next = u32[(node + right) >>> 2]) node = next
+    return node
+  }
+
+  /** Does row `row` of `columns` come behind a row of the tree? Nothing is kept. */
+  isBehind(columns: readonly Column[], row: number, treeRow: number): boolean {
+    return this.#compareFresh(this.heap.memory, columns, row, treeRow) > 0
   }
 
   /** Weight of all rows under a root. */
@@ -299,44 +302,4 @@ function priorityOf(row: number): number {
   let h = Math.imul(row ^ (row >>> 16), 0x7feb352d)
   h = Math.imul(h ^ (h >>> 15), 0x846ca68b)
   return (h ^ (h >>> 16)) >>> 0
-}
-
-function compileCompare(
-  fields: readonly Field[],
-  order: readonly FieldOrder[],
-): (memory: LinearMemory, a: number, b: number) => number {
-  const rest = fields.map((_, field) => ({ field, descending: false, nullsFirst: false }))
-  const body = [...order, ...rest].map(({ field, descending, nullsFirst }) => {
-    const f = fields[field]
-    const less = descending ? 1 : -1
-    return `{ const p = u8[a + ${f.state}], q = u8[b + ${f.state}];
-      if (p !== 0 || q !== 0) {
-        if (p !== q) return ${nullsFirst ? '(p !== 0 && (q === 0 || p > q)) ? -1 : 1' : '(p === 0 || (q !== 0 && p < q)) ? -1 : 1'};
-      } else { ${compareCell(f, less)} } }`
-  })
-  return generate(
-    'compareRows',
-    ['memory', 'a', 'b'],
-    `const u8 = memory.u8, i32 = memory.i32, u32 = memory.u32, f64 = memory.f64;
-    ${body.join('\n')}
-    return 0;`,
-  )
-}
-
-function compareCell(field: Field, less: 1 | -1): string {
-  const x = `(a + ${field.offset} >>> 2)`
-  const y = `(b + ${field.offset} >>> 2)`
-  switch (field.lane) {
-    case 'i32':
-      return `const x = i32[${x}], y = i32[${y}]; if (x !== y) return x < y ? ${less} : ${-less};`
-    case 'i64':
-      return `const x = i32[${x} + 1], y = i32[${y} + 1]; if (x !== y) return x < y ? ${less} : ${-less};
-        const v = u32[${x}], w = u32[${y}]; if (v !== w) return v < w ? ${less} : ${-less};`
-    case 'f64':
-      // NaN is greater than everything and equal to itself.
-      return `const x = f64[(a + ${field.offset}) / 8], y = f64[(b + ${field.offset}) / 8];
-        if (x !== y && !(x !== x && y !== y)) return (y !== y || x < y) ? ${less} : ${-less};`
-    case 'bytes':
-      return `const c = compareBytes(u8, u32[${x}], u32[${x} + 1], u32[${y}], u32[${y} + 1]); if (c !== 0) return c < 0 ? ${less} : ${-less};`
-  }
 }

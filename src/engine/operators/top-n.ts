@@ -111,7 +111,12 @@ export class TopN extends BaseOperator {
   #add(entry: number, columns: readonly Column[], row: number, weight: number): void {
     const { memory, epoch } = this.step
     const at = (entry + this.#table.payload) >>> 2
-    const root = this.#tree.add(memory.u32[at], columns, row, weight)
+    const before = memory.u32[at]
+    // What cannot enter a full window of an append-only input never will.
+    if (this.#prune && before !== 0 && this.#tree.total(before) >= this.#offset + this.#limit) {
+      if (this.#tree.isBehind(columns, row, this.#tree.greatest(before))) return
+    }
+    const root = this.#tree.add(before, columns, row, weight)
     memory.u32[at] = root
     const { touched } = this.#tree
     if (this.#tree.weightOf(touched) === 0) this.#emptied.push({ entry, row: touched })
@@ -221,19 +226,16 @@ export class TopN extends BaseOperator {
     this.#emptied = []
   }
 
+  /** Takes out what lies beyond the window; a row that the edge cuts in two stays whole. */
   #cut(entry: number): void {
     const { u32 } = this.step.memory
     const at = (entry + this.#table.payload) >>> 2
-    if (this.#tree.isSingle(u32[at])) return
-    const beyond: number[] = []
     const keep = this.#offset + this.#limit
-    if (this.#tree.total(u32[at]) <= keep) return
-    this.#tree.visit(u32[at], keep, (row, weight) => {
-      // A row that is cut in two stays whole: its other copies are inside.
-      if (weight === this.#tree.weightOf(row)) beyond.push(row)
-      return true
-    })
-    for (const row of beyond) u32[at] = this.#tree.remove(u32[at], row)
+    for (let excess = this.#tree.total(u32[at]) - keep; excess > 0; excess = this.#tree.total(u32[at]) - keep) {
+      const last = this.#tree.greatest(u32[at])
+      if (this.#tree.weightOf(last) > excess) return
+      u32[at] = this.#tree.remove(u32[at], last)
+    }
   }
 
   override save(out: StateWriter): void {
