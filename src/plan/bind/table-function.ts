@@ -137,12 +137,14 @@ function series(call: FuncCall, alias: string | undefined, environment: Environm
   const block = newBlock(environment, null, emptyScope)
   const clause = clauseOf(block, 'generate_series()')
   const bounds = (call.args ?? []).map((arg) => resolve.foldConstant(bindExpression(arg, clause)))
-  const type = resolve.commonType(bounds)
-  const numbers = bounds.map((bound) => (bound.op === 'literal' && bound.text !== null ? bound.text : ''))
-  if (numbers.length < 2 || numbers.length > 3 || !/^(integer|bigint)$/.test(type.kind) || numbers.includes('')) {
+  const numbers = bounds.map((bound) =>
+    bound.op === 'literal' && /^(integer|bigint)$/.test(bound.type.kind) ? (bound.text ?? '') : '',
+  )
+  if (numbers.length < 2 || numbers.length > 3 || numbers.includes('')) {
     const hint = 'write generate_series(1, 10), or VALUES'
     throw refuse(environment, call.location, 'generate_series of anything but constant integers is not supported', hint)
   }
+  const type = resolve.commonType(bounds)
   const [first, last, step = 1n] = numbers.map(BigInt)
   if (step === 0n) throw refusal('sql/value', 'step size cannot equal zero', at, 'give another step')
   const count = (last - first) / step + 1n
