@@ -4,7 +4,7 @@ import type { Arena, LinearMemory } from '../data/memory.ts'
 import type { Lane } from '../data/sql-type.ts'
 import { compileCompare, compileCompareFresh, type FieldOrder } from './compare-code.ts'
 import type { Heap } from './heap.ts'
-import { type Field, type Layout, layoutOf } from './layout.ts'
+import { type Layout, layoutOf } from './layout.ts'
 import { compileLoad, type Load } from './load.ts'
 import { declareColumn, generate, refreshViews, rowBytes, storeInlineCell, viewNames } from './row-code.ts'
 
