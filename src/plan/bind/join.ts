@@ -136,9 +136,10 @@ function merged(
 ): Relation {
   const at = place(environment, locationOf(node.rarg))
   const hidden = new Set<ScopeColumn>()
+  const own: string[] = []
   const outputs = names.map((name) => {
-    const own = scope.columns.filter((column) => column.bare && column.star && fold(column.name) === fold(name))
-    if (own.length !== 2) {
+    const both = scope.columns.filter((column) => column.bare && column.star && fold(column.name) === fold(name))
+    if (both.length !== 2) {
       throw refusal(
         'sql/ambiguous',
         `common column name "${name}" appears more than once in a relation`,
@@ -146,8 +147,9 @@ function merged(
         'join with ON instead',
       )
     }
-    for (const column of own) hidden.add(column)
-    const [left, right] = own.map((column) => columnOf(plan, column.index))
+    for (const column of both) hidden.add(column)
+    own.push(both[0].name)
+    const [left, right] = both.map((column) => columnOf(plan, column.index))
     return located(at, () => {
       const { left: a, right: b } = inOneType({ left, right })
       return node.jointype === 'JOIN_FULL' ? resolve.coalesce([a, b]) : node.jointype === 'JOIN_RIGHT' ? b : a
@@ -157,7 +159,7 @@ function merged(
   const widened = extended(plan, computed)
   const front: ScopeColumn[] = outputs.map((output, i) => ({
     index: output.op === 'column' ? output.index : plan.columns.length + computed.indexOf(output),
-    name: names[i],
+    name: own[i],
     type: output.type,
     nullable: output.nullable,
     table: null,
