@@ -4,7 +4,7 @@ import type { Batch } from '../src/data/batch.ts'
 import type { AppendBlock, Log } from '../src/log/log.ts'
 import { writeBlocks } from './calibrate.ts'
 import { answerParent } from './child.ts'
-import { coreSeconds, median, quantile, took } from './measure.ts'
+import { median, quantile, took } from './measure.ts'
 import { load } from './millrace.ts'
 import { schemaOf } from './nexmark/blocks.ts'
 import { Generator } from './nexmark/generator.ts'
@@ -213,7 +213,7 @@ async function whole({ folder, runs, smoke }: LogTask): Promise<LogAnswer> {
     if (counted.rows.length !== 1) throw new Error('the view does not count')
     await database.close()
     rates.push((events * rounds) / time.seconds)
-    coreRates.push((events * rounds) / coreSeconds(time))
+    coreRates.push((events * rounds) / time.cpuSeconds)
   }
   return { ...nothing, eventsPerSecond: median(rates), eventsPerCoreSecond: median(coreRates) }
 }

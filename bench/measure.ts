@@ -1,21 +1,32 @@
-/** Seconds on the wall and on all cores of this process. */
+/** How long something took on the wall, and how much processor time on all cores together. */
 export interface Took {
   readonly seconds: number
+  /**
+   * What one core would need: other threads' work, garbage collection and compilation included, waiting left out.
+   * Unlike the wall it hardly changes when somebody else keeps the machine busy.
+   */
   readonly cpuSeconds: number
 }
 
 export async function took(work: () => Promise<void> | void): Promise<Took> {
-  const cpu = process.cpuUsage()
-  const start = performance.now()
+  const stop = stopwatch()
   await work()
-  const seconds = (performance.now() - start) / 1000
-  const { user, system } = process.cpuUsage(cpu)
-  return { seconds, cpuSeconds: (user + system) / 1e6 }
+  return stop()
 }
 
-/** What one core would need: threads beside the main one, garbage collection and compilation included. */
-export function coreSeconds({ seconds, cpuSeconds }: Took): number {
-  return Math.max(seconds, cpuSeconds)
+/** Starts. @returns stops and tells */
+export function stopwatch(): () => Took {
+  const cpu = process.cpuUsage()
+  const start = performance.now()
+  return () => {
+    const { user, system } = process.cpuUsage(cpu)
+    return { seconds: (performance.now() - start) / 1000, cpuSeconds: (user + system) / 1e6 }
+  }
+}
+
+/** The medians of both. */
+export function medianTook(all: readonly Took[]): Took {
+  return { seconds: median(all.map((one) => one.seconds)), cpuSeconds: median(all.map((one) => one.cpuSeconds)) }
 }
 
 export function median(values: readonly number[]): number {

@@ -1,5 +1,5 @@
 import { peakMemory } from '../child.ts'
-import { coreSeconds, median, took } from '../measure.ts'
+import { medianTook, type Took, took } from '../measure.ts'
 import { canonicalRows, type Fingerprint, fingerprint } from './canonical.ts'
 import { Generator } from './generator.ts'
 import { type Run, runView, viewRows, writeJournal } from './ours.ts'
@@ -18,9 +18,8 @@ export interface NexmarkTask {
   readonly folder: string
 }
 
-export interface Measured {
-  /** Median seconds of one core. */
-  readonly seconds: number
+/** Medians of all runs, and what the process needed at most. */
+export interface Measured extends Took {
   /** Rows of the answer, where they were counted. */
   readonly rows: number
   readonly peakBytes: number
@@ -54,10 +53,10 @@ class Answers implements NexmarkAnswer {
 async function journal({ events, options, folder }: NexmarkTask): Promise<NexmarkAnswer> {
   const answers = new Answers()
   let bytes = 0
-  const { seconds } = await took(async () => {
+  const time = await took(async () => {
     bytes = await writeJournal(folder, new Generator(options), events)
   })
-  answers.measured['journal'] = { seconds, rows: 0, peakBytes: peakMemory(), stateBytes: bytes }
+  answers.measured['journal'] = { ...time, rows: 0, peakBytes: peakMemory(), stateBytes: bytes }
   return answers
 }
 
@@ -69,15 +68,15 @@ async function millrace({ queries, runs, folder }: NexmarkTask): Promise<Nexmark
       answers.fingerprints[query] = fingerprint(canonicalRows(await viewRows(folder, sql)))
       return
     }
-    const seconds: number[] = []
+    const times: Took[] = []
     let last: Run | undefined
     for (let i = 0; i < runs; i++) {
       globalThis.gc?.()
       last = await runView(folder, sql)
-      seconds.push(coreSeconds(last.took))
+      times.push(last.took)
     }
     const { rows = 0, stateBytes = 0 } = last ?? {}
-    answers.measured[query] = { seconds: median(seconds), rows, peakBytes: peakMemory(), stateBytes }
+    answers.measured[query] = { ...medianTook(times), rows, peakBytes: peakMemory(), stateBytes }
   })
 }
 
@@ -90,9 +89,9 @@ async function duckdb({ queries, events, options, runs }: NexmarkTask): Promise<
       answers.fingerprints[query] = fingerprint(canonicalRows(await database.rows(duckdbSql(query))))
       return
     }
-    const seconds: number[] = []
-    for (let i = 0; i < runs; i++) seconds.push(await database.run(duckdbSql(query)))
-    answers.measured[query] = { seconds: median(seconds), rows: 0, peakBytes: peakMemory(), stateBytes: 0 }
+    const times: Took[] = []
+    for (let i = 0; i < runs; i++) times.push(await database.run(duckdbSql(query)))
+    answers.measured[query] = { ...medianTook(times), rows: 0, peakBytes: peakMemory(), stateBytes: 0 }
   })
   database.close()
   return answers
@@ -107,12 +106,12 @@ async function dbIvm({ queries, events, options, runs }: NexmarkTask): Promise<N
       answers.fingerprints[query] = fingerprint(canonicalRows(rows(query, input)))
       return
     }
-    const seconds: number[] = []
+    const times: Took[] = []
     for (let i = 0; i < runs; i++) {
       globalThis.gc?.()
-      seconds.push(run(query, input, () => {}))
+      times.push(run(query, input, () => {}))
     }
-    answers.measured[query] = { seconds: median(seconds), rows: 0, peakBytes: peakMemory(), stateBytes: 0 }
+    answers.measured[query] = { ...medianTook(times), rows: 0, peakBytes: peakMemory(), stateBytes: 0 }
   })
 }
 

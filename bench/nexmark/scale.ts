@@ -36,8 +36,8 @@ export async function reportScale({ events, runs, seed, rate, folder, only, smok
     if (small === undefined || large === undefined) {
       return [name, atFew[name].failed[name] ?? atMany[name].failed[name] ?? 'failed', '', '', '', '', '', '']
     }
-    const fast = few / small.seconds
-    const slow = events / large.seconds
+    const fast = few / small.cpuSeconds
+    const slow = events / large.cpuSeconds
     const perRow = large.stateBytes / large.rows
     return [
       name,

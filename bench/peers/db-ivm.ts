@@ -1,4 +1,5 @@
 import { D2, type MultiSetArray, output } from '@tanstack/db-ivm'
+import { stopwatch, type Took } from '../measure.ts'
 import { canonicalNumber } from '../nexmark/canonical.ts'
 import { chunkEvents, type Generator } from '../nexmark/generator.ts'
 import { type Row, rowsOf } from '../nexmark/rows.ts'
@@ -23,11 +24,8 @@ export function expressible(query: string): boolean {
   return query in dataflows
 }
 
-/**
- * Runs a query step by step and hands each step's changes over.
- * @returns seconds
- */
-export function run(query: string, input: readonly Step[], take: (changes: MultiSetArray<Cells>) => void): number {
+/** Runs a query step by step and hands each step's changes over. */
+export function run(query: string, input: readonly Step[], take: (changes: MultiSetArray<Cells>) => void): Took {
   const graph = new D2()
   const inputs = { person: graph.newInput<Row>(), auction: graph.newInput<Row>(), bid: graph.newInput<Row>() }
   dataflows[query](inputs).pipe(
@@ -36,14 +34,14 @@ export function run(query: string, input: readonly Step[], take: (changes: Multi
     }),
   )
   graph.finalize()
-  const start = performance.now()
+  const stop = stopwatch()
   for (const { person, auction, bid } of input) {
     inputs.person.sendData(person)
     inputs.auction.sendData(auction)
     inputs.bid.sendData(bid)
     graph.run()
   }
-  return (performance.now() - start) / 1000
+  return stop()
 }
 
 /** The answer's rows in canonical form. */

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
+import { type Took, took } from '../measure.ts'
 import { canonicalNumber } from '../nexmark/canonical.ts'
 import { chunkEvents, type Generator } from '../nexmark/generator.ts'
 import { NdjsonWriter } from '../nexmark/ndjson.ts'
@@ -53,11 +54,11 @@ export class DuckDb {
     return new DuckDb(instance, connection)
   }
 
-  /** Runs the query and keeps its rows in a table, as a view would. @returns seconds */
-  async run(select: string): Promise<number> {
-    const start = performance.now()
-    await this.#connection.run(`CREATE OR REPLACE TEMP TABLE answer AS ${select}`)
-    return (performance.now() - start) / 1000
+  /** Runs the query and keeps its rows in a table, as a view would. */
+  run(select: string): Promise<Took> {
+    return took(async () => {
+      await this.#connection.run(`CREATE OR REPLACE TEMP TABLE answer AS ${select}`)
+    })
   }
 
   /** The query's rows in canonical form. */
