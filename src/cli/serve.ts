@@ -59,7 +59,8 @@ export async function dev(io: Io, app: string | undefined, options: ServeOptions
 async function loadChanged(io: Io, file: string, running: Definition): Promise<Definition | null> {
   try {
     const { definition } = await loadApp(io.disk, file, true)
-    if (definition.text === running.text) return null
+    // Editors empty a file before they write it.
+    if (definition.text === running.text || definition.text.trim() === '') return null
     await definition.plan({ topics: [], views: [] })
     return definition
   } catch (error) {
