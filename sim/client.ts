@@ -57,7 +57,7 @@ export class Client {
         life,
         this.#list(
           'bid',
-          this.#several(8, () => this.#bid(life)),
+          this.#several(this.#prng.chance(0.2) ? 60 : 8, () => this.#bid(life)),
         ),
       )
     else if (choice < 44)

@@ -1,7 +1,8 @@
 import type { CrashDisk } from '../src/io/twin/crash-disk.ts'
 import type { Prng } from '../src/io/twin/prng.ts'
 import { frameHeaderBytes, readFrameHeader, viewOf } from '../src/log/frame.ts'
-import { fileHeaderBytes } from '../src/log/journal-file.ts'
+import { FrameReader } from '../src/log/frame-reader.ts'
+import { decodeFileHeader, fileHeaderBytes } from '../src/log/journal-file.ts'
 
 export interface Flip {
   readonly path: string
@@ -31,4 +32,25 @@ export async function durableFlip(disk: CrashDisk, folder: string, prng: Prng): 
   const starts = frameStarts(disk.contentOf(path))
   if (starts.length < 2) return null
   return { path, byte: prng.below(starts[starts.length - 1]), bit: prng.below(8) }
+}
+
+/** What an off-by-one at the torn tail would do: the last good frame goes with the torn one. */
+export async function cutOneFrameTooMany(disk: CrashDisk, folder: string): Promise<void> {
+  const name = (await disk.list(folder)).filter((one) => one.endsWith('.journal')).at(-1)
+  if (name === undefined) return
+  const path = `${folder}/${name}`
+  const bytes = disk.contentOf(path)
+  const header = decodeFileHeader(bytes.subarray(0, fileHeaderBytes), path)
+  if (header === null) return
+  const file = await disk.open(path, { readOnly: true })
+  const chain = { sequence: null, previous: null }
+  const range = { from: fileHeaderBytes, end: bytes.byteLength, chain, chunkBytes: 1 << 20 }
+  const reader = new FrameReader(file, path, header, range)
+  let last = reader.at
+  do {
+    for (let at = reader.at; reader.take() !== null; at = reader.at) last = at
+  } while (await reader.fill())
+  await file.close()
+  const torn = bytes.subarray(reader.at).some((byte) => byte !== 0)
+  if (torn && last < reader.at) disk.place(path, bytes.slice(0, last))
 }

@@ -73,9 +73,25 @@ export class History {
   #observations: Observation[] = []
   #content: LogContent = { bid: [], account: [] }
   #contentTick = 0
+  readonly #last = new Map<ViewName, readonly string[]>()
   #moments = 0
+  /** Rejects with the first violation that was found where nobody may throw. */
+  readonly broken: Promise<never>
+  #tell!: (violation: Violation) => void
   /** The newest tick that anybody saw. */
   seenTick = 0
+
+  constructor() {
+    this.broken = new Promise((_, reject) => {
+      this.#tell = reject
+    })
+    this.broken.catch(() => {})
+  }
+
+  /** Notes a violation without disturbing the code under test. */
+  tell(violation: Violation): void {
+    this.#tell(violation)
+  }
 
   moment(): number {
     return ++this.#moments
@@ -148,6 +164,19 @@ export class History {
     this.#checkObservations()
   }
 
+  /** All events in the log's order, each topic for itself, and what each view was seen to be last. */
+  end(): { readonly events: readonly Event[]; readonly last: ReadonlyMap<ViewName, readonly string[]> } {
+    const byText = this.#eventsByText()
+    const events = topicNames.flatMap((topic) => this.#content[topic].map(({ text }) => byText.get(text)!))
+    return { events, last: this.#last }
+  }
+
+  #eventsByText(): Map<string, Event> {
+    const byText = new Map<string, Event>()
+    for (const { events } of this.tried) for (const event of events) byText.set(eventText(event), event)
+    return byText
+  }
+
   #checkPrefix(content: LogContent): void {
     for (const topic of topicNames) {
       for (const [i, before] of this.#content[topic].entries()) {
@@ -211,8 +240,7 @@ export class History {
   #checkObservations(): void {
     const observations = this.#observations.sort((a, b) => a.tick - b.tick)
     this.#observations = []
-    const byText = new Map<string, Event>()
-    for (const { events } of this.tried) for (const event of events) byText.set(eventText(event), event)
+    const byText = this.#eventsByText()
     const model = new Model()
     const next = { bid: 0, account: 0 }
     let cached = new Map<ViewName, string>()
@@ -233,6 +261,7 @@ export class History {
         throw new Violation('ticks are sealed before they are seen', `${who}: ${tick}`)
       const expected = cached.get(view) ?? sortedTexts(model.rows(view, time ?? 0n)).join('\n')
       cached.set(view, expected)
+      this.#last.set(view, rows)
       if (rows.join('\n') !== expected)
         throw new Violation('view(n) = query(log[0..n])', differs(who, view, tick, rows, expected))
     }

@@ -9,6 +9,7 @@ import type { Rows } from '../src/views/rows.ts'
 import type { ViewName } from './app.ts'
 import { type History, type LogContent, type LoggedEvent, type TopicName, Violation } from './history.ts'
 import type { LifePlan } from './plan.ts'
+import type { Planted } from './planted.ts'
 import type { Trace } from './trace.ts'
 
 /** One life of the program, as those see it who use it. */
@@ -16,6 +17,7 @@ export class Life {
   readonly number: number
   readonly plan: LifePlan
   readonly views: readonly ViewName[]
+  readonly live: Planted['live'] | null
   readonly io: SimulatedIo
   readonly database: Database
   readonly log: Log
@@ -33,11 +35,12 @@ export class Life {
   constructor(
     number: number,
     plan: LifePlan,
-    parts: Pick<Life, 'views' | 'io' | 'database' | 'log' | 'history'> & { readonly trace: Trace },
+    parts: Pick<Life, 'views' | 'live' | 'io' | 'database' | 'log' | 'history'> & { readonly trace: Trace },
   ) {
     this.number = number
     this.plan = plan
     this.views = parts.views
+    this.live = parts.live
     this.io = parts.io
     this.database = parts.database
     this.log = parts.log

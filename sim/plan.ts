@@ -72,7 +72,7 @@ export function planOf(seed: number): SimulationPlan {
 function lifeOf(prng: Prng): LifePlan {
   const end = prng.chance(0.5) ? 'crash' : prng.chance(0.6) ? 'kill' : 'close'
   const when = prng.below(10)
-  const at = when < 4 ? { boundary: 1 + prng.below(160) } : when < 8 ? { ms: prng.below(2500) } : null
+  const at = when < 7 ? { boundary: 1 + prng.below(90) } : when < 9 ? { ms: prng.below(2500) } : null
   return {
     operations: 2 + prng.below(12),
     end,
@@ -111,4 +111,13 @@ export function* simplerPlans(plan: SimulationPlan): Iterable<SimulationPlan> {
 
 function smaller(n: number, least: number): number[] {
   return [...new Set([least, n >> 1, n - 1])].filter((one) => one >= least && one < n)
+}
+
+/** A plan's only life, stopped at each of its write boundaries: by a crash and by a kill. */
+export function* everyBoundary(plan: SimulationPlan, boundaries: number): Iterable<SimulationPlan> {
+  for (let boundary = 1; boundary <= boundaries; boundary++) {
+    for (const end of ['crash', 'kill'] as const) {
+      yield { ...plan, lives: plan.lives.map((life) => ({ ...life, end, at: { boundary } })) }
+    }
+  }
 }

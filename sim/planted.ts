@@ -1,15 +1,257 @@
-import type { Io, ThreadEntry } from '../src/io/io.ts'
+// Mistakes that only the simulator can switch on, to see that they would be found. Each wraps an interface.
+import { blockColumn, openBlock } from '../src/data/block.ts'
+import type { EngineReply, ViewDelta } from '../src/engine/port.ts'
+import { type DiskFile, type Io, IoError, type ThreadEntry } from '../src/io/io.ts'
 import type { CrashDisk } from '../src/io/twin/crash-disk.ts'
 import type { Prng } from '../src/io/twin/prng.ts'
-import type { Log } from '../src/log/log.ts'
+import type { Append, AppendAnswer, Log, SealedTick } from '../src/log/log.ts'
+import type { LiveMessage } from '../src/views/live.ts'
+import { cutOneFrameTooMany } from './damage.ts'
+import { planOf, type SimulationPlan } from './plan.ts'
 
-/** A mistake that only the simulator can switch on, to see that it would be found. Each wraps an interface. */
+export interface LogContext {
+  /** Which life of the program it is. */
+  readonly life: number
+  readonly prng: Prng
+  readonly clock: Io['clock']
+}
+
 export interface Planted {
   readonly name: string
   readonly io?: (io: Io) => Io
-  /** @param life which life of the program it is */
-  readonly log?: (log: Log, life: number, prng: Prng, clock: Io['clock']) => Log
+  readonly log?: (log: Log, context: LogContext) => Log
   /** What recovery does before it looks. */
   readonly recovery?: (disk: CrashDisk, folder: string) => Promise<void>
   readonly engine?: (entry: ThreadEntry) => ThreadEntry
+  readonly live?: (cursor: AsyncIterator<LiveMessage>, resumed: boolean) => AsyncIterator<LiveMessage>
+}
+
+function withFile(change: (file: DiskFile) => Partial<DiskFile>): (io: Io) => Io {
+  return (io) => ({
+    ...io,
+    disk: passing(io.disk, {
+      open: async (path, options) => {
+        const file = await io.disk.open(path, options)
+        return passing(file, change(file))
+      },
+    }),
+  })
+}
+
+/** An object that does what another one does, but for some methods. */
+function passing<T extends object>(target: T, changed: Partial<T>): T {
+  return new Proxy(target, {
+    get: (_, name) => {
+      if (Object.hasOwn(changed, name)) return changed[name as keyof T]
+      const value = target[name as keyof T]
+      return typeof value === 'function' ? value.bind(target) : value
+    },
+  })
+}
+
+const ignore = (): void => {}
+
+/** Answers before the append is durable. */
+function earlyAnswers(log: Log): Log {
+  const next = new Map<number, number>()
+  let underWay = 0
+  let answeredTick = 0
+  return passing(log, {
+    append: async (append: Append): Promise<AppendAnswer> => {
+      const quiet = underWay === 0 && log.position().tick >= answeredTick
+      const mayGuess = append.idempotency === undefined && quiet
+      underWay++
+      const answered = log.append(append).finally(() => underWay--)
+      answered.then(({ tick, offsets }) => {
+        answeredTick = Math.max(answeredTick, tick)
+        for (const { topic, lastOffset } of offsets) next.set(topic, lastOffset + 1)
+      }, ignore)
+      if (!mayGuess) return answered
+      const position = log.position()
+      const offsets = [...new Set(append.blocks.map(({ topic }) => topic))].map((topic) => {
+        const firstOffset = Math.max(next.get(topic) ?? 0, position.offsets.get(topic) ?? 0)
+        const rows = append.blocks.reduce((sum, block) => sum + (block.topic === topic ? block.rows : 0), 0)
+        return { topic, firstOffset, lastOffset: firstOffset + rows - 1 }
+      })
+      return { tick: position.tick + 1, offsets, repeated: false }
+    },
+  })
+}
+
+/** Hands a tick over while its frame is still being written. */
+function earlyTicks(log: Log, { clock }: LogContext): Log {
+  let listener: (tick: SealedTick) => void = ignore
+  let early: { readonly tick: number; readonly over: () => void } | null = null
+  let turn: Promise<void> = Promise.resolve()
+  const next = new Map<number, number>()
+  return passing(log, {
+    onTick: (given) => {
+      listener = given
+      log.onTick((tick) => {
+        for (const { topic, firstOffset, rows } of tick.blocks) next.set(topic, firstOffset + rows)
+        if (early?.tick !== tick.tick) return listener(tick)
+        early.over()
+        early = null
+      })
+    },
+    append: (append) => {
+      const answered = turn.then(() => {
+        if (append.idempotency !== undefined) return log.append(append)
+        const position = log.position()
+        const blocks = append.blocks.map((block) => {
+          const firstOffset = Math.max(next.get(block.topic) ?? 0, position.offsets.get(block.topic) ?? 0)
+          next.set(block.topic, firstOffset + block.rows)
+          return { ...block, partition: 0, firstOffset, appendedAtMicros: clock.nowMicros() }
+        })
+        const answer = log.append(append)
+        const tick = position.tick + 1
+        const sealed = new Promise<void>((over) => {
+          early = { tick, over }
+        })
+        listener({ tick, timeMicros: clock.nowMicros(), blocks })
+        return Promise.all([answer, sealed]).then(([told]) => told)
+      })
+      turn = answered.then(ignore, ignore)
+      return answered
+    },
+  })
+}
+
+/** Changes what the engine's thread sends back. */
+type WrapEngine = (entry: ThreadEntry) => ThreadEntry
+
+function withOutput(change: (deltas: readonly ViewDelta[]) => readonly ViewDelta[]): WrapEngine {
+  return (entry) => (post) =>
+    entry((message, transfer) => {
+      const reply = message as EngineReply
+      if (reply.kind !== 'tick') post(reply, transfer)
+      else post({ ...reply, deltas: change(reply.deltas) })
+    })
+}
+
+function forgetRetraction(delta: ViewDelta): ViewDelta {
+  for (const bytes of delta.blocks) {
+    const { memory, rows, columns } = openBlock(bytes)
+    const weights = columns.get(blockColumn.weight)
+    if (weights === undefined) continue
+    const start = weights.data >>> 2
+    const found = memory.i32.subarray(start, start + rows).findIndex((weight) => weight < 0)
+    if (found < 0) continue
+    memory.i32[start + found] = 0
+    return delta
+  }
+  return delta
+}
+
+function leaveOneViewBehind(): WrapEngine {
+  return (entry) => {
+    let behind: ViewDelta | null = null
+    const change = withOutput((deltas) => {
+      const held = behind
+      behind = deltas.length > 1 ? (deltas.at(-1) ?? null) : null
+      const now = behind === null ? deltas : deltas.slice(0, -1)
+      return held === null ? now : [held, ...now]
+    })
+    return change(entry)
+  }
+}
+
+/** After a resumption the first change is lost. */
+function loseFirstChange(cursor: AsyncIterator<LiveMessage>, resumed: boolean): AsyncIterator<LiveMessage> {
+  let lost = !resumed
+  return passing(cursor, {
+    next: async () => {
+      const first = await cursor.next()
+      if (lost || first.done === true) return first
+      lost = true
+      return first.value.kind === 'change' ? cursor.next() : first
+    },
+  })
+}
+
+export const plantedBugs: readonly Planted[] = [
+  { name: 'a sync does nothing', io: withFile(() => ({ sync: async () => {} })) },
+  {
+    name: 'a sync is answered when it begins',
+    io: withFile((file) => ({
+      sync: async () => {
+        file.sync().catch(ignore)
+      },
+    })),
+  },
+  { name: 'folders are never synced', io: (io) => ({ ...io, disk: passing(io.disk, { syncFolder: async () => {} }) }) },
+  { name: 'a failed sync is ignored', io: withFile((file) => ({ sync: () => file.sync().catch(ignore) })) },
+  {
+    name: 'a failed sync is tried again',
+    io: withFile((file) => ({ sync: () => file.sync().catch(() => file.sync()) })),
+  },
+  {
+    name: 'a full disk is ignored',
+    io: withFile((file) => ({
+      write: (bytes, position) =>
+        file.write(bytes, position).catch((error: unknown) => {
+          if (!(error instanceof IoError) || error.failure !== 'full') throw error
+        }),
+    })),
+  },
+  { name: 'appends are answered before they are durable', log: earlyAnswers },
+  { name: 'ticks are served before their seal is durable', log: earlyTicks },
+  {
+    name: 'keys are forgotten at a restart',
+    log: (log, { life }) =>
+      passing(log, {
+        append: (append) =>
+          log.append(
+            append.idempotency === undefined
+              ? append
+              : { ...append, idempotency: { ...append.idempotency, scope: `life ${life}` } },
+          ),
+      }),
+  },
+  {
+    name: 'a key in four is dropped',
+    log: (log, { prng }) =>
+      passing(log, { append: (append) => log.append(prng.chance(0.25) ? { blocks: append.blocks } : append) }),
+  },
+  {
+    name: 'appends over several topics are split',
+    log: (log) =>
+      passing(log, {
+        append: async (append) => {
+          if (append.blocks.length === 1 || append.idempotency !== undefined) return log.append(append)
+          const answers: AppendAnswer[] = []
+          for (const block of append.blocks) answers.push(await log.append({ blocks: [block] }))
+          return { ...answers[answers.length - 1], offsets: answers.flatMap(({ offsets }) => offsets) }
+        },
+      }),
+  },
+  {
+    name: 'a replay loses the last block',
+    log: (log) =>
+      passing(log, {
+        replay: (each, mergeRows) =>
+          log.replay((tick) => each({ ...tick, blocks: tick.blocks.slice(0, -1) }), mergeRows),
+      }),
+  },
+  {
+    name: "a tick's time follows a clock that jumps back",
+    log: (log, { prng }) =>
+      passing(log, {
+        onTick: (listener) =>
+          log.onTick((tick) => {
+            const jump = prng.chance(0.1) ? 3_000_000n : 0n
+            listener({ ...tick, timeMicros: tick.timeMicros - jump })
+          }),
+      }),
+  },
+  { name: 'a torn tail takes the frame before it along', recovery: cutOneFrameTooMany },
+  { name: 'a delta forgets a retraction', engine: withOutput((deltas) => deltas.map(forgetRetraction)) },
+  { name: 'one view moves a tick later', engine: leaveOneViewBehind() },
+  { name: 'a resumed subscriber misses a change', live: loseFirstChange },
+]
+
+/** A mistake in the engine's messages needs messages. */
+export function plantedPlan(seed: number, planted: Planted): SimulationPlan {
+  const plan = planOf(seed)
+  return planted.engine === undefined ? plan : { ...plan, engine: 'worker', reopen: false }
 }

@@ -126,7 +126,7 @@ export class Simulation {
       io.clock.after(longestMs, () => reject(new Violation('nothing hangs', `life ${number} does not end`)))
     })
     if (plan.at !== null && 'ms' in plan.at) io.clock.after(plan.at.ms, () => io.crash())
-    await Promise.race([this.#work(number, plan, io), io.crashed, hanging])
+    await Promise.race([this.#work(number, plan, io), io.crashed, hanging, this.history.broken])
   }
 
   async #work(number: number, plan: LifePlan, io: SimulatedIo): Promise<void> {
@@ -187,7 +187,15 @@ export class Simulation {
         return opened
       },
     })
-    const life = new Life(number, plan, { views: this.plan.views, io, database, log: opened!, history, trace })
+    const life = new Life(number, plan, {
+      views: this.plan.views,
+      live: this.#planted?.live ?? null,
+      io,
+      database,
+      log: opened!,
+      history,
+      trace,
+    })
     life.trace('program', `opened at tick ${database.status().tick}`)
     if (small) {
       life.full = true
@@ -204,7 +212,8 @@ export class Simulation {
     const sizes = this.plan.smallFiles ? { sizes: smallSizes } : {}
     const log = await openFileLog(given, path, { ...options, ...sizes })
     const prng = new Prng(this.plan.seed * 31 + number)
-    return watchedLog(this.#planted?.log?.(log, number, prng, io.clock) ?? log, this.history)
+    const context = { life: number, prng, clock: io.clock }
+    return watchedLog(this.#planted?.log?.(log, context) ?? log, this.history)
   }
 
   /** All that the log and the views owe, right after the start and once everything is quiet. */

@@ -42,7 +42,8 @@ export class Subscriber {
       const resume = this.#tick !== null && prng.chance(0.9) ? { fromTick: this.#tick } : {}
       if (resume.fromTick === undefined) this.#tick = null
       life.trace(this.name, `follows ${this.view} from ${this.#tick ?? 'the start'}`)
-      const cursor = life.database.live(this.view, { ...resume, pieceRows: 1 + prng.below(6) })
+      const plain = life.database.live(this.view, { ...resume, pieceRows: 1 + prng.below(6) })
+      const cursor = life.live?.(plain, resume.fromTick !== undefined) ?? plain
       for (let pulls = 1 + prng.below(12); (pulls > 0 || life.settling) && !this.#stop; pulls--) {
         if (prng.chance(0.6)) await life.sleep(prng.below(400))
         const message = await this.#pull(life, cursor)

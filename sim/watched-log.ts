@@ -5,12 +5,16 @@ import { type History, Violation } from './history.ts'
 export function watchedLog(log: Log, history: History): Log {
   let newest: SealedTick | null = null
   const watch = (tick: SealedTick): void => {
-    if (newest !== null && (tick.tick <= newest.tick || tick.timeMicros < newest.timeMicros)) {
-      const times = `${newest.tick} at ${newest.timeMicros}, then ${tick.tick} at ${tick.timeMicros}`
-      throw new Violation('ticks and their time never go back', times)
+    try {
+      if (newest !== null && (tick.tick <= newest.tick || tick.timeMicros < newest.timeMicros)) {
+        const times = `${newest.tick} at ${newest.timeMicros}, then ${tick.tick} at ${tick.timeMicros}`
+        throw new Violation('ticks and their time never go back', times)
+      }
+      newest = tick
+      history.sawTick(tick.tick, tick.timeMicros)
+    } catch (error) {
+      history.tell(error as Violation)
     }
-    newest = tick
-    history.sawTick(tick.tick, tick.timeMicros)
   }
   return {
     append: (append) => log.append(append),

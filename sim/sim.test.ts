@@ -1,0 +1,53 @@
+import { describe, expect, it } from 'vitest'
+import { everyBoundary, planOf, quietLife, type SimulationPlan } from './plan.ts'
+import { plantedBugs, plantedPlan } from './planted.ts'
+import { shrink } from './shrink.ts'
+import { simulate } from './simulate.ts'
+
+async function expectNoFailure(plan: SimulationPlan): Promise<void> {
+  const { failure } = await simulate(plan)
+  expect(failure, `npm run sim -- --plan '${JSON.stringify(plan)}'`).toBe(null)
+}
+
+describe('a simulation', () => {
+  it('holds for plans of all kinds', async () => {
+    for (let seed = 1; seed <= 12; seed++) await expectNoFailure(planOf(seed))
+  })
+
+  it('holds wherever a small workload is cut short', async () => {
+    const small: SimulationPlan = { ...planOf(9), clients: 2, subscribers: 1, lives: [{ ...quietLife, operations: 3 }] }
+    const { boundaries } = await simulate(small)
+    expect(boundaries[0]).toBeGreaterThan(15)
+    for (const plan of everyBoundary(small, boundaries[0])) await expectNoFailure(plan)
+  })
+
+  it('is the same each time', async () => {
+    const [one, two, other] = [await simulate(planOf(5)), await simulate(planOf(5)), await simulate(planOf(6))]
+    expect(two.trace.hash).toBe(one.trace.hash)
+    expect(two.trace.lines).toEqual(one.trace.lines)
+    expect(other.trace.hash).not.toBe(one.trace.hash)
+  })
+})
+
+describe('a planted mistake', () => {
+  const quick = ['a sync does nothing', 'keys are forgotten at a restart', 'a delta forgets a retraction']
+
+  it.each(quick)('%s: is found', async (name) => {
+    const planted = plantedBugs.find((one) => one.name === name)!
+    let found = false
+    for (let seed = 1; seed <= 20 && !found; seed++) {
+      found = (await simulate(plantedPlan(seed, planted), planted)).failure !== null
+    }
+    expect(found).toBe(true)
+  })
+
+  it('is shrunk to a plan that still fails', async () => {
+    const planted = plantedBugs.find(({ name }) => name === 'a replay loses the last block')!
+    const fails = async (plan: SimulationPlan): Promise<boolean> => (await simulate(plan, planted)).failure !== null
+    const plan = planOf(1)
+    expect(await fails(plan)).toBe(true)
+    const simple = await shrink(plan, fails, 25)
+    expect(await fails(simple)).toBe(true)
+    expect(JSON.stringify(simple).length).toBeLessThan(JSON.stringify(plan).length)
+  })
+})
