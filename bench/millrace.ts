@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -8,6 +9,8 @@ import { fileURLToPath } from 'node:url'
 const root = fileURLToPath(new URL('..', import.meta.url))
 export const from = path.resolve(root, process.env['MILLRACE_BENCH_FROM'] ?? 'dist')
 const ending = path.basename(from) === 'src' ? 'ts' : 'js'
+
+if (!existsSync(from)) throw new Error(`there is no ${from}: build Millrace first (npm run build)`)
 
 /** Loads a module by its path without ending, such as `log/log`. */
 export function load<T>(module: string): Promise<T> {
