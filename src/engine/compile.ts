@@ -61,6 +61,8 @@ interface Node {
   readonly operator: BaseOperator
   /** Whether only insertions ever come out. */
   readonly appendOnly: boolean
+  /** Whether no tick's output holds a row with both signs, so that nobody needs to net it. */
+  readonly net: boolean
   /** Topics with an event time below it. */
   readonly topics: ReadonlySet<number>
 }
@@ -119,7 +121,7 @@ class Builder {
       this.#step,
       view.id,
       view.columns.map(({ type }) => laneOf(type)),
-      node.appendOnly,
+      node.appendOnly || node.net,
     )
     node.operator.output.to(sink, 0)
     this.#flow.sinks.push(sink)
@@ -140,7 +142,7 @@ class Builder {
         return this.#scan(plan)
       case 'values': {
         const rows = plan.rows.map((row) => compileMap([], null, row))
-        return { operator: this.#add(new Values(this.#step, rows), []), appendOnly: true, topics: new Set() }
+        return { operator: this.#add(new Values(this.#step, rows), []), appendOnly: true, net: true, topics: new Set() }
       }
       case 'join':
         return this.#join(plan)
@@ -149,6 +151,7 @@ class Builder {
         return {
           operator: this.#add(new Union(this.#step), inputs),
           appendOnly: inputs.every(({ appendOnly }) => appendOnly),
+          net: false,
           topics: union(inputs),
         }
       }
@@ -164,6 +167,7 @@ class Builder {
     const add = (operator: BaseOperator, keepsAppendOnly: boolean): Node => ({
       operator: this.#add(operator, [input]),
       appendOnly: appendOnly && keepsAppendOnly,
+      net: emitsNet(plan, input),
       topics,
     })
     switch (plan.op) {
@@ -231,7 +235,7 @@ class Builder {
     this.#flow.operators.push(pick)
     const timed = source.topic.eventTime !== null
     const keyed = source.topic.primaryKey.length > 0 && scan.events !== 'late'
-    return { operator: pick, appendOnly: !keyed, topics: new Set(timed ? [source.topic.id] : []) }
+    return { operator: pick, appendOnly: !keyed, net: false, topics: new Set(timed ? [source.topic.id] : []) }
   }
 
   #join(plan: JoinPlan): Node {
@@ -242,6 +246,7 @@ class Builder {
       return {
         operator: this.#plainJoin(plan, left, right),
         appendOnly: plan.kind === 'inner' && left.appendOnly && right.appendOnly,
+        net: false,
         topics,
       }
     }
@@ -253,9 +258,9 @@ class Builder {
         plan.rightKeys,
         false,
       )
-      return { operator: this.#add(match, [left, right]), appendOnly: false, topics }
+      return { operator: this.#add(match, [left, right]), appendOnly: false, net: false, topics }
     }
-    return { operator: this.#composedJoin(plan, left, right), appendOnly: false, topics }
+    return { operator: this.#composedJoin(plan, left, right), appendOnly: false, net: false, topics }
   }
 
   #plainJoin(plan: JoinPlan, left: Node, right: Node): Join {
@@ -328,6 +333,14 @@ class Builder {
     this.#flow.operators.push(map)
     return map
   }
+}
+
+/** Aggregates, DISTINCT and top-N put out −old +new once; a projection keeps that if it keeps every column. */
+function emitsNet(plan: Plan, input: Node): boolean {
+  if (plan.op === 'aggregate' || plan.op === 'distinct' || plan.op === 'topN') return true
+  if (plan.op !== 'map' || !input.net) return false
+  const kept = new Set(plan.outputs.flatMap((output) => (output.op === 'column' ? [output.index] : [])))
+  return kept.size === plan.input.columns.length
 }
 
 function union(nodes: readonly Node[]): ReadonlySet<number> {

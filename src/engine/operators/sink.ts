@@ -11,8 +11,8 @@ import type { ErrorRow, ViewDelta } from '../port.ts'
  * A view's end of the dataflow: gathers the tick's changes, nets them, and hands them over as blocks. A row with an
  * error in one of its cells becomes an error row.
  *
- * No state beyond the tick. Changes of an append-only view are copied as they are; others are netted in a table that
- * is emptied again, so that no row is handed over with both signs.
+ * No state beyond the tick. Changes that cannot cancel each other (an append-only view's, an aggregate's) are copied as
+ * they are; others are netted in a table that is emptied again, so that no row is handed over with both signs.
  */
 export class Sink extends BaseOperator {
   readonly view: number
@@ -21,10 +21,10 @@ export class Sink extends BaseOperator {
   #errors = new Map<string, { code: number; reason: string; weight: number }>()
   #touched: number[] = []
 
-  constructor(step: Step, view: number, lanes: readonly Lane[], appendOnly: boolean) {
+  constructor(step: Step, view: number, lanes: readonly Lane[], net: boolean) {
     super(step)
     this.view = view
-    this.#table = appendOnly ? null : new Table(step.heap, lanes, 8)
+    this.#table = net ? null : new Table(step.heap, lanes, 8)
   }
 
   push(batch: Batch, _port: number): void {
