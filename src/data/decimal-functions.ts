@@ -31,7 +31,8 @@ export type DecimalError = 'overflow' | 'logarithm' | 'power' | 'division'
 /** Digits computed beyond those that are kept. */
 const guardDigits = 20
 
-const log10e = 0.434294481903252
+/** As PostgreSQL writes it, a little less than it is. */
+const log10e = Number('0.434294481903252')
 const one = makeDecimal(1n, 0)
 
 function displayScale(wanted: number, ...least: readonly number[]): number {
@@ -56,10 +57,12 @@ export function sqrtDecimal(d: Decimal): Decimal | DecimalError {
   const { weight } = leadingDigit(d)
   const resultWeight = weight >= 0 ? weight * 2 + 1 : 1 - (1 - weight * 4) / 2
   const scale = displayScale(minSignificantDigits - Math.trunc(resultWeight), d.scale)
-  const radicand = d.coefficient * powerOfTen(scale * 2 - d.scale)
-  const root = integerRoot(radicand)
-  // Above the middle between two whole roots, since a root of a whole number is never in the middle.
-  return makeDecimal(radicand - root * root > root ? root + 1n : root, scale)
+  // Four times the radicand: rounding asks whether it reaches the square of an odd number.
+  const shift = scale * 2 - d.scale
+  const fourfold = shift >= 0 ? 4n * d.coefficient * powerOfTen(shift) : (4n * d.coefficient) / powerOfTen(-shift)
+  const root = integerRoot(fourfold / 4n)
+  const above = 2n * root + 1n
+  return makeDecimal(fourfold >= above * above ? root + 1n : root, scale)
 }
 
 // Fixed-point arithmetic: value × 10^scale, truncated.
@@ -135,7 +138,7 @@ function lnWeight(d: Decimal): number {
     return digit === 0 ? 0 : weight * 4 + Math.trunc(Math.log10(digit))
   }
   const { weight, digits, pairs } = leadingDigits(d)
-  const logarithm = Math.log(digits) + (weight - pairs) * 4 * 2.302585092994046
+  const logarithm = Math.log(digits) + (weight - pairs) * 4 * Math.LN10
   return Math.trunc(Math.log10(Math.abs(logarithm)))
 }
 

@@ -54,6 +54,8 @@ describe('real', () => {
     [3.4028235e38, '3.4028235e+38'],
     [1e-45, '1e-45'],
     [5.684342e-14, '5.684342e-14'],
+    [249270.125, '249270.12'],
+    [-249270.375, '-249270.38'],
   ])('%s prints as %s', (value, text) => {
     expect(formatReal(Math.fround(value))).toBe(text)
   })

@@ -61,7 +61,7 @@ function shortestReal(value: number): string {
   const [low, high] = [(value + below) / 2, (value + above) / 2]
   const isWithin = (candidate: number): boolean => candidate > low && candidate < high
   for (let precision = 0; precision < 8; precision++) {
-    const text = value.toExponential(precision)
+    const text = toEven(value, precision)
     if (isWithin(Number(text))) return text
     // Below a power of two floats lie closer than above it, so that a neighbour of the nearest may be the one.
     const [mantissa, exponent] = text.split('e')
@@ -72,6 +72,18 @@ function shortestReal(value: number): string {
     }
   }
   return value.toExponential(8)
+}
+
+/** Digits rounded half to even, where JavaScript's rounding goes away from zero. */
+function toEven(value: number, precision: number): string {
+  const text = value.toExponential(precision)
+  // A float has no more than 112 digits; one that is half-way between shorter ones has few.
+  const [digits] = value.toExponential(100).replace(/[-.]/g, '').split('e')
+  const isTie = /^50*$/.test(digits.slice(precision + 1))
+  if (!isTie || Number(digits[precision]) % 2 !== 0) return text
+  const [mantissa] = value.toExponential(100).split('e')
+  const cut = mantissa.replace('-', '').slice(0, precision === 0 ? 1 : precision + 2)
+  return `${value < 0 ? '-' : ''}${cut}e${value.toExponential(100).split('e')[1]}`
 }
 
 const floatBits = new Float32Array(1)

@@ -233,10 +233,19 @@ export function coalesce(values: readonly Scalar[]): Scalar {
 export function nullif(left: Scalar, right: Scalar): Scalar {
   const equal = call('=', [left, right])
   if (equal.op !== 'call') throw new MillraceError('sql/type', 'these cannot be compared')
-  const [value] = equal.args
+  // PostgreSQL compares these as they are, and so the result has the left's own type.
+  const isMixed = mixedComparison.some((kinds) => kinds.includes(left.type.kind) && kinds.includes(right.type.kind))
+  const value = isMixed ? left : equal.args[0]
   const none: Scalar = { op: 'literal', text: null, type: value.type, nullable: true }
   return { op: 'case', whens: [{ when: equal, result: none }], otherwise: value, type: value.type, nullable: true }
 }
+
+/** Kinds that PostgreSQL has operators between, where `call` casts to the wider one. */
+const mixedComparison: readonly (readonly SqlType['kind'][])[] = [
+  ['smallint', 'integer', 'bigint'],
+  ['real', 'double'],
+  ['date', 'timestamp', 'timestamptz'],
+]
 
 export function greatest(args: readonly Scalar[]): Scalar {
   return extreme('greatest', args)

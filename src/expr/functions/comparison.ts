@@ -109,6 +109,9 @@ function compareBytes(b: Builder, op: BinaryOperator, left: Value, right: Value)
   return op === '==' ? same : not(same)
 }
 
+/** What is there, as some number, even where it is no value. */
+const plainShapes: ReadonlySet<string> = new Set(['flag', 'i32', 'f64', 'int'])
+
 const kinds =
   `boolean smallint integer bigint numeric real double text bytea date time timestamp timestamptz interval uuid
 jsonb`.split(/\s+/)
@@ -120,7 +123,7 @@ for (const kind of kinds) {
       const [left, right] = args
       const [leftType, rightType] = site.args.map(({ type }) => type)
       // What makes objects of its arguments is left out where there is nothing to compare.
-      if (b.merged(args) === null || left.shape === 'int' || left.shape === 'i32' || left.shape === 'f64') {
+      if (b.merged(args) === null || args.every(({ shape }) => plainShapes.has(shape))) {
         return b.total(args, 'flag', compare(b, comparison, left, leftType, right, rightType))
       }
       return b.guarded(args, 'flag', () => compare(b, comparison, left, leftType, right, rightType))
