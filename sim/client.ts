@@ -226,9 +226,7 @@ export class Client {
 function expectedRefusal(life: Life, code: string): boolean {
   if (code === 'log/full') return life.full
   if (code === 'log/closed') return life.closing
-  if (code !== 'log/poisoned' || life.plan.failSync === null) return false
-  life.poisoned = true
-  return true
+  return code === 'log/poisoned' && life.poisoned
 }
 
 async function submit(life: Life, tried: Tried, body: Uint8Array): Promise<{ answer: Answer; repeated: boolean }> {

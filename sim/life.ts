@@ -23,8 +23,6 @@ export class Life {
   readonly log: Log
   readonly history: History
   readonly #trace: Trace
-  /** A planned failure of a sync was met: nothing can be appended any more. */
-  poisoned = false
   /** The disk was made small, for a while. */
   full = false
   /** Clients are done: who follows a view gets all of it. */
@@ -46,6 +44,11 @@ export class Life {
     this.log = parts.log
     this.history = parts.history
     this.#trace = parts.trace
+  }
+
+  /** A planned failure of a sync was met: nothing can be appended any more, and what is not sealed waits. */
+  get poisoned(): boolean {
+    return this.plan.failSync !== null && this.database.status().failure?.code === 'log/poisoned'
   }
 
   get over(): boolean {

@@ -25,7 +25,10 @@ const start = performance.now()
 const elapsed = (): number => (performance.now() - start) / 1000
 const total: Counts = { appends: 0, crashes: 0, kills: 0, poisoned: 0, full: 0, flipped: 0, refusedCorrupt: 0 }
 
+let current: SimulationPlan | null = null
+
 async function run(plan: SimulationPlan, planted: Planted | null = null): Promise<Outcome> {
+  current = plan
   const outcome = await simulate(plan, planted)
   for (const key of Object.keys(total) as (keyof Counts)[]) total[key] += outcome.counts[key]
   if (values.oracle === 'pglite' && outcome.failure === null) {
@@ -103,7 +106,7 @@ async function findPlanted(name: string): Promise<void> {
 }
 
 process.on('unhandledRejection', (error) => {
-  console.log('somebody fails and nobody listens:', error)
+  console.log('somebody fails and nobody listens:', error, JSON.stringify(current))
   process.exit(1)
 })
 void main()

@@ -9,7 +9,8 @@ async function expectNoFailure(plan: SimulationPlan): Promise<void> {
   expect(failure, `npm run sim -- --plan '${JSON.stringify(plan)}'`).toBe(null)
 }
 
-describe('a simulation', () => {
+// Seconds on a quiet machine; the limit is for busy ones.
+describe('a simulation', { timeout: 120_000 }, () => {
   it('holds for plans of all kinds', async () => {
     for (let seed = 1; seed <= 12; seed++) await expectNoFailure(planOf(seed))
   })
@@ -29,7 +30,7 @@ describe('a simulation', () => {
   })
 })
 
-describe('a planted mistake', () => {
+describe('a planted mistake', { timeout: 120_000 }, () => {
   const quick = ['a sync does nothing', 'keys are forgotten at a restart', 'a delta forgets a retraction']
 
   it.each(quick)('%s: is found', async (name) => {

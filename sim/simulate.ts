@@ -138,8 +138,8 @@ export class Simulation {
     // A subscriber that ends early ends nothing; one that fails does.
     const followed = Promise.all(following).then(() => new Promise<never>(() => {}))
     await Promise.race([working, followed])
+    if (!life.poisoned) await Promise.race([this.#settle(life), followed])
     if (life.poisoned) this.counts.poisoned++
-    else await Promise.race([this.#settle(life), followed])
     if (plan.end !== 'close') {
       io.crash()
       return
@@ -158,18 +158,18 @@ export class Simulation {
       io.disk.plan = { ...io.disk.plan, capacityBytes: (await usedBytes(io)) + plan.freeBytes }
       this.counts.full++
     }
-    try {
-      return await this.#openOnce(number, plan, io, small)
-    } catch (error) {
-      const code = codeOf(error)
-      this.trace.add(`${number} open: ${code} ${error instanceof Error ? error.message : ''}`)
-      const syncFailed = plan.failSync !== null && io.disk.syncs >= plan.failSync
-      if (syncFailed && (code === 'log/poisoned' || error instanceof IoError)) return null
-      if (!small || code !== 'log/full') throw error
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#openOnce(number, plan, io, small && attempt === 1)
+      } catch (error) {
+        const code = codeOf(error)
+        this.trace.add(`${number} open: ${code} ${error instanceof Error ? error.message : ''}`)
+        const syncFailed = plan.failSync !== null && io.disk.syncs >= plan.failSync
+        if (syncFailed && (code === 'log/poisoned' || error instanceof IoError)) return null
+        if (attempt > 1 || !small || code !== 'log/full') throw error
+      }
+      makeRoom(io)
     }
-    const { capacityBytes: _, ...roomy } = io.disk.plan
-    io.disk.plan = roomy
-    return this.#openOnce(number, plan, io, false)
   }
 
   async #openOnce(number: number, plan: LifePlan, io: SimulatedIo, small: boolean): Promise<Life> {
@@ -199,10 +199,7 @@ export class Simulation {
     life.trace('program', `opened at tick ${database.status().tick}`)
     if (small) {
       life.full = true
-      io.clock.after(roomAfterMs, () => {
-        const { capacityBytes: _, ...roomy } = io.disk.plan
-        io.disk.plan = roomy
-      })
+      io.clock.after(roomAfterMs, () => makeRoom(io))
     }
     return life
   }
@@ -229,8 +226,14 @@ export class Simulation {
     life.settling = true
     for (let round = 0; ; round++) {
       await life.sleep(1000)
+      if (life.poisoned) return
       const before = life.log.position().tick
-      await life.read('the end', undefined, before)
+      try {
+        await life.read('the end', undefined, before)
+      } catch (error) {
+        if (!life.poisoned) throw error
+        return
+      }
       const idle = this.#subscribers.every((subscriber) => subscriber.waiting)
       if (idle && life.database.status().tick === before) break
       if (round > 100) throw new Violation('nothing hangs', 'subscribers never have all')
@@ -269,6 +272,11 @@ export class Simulation {
     io.disk.flipBit(flip.path, flip.byte, flip.bit)
     io.disk.plan = planned
   }
+}
+
+function makeRoom(io: SimulatedIo): void {
+  const { capacityBytes: _, ...roomy } = io.disk.plan
+  io.disk.plan = roomy
 }
 
 async function usedBytes(io: SimulatedIo): Promise<number> {
