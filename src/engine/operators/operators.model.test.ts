@@ -21,8 +21,10 @@ const integer: ColumnSchema['type'] = { kind: 'integer' }
 const columns = (n: number): ColumnSchema[] =>
   Array.from({ length: n }, (_, i) => ({ name: `c${i}`, type: integer, nullable: true }))
 
-function newStep(): Step {
-  const memory = new LinearMemory(64 * 1024 * 1024)
+/** @param far puts everything above 2 GiB, where an address is no longer a positive 32-bit integer */
+function newStep(far = false): Step {
+  const memory = new LinearMemory(4 * 1024 ** 3)
+  if (far) memory.allocatePages(2 ** 15 + 100)
   return { memory, arena: new Arena(memory), heap: new Heap(memory), epoch: 1, tick: 0, nowMicros: 0n }
 }
 
@@ -102,7 +104,7 @@ function check(
     if (!reopen) continue
     const dump: StateDump = new Map()
     operator.save(new StateWriter(step.arena, dump, 'x'))
-    step = newStep()
+    step = newStep(ticks.length % 2 === 0)
     step.memory.allocatePages(3)
     operator = make(step)
     operator.restore(new StateReader(step.arena, dump, 'x'))
