@@ -142,34 +142,42 @@ async function readGroup(
   rowEnd: number,
   name: string,
 ): Promise<readonly Values[]> {
-  const chunks = new Map<string, { readonly start: number; readonly values: Values }[]>()
-  for (const column of plan.columns) chunks.set(column.name, [])
-  if (rowEnd > rowStart && plan.columns.length > 0) {
-    try {
-      await parquetRead({
-        file,
-        metadata,
-        compressors,
-        utf8: false,
-        columns: [...chunks.keys()],
-        rowStart,
-        rowEnd,
-        onChunk: ({ columnName, columnData, rowStart: start }) => {
-          chunks.get(columnName)?.push({ start, values: columnData })
-        },
-      })
-    } catch (error) {
-      throw damaged(name, error)
-    }
+  const columns: Values[] = []
+  // One column at a time: decoding is synchronous, and whoever serves meanwhile gets a turn in between.
+  for (const column of plan.columns) columns.push(await readColumn(file, metadata, column.name, rowStart, rowEnd, name))
+  return columns
+}
+
+async function readColumn(
+  file: AsyncBuffer,
+  metadata: FileMetaData,
+  column: string,
+  rowStart: number,
+  rowEnd: number,
+  name: string,
+): Promise<Values> {
+  if (rowEnd === rowStart) return []
+  const parts: { readonly start: number; readonly values: Values }[] = []
+  try {
+    await parquetRead({
+      file,
+      metadata,
+      compressors,
+      utf8: false,
+      columns: [column],
+      rowStart,
+      rowEnd,
+      onChunk: ({ columnData, rowStart: start }) => {
+        parts.push({ start, values: columnData })
+      },
+    })
+  } catch (error) {
+    throw damaged(name, error)
   }
-  return plan.columns.map((column) => {
-    const parts = chunks.get(column.name)!
-    const rows = parts.reduce((sum, part) => sum + part.values.length, 0)
-    if (rows !== rowEnd - rowStart)
-      throw damaged(name, `column ${column.name} has ${rows} of ${rowEnd - rowStart} rows`)
-    if (parts.length === 1) return parts[0].values
-    return parts.sort((a, b) => a.start - b.start).flatMap((part) => Array.from(part.values))
-  })
+  const rows = parts.reduce((sum, part) => sum + part.values.length, 0)
+  if (rows !== rowEnd - rowStart) throw damaged(name, `column ${column} has ${rows} of ${rowEnd - rowStart} rows`)
+  if (parts.length === 1) return parts[0].values
+  return parts.sort((a, b) => a.start - b.start).flatMap((part) => Array.from(part.values))
 }
 
 function fillRows(
