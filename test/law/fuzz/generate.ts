@@ -15,17 +15,23 @@ export function generate(seed: number): Scenario {
     columns,
     time: columns.find(({ type }) => type === 'timestamp')?.name ?? null,
   }))
+  const temporal = random.chance(0.15)
   const views: FuzzView[] = []
   for (let i = 0, count = random.integer(1, 3); i < count; i++) {
     const view = random.chance(0.12) ? finalView(random, tables, `v${i}`) : null
-    const made = view ?? continuousView(random, relations, `v${i}`)
+    const made = view ?? continuousView(random, relations, `v${i}`, temporal)
     views.push(made)
     const columns = outputsOf(made.query).map(({ name, expression: { type } }) => ({ name, type }))
     // What is late shows in final views, and a view over one has no oracle of its own.
     if (!made.final) relations.push({ name: made.name, columns, time: null })
   }
   if (!views.some(({ materialized }) => materialized)) views[0] = { ...views[0], materialized: true }
-  const events = eventsFor(random, tables, random.integer(4, 24))
+  const events = eventsFor(
+    random,
+    tables,
+    random.chance(0.8) ? random.integer(4, 24) : random.integer(25, 60),
+    temporal,
+  )
   return {
     seed,
     tables,
@@ -53,8 +59,8 @@ function table(random: Random, number: number, palette: readonly FuzzType[]): Fu
   return { name: `t${number}`, columns, keyed, options }
 }
 
-function continuousView(random: Random, relations: readonly Relation[], name: string): FuzzView {
-  const query = new QueryMaker(random, relations).query(random.integer(0, 2))
+function continuousView(random: Random, relations: readonly Relation[], name: string, temporal: boolean): FuzzView {
+  const query = new QueryMaker(random, relations, temporal).query(random.pick([0, 1, 1, 2, 2, 3]))
   return { name, materialized: random.chance(0.9), final: false, query }
 }
 
@@ -80,19 +86,21 @@ function finalView(random: Random, tables: readonly FuzzTable[], name: string): 
   return { name, materialized: true, final: true, query }
 }
 
-function eventsFor(random: Random, tables: readonly FuzzTable[], count: number): CaseEvent[] {
+function eventsFor(random: Random, tables: readonly FuzzTable[], count: number, temporal: boolean): CaseEvent[] {
   const clock = { seconds: 0 }
   return Array.from({ length: count }, (): CaseEvent => {
     const { name, columns, keyed } = random.pick(tables)
     clock.seconds += random.chance(0.6) ? random.integer(0, 4) : 0
+    const at = temporal ? `${timeOf(clock.seconds)}Z` : null
+    if (temporal && random.chance(0.15)) return { topic: null, operation: 'upsert', fields: [], at }
     const key = ['id', String(random.integer(1, 5))] as const
-    if (keyed && random.chance(0.25)) return { topic: name, operation: 'delete', fields: [key], at: null }
+    if (keyed && random.chance(0.25)) return { topic: name, operation: 'delete', fields: [key], at }
     const fields = columns.map(({ name: column, type, sqlType }) => {
       if (keyed && column === 'id') return key
       const text = random.chance(0.15) && !sqlType.endsWith('NOT NULL') ? 'null' : value(random, type, clock.seconds)
       return [column, text] as const
     })
-    return { topic: name, operation: 'upsert', fields, at: null }
+    return { topic: name, operation: 'upsert', fields, at }
   })
 }
 
@@ -120,10 +128,14 @@ function value(random: Random, type: FuzzType, seconds: number): string {
     case 'timestamp': {
       const shown = Math.max(0, seconds - (random.chance(0.3) ? random.integer(0, 12) : 0))
       const micros = random.pick(['', '', '.5', '.999999'])
-      const part = (n: number): string => String(n).padStart(2, '0')
-      return `"2026-01-01T00:${part(Math.floor(shown / 60))}:${part(shown % 60)}${micros}"`
+      return `"${timeOf(shown)}${micros}"`
     }
   }
+}
+
+function timeOf(seconds: number): string {
+  const part = (n: number): string => String(n).padStart(2, '0')
+  return `2026-01-01T00:${part(Math.floor(seconds / 60))}:${part(seconds % 60)}`
 }
 
 function sizes(random: Random, events: number): number[] {

@@ -27,11 +27,14 @@ interface Source {
 export class QueryMaker {
   readonly #random: Random
   readonly #relations: readonly Relation[]
+  /** Rows come and go with the ticks' time. */
+  readonly #temporal: boolean
   #aliases = 0
 
-  constructor(random: Random, relations: readonly Relation[]) {
+  constructor(random: Random, relations: readonly Relation[], temporal: boolean) {
     this.#random = random
     this.#relations = relations
+    this.#temporal = temporal
   }
 
   /** @param types the columns wanted; without, whatever comes */
@@ -89,12 +92,16 @@ export class QueryMaker {
     const random = this.#random
     const { from, scope } = this.#source(depth)
     const types = wanted ?? this.#types(scope)
-    const where = random.chance(0.5) ? [expression(random, scope, 'boolean', 2)] : []
+    const where = random.chance(0.35) ? [expression(random, scope, 'boolean', 2)] : []
     if (random.chance(0.12)) where.push(...this.#membership(scope))
+    if (this.#temporal && random.chance(0.6)) where.push(...this.#timeBounds(scope))
     if (random.chance(0.4)) return this.#grouped(from, scope, where, types)
     const outputs = types.map((type, i) => {
       const subquery = random.chance(0.06) ? this.#scalarSubquery(scope, type) : null
-      return { name: `c${i}`, expression: subquery ?? expression(random, scope, type, 2) }
+      const usual = subquery ?? expression(random, scope, type, 2)
+      // A bare division fails now and then: error rows must come and go with their rows.
+      const fails = type === 'int' && random.chance(0.05)
+      return { name: `c${i}`, expression: fails ? this.#division(scope, usual) : usual }
     })
     const distinct = !types.includes('numx') && random.chance(0.15)
     return { kind: 'select', from, where, keys: null, having: null, outputs, distinct }
@@ -186,6 +193,21 @@ export class QueryMaker {
         ? build('boolean', `? ${not}IN (SELECT ${alias}.${column} FROM ${name} ${alias})`, outer)
         : build('boolean', `${not}EXISTS (SELECT 1 FROM ${name} ${alias} WHERE ${alias}.${column} = ?)`, outer),
     ]
+  }
+
+  #timeBounds(scope: Scope): Expression[] {
+    const random = this.#random
+    const times = scope.filter(({ type }) => type === 'timestamp')
+    if (times.length === 0) return []
+    const time = random.pick(times)
+    const since = build('boolean', `(? > now() - interval '${random.pick(['5', '10', '20'])} seconds')`, time)
+    const until = build('boolean', random.pick(['(? <= now())', "(now() > ? + interval '3 seconds')"]), time)
+    return random.pick([[since], [until], [since, until]])
+  }
+
+  #division(scope: Scope, dividend: Expression): Expression {
+    const columns = scope.filter(({ type }) => type === 'int')
+    return columns.length === 0 ? dividend : build('int', '(? / ?)', dividend, this.#random.pick(columns))
   }
 
   /** One value from another relation, of the row's own group or of all rows. */
