@@ -40,8 +40,18 @@ export function moneyText(cents: number): string {
   return `${cents < 0 ? '-' : ''}${digits.slice(0, -2)}.${digits.slice(-2)}`
 }
 
+const texted = new WeakMap<Event, string>()
+
 /** An event as its columns' texts, behind topic and operation. */
 export function eventText(event: Event): string {
+  const known = texted.get(event)
+  if (known !== undefined) return known
+  const text = makeText(event)
+  texted.set(event, text)
+  return text
+}
+
+function makeText(event: Event): string {
   if (event.topic === 'bid') {
     const { id, account, item, price, atMs } = event
     return JSON.stringify(['bid', `${id}`, `${account}`, `${item}`, `${price}`, timestampText(atMs)])

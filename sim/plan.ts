@@ -14,6 +14,8 @@ export interface LifePlan {
   /** Bytes that are free on the disk at first; after a while there is room again. */
   readonly freeBytes: number | null
   readonly slowness: number
+  /** So far is the wall clock off in this life; negative: behind. */
+  readonly clockMs: number
   /** One bit below the durable mark turns before the next life: chosen by this number. */
   readonly flip: number | null
 }
@@ -39,6 +41,7 @@ export const quietLife: LifePlan = {
   failSync: null,
   freeBytes: null,
   slowness: 1,
+  clockMs: 0,
   flip: null,
 }
 
@@ -60,7 +63,7 @@ export function planOf(seed: number): SimulationPlan {
   return {
     seed,
     engine,
-    reopen: engine === 'inline' && prng.chance(0.15),
+    reopen: engine === 'inline' && prng.chance(0.08),
     smallFiles: prng.chance(0.9),
     views: prng.chance(0.1) ? viewNames : viewSets[prng.below(viewSets.length)],
     clients: 1 + prng.below(4),
@@ -76,10 +79,11 @@ function lifeOf(prng: Prng): LifePlan {
   return {
     operations: 2 + prng.below(12),
     end,
-    at: end === 'close' ? null : at,
+    at: end === 'close' && at !== null && 'boundary' in at ? null : at,
     failSync: prng.chance(0.2) ? 1 + prng.below(20) : null,
     freeBytes: prng.chance(0.15) ? prng.below(24_000) : null,
     slowness: prng.chance(0.2) ? 1 + prng.below(200) : 1,
+    clockMs: prng.chance(0.2) ? prng.below(60_000) - 50_000 : 0,
     flip: prng.chance(0.15) ? prng.uint32() : null,
   }
 }
@@ -101,6 +105,7 @@ export function* simplerPlans(plan: SimulationPlan): Iterable<SimulationPlan> {
     if (life.freeBytes !== null) yield withLife(i, { freeBytes: null })
     if (life.failSync !== null) yield withLife(i, { failSync: null })
     if (life.slowness !== 1) yield withLife(i, { slowness: 1 })
+    if (life.clockMs !== 0) yield withLife(i, { clockMs: 0 })
     if (life.end !== 'close') yield withLife(i, { end: 'close', at: null })
     for (const operations of smaller(life.operations, 0)) yield withLife(i, { operations })
   }

@@ -125,7 +125,8 @@ export class Simulation {
     const hanging = new Promise<never>((_, reject) => {
       io.clock.after(longestMs, () => reject(new Violation('nothing hangs', `life ${number} does not end`)))
     })
-    if (plan.at !== null && 'ms' in plan.at) io.clock.after(plan.at.ms, () => io.crash())
+    const { at, end } = plan
+    if (end !== 'close' && at !== null && 'ms' in at) io.clock.after(at.ms, () => io.crash())
     await Promise.race([this.#work(number, plan, io), io.crashed, hanging, this.history.broken])
   }
 
@@ -137,16 +138,19 @@ export class Simulation {
     const working = Promise.all(this.#clients.map((client) => client.live(life)))
     // A subscriber that ends early ends nothing; one that fails does.
     const followed = Promise.all(following).then(() => new Promise<never>(() => {}))
-    await Promise.race([working, followed])
-    if (!life.poisoned) await Promise.race([this.#settle(life), followed])
+    const { end, at } = plan
+    const closesEarly = end === 'close' && at !== null && 'ms' in at
+    await Promise.race([working, followed, ...(closesEarly ? [life.sleep(at.ms)] : [])])
+    if (!closesEarly && !life.poisoned) await Promise.race([this.#settle(life), followed])
     if (life.poisoned) this.counts.poisoned++
-    if (plan.end !== 'close') {
+    if (end !== 'close') {
       io.crash()
       return
     }
     life.closing = true
     for (const subscriber of this.#subscribers) subscriber.stop()
     await life.within('closing', life.database.close())
+    await life.within('clients end', working)
     await life.within('subscribers end', Promise.all(following))
     life.trace('program', 'closed')
   }
@@ -176,7 +180,7 @@ export class Simulation {
     let opened: Log | null = null
     const { history, trace } = this
     const database = await Database.open({
-      io: this.#planted?.io?.(io) ?? io,
+      io: withClock(this.#planted?.io?.(io) ?? io, plan.clockMs),
       definition: definitionOf(this.plan.views),
       data: folder,
       engine: this.plan.engine,
@@ -271,6 +275,21 @@ export class Simulation {
     this.counts.refusedCorrupt++
     io.disk.flipBit(flip.path, flip.byte, flip.bit)
     io.disk.plan = planned
+  }
+}
+
+/** The same machine with a wall clock that is off. */
+function withClock(io: Io, offMs: number): Io {
+  if (offMs === 0) return io
+  const { clock } = io
+  const off = BigInt(offMs) * 1000n
+  return {
+    ...io,
+    clock: {
+      nowMicros: () => clock.nowMicros() + off,
+      monotonicMs: () => clock.monotonicMs(),
+      after: (delayMs, task) => clock.after(delayMs, task),
+    },
   }
 }
 
