@@ -224,7 +224,8 @@ class Builder {
       const whole = scan.reads.length === width && scan.reads.every((column, i) => column === i)
       // A view's batches may be wider than what is read, and have the columns in another order.
       const operator = whole ? node.operator : this.#add(new Pick(this.#step, scan.reads), [node])
-      return { ...node, operator }
+      // Rows that differ in a column nobody reads are the same row now.
+      return { ...node, operator, net: node.net && new Set(scan.reads).size === width }
     }
     const { columns, operator } = source.outlet(eventsOf(scan))
     const pick = new Pick(
