@@ -33,12 +33,7 @@ export function planSelect(
   select: SelectStmt,
   statement: { readonly source: Source },
   options: BindOptions = {},
-): Planned {
+): Bound {
   const bound = bindSelect(catalog, select, statement, options)
-  return { ...bound, plan: optimise(bound.plan, mayFailIn(catalog)), boundPlan: bound.plan }
-}
-
-export interface Planned extends Bound {
-  /** As it was before it was optimised, for explaining. */
-  readonly boundPlan: Plan
+  return { ...bound, plan: optimise(bound.plan, mayFailIn(catalog)) }
 }
