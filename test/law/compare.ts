@@ -9,6 +9,14 @@ export interface Difference {
   readonly message: string | null
 }
 
+/** The state with numerics in the one form that equal ones have as keys: no zeros at the end. */
+export function trimmed(state: ViewState): ViewState {
+  const numeric = state.columns.map(({ type }) => type === 'numeric')
+  const trim = (cell: string | null): string | null =>
+    cell === null || !cell.includes('.') ? cell : cell.replace(/\.?0+$/, '')
+  return { ...state, rows: state.rows.map((row) => row.map((cell, i) => (numeric[i] ? trim(cell) : cell))) }
+}
+
 export function countRows(rows: readonly (readonly (string | null)[])[]): Map<string, number> {
   const counts = new Map<string, number>()
   for (const row of rows) {

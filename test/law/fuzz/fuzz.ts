@@ -69,6 +69,7 @@ async function judge(oracle: Oracle, subject: Subject, scenario: Scenario): Prom
       reopen: scenario.reopen,
       plain: scenario.plain,
       lazyErrors: bareDivision.test(item.views),
+      openScales: makesKeys.test(item.views),
     })
     return message === null ? { kind: 'holds' } : { kind: 'fails', message }
   } catch (error) {
@@ -79,6 +80,7 @@ async function judge(oracle: Oracle, subject: Subject, scenario: Scenario): Prom
   }
 }
 
+const makesKeys = /\b(DISTINCT|GROUP BY|UNION|INTERSECT|EXCEPT)\b/
 const bareDivision = / \/ a\d+\.\w+\)/
 
 function ticksOf({ events, sizes }: Scenario): CaseEvent[][] {
