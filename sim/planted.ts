@@ -108,7 +108,8 @@ function earlyTicks(log: Log, { clock }: LogContext): Log {
         const sealed = new Promise<void>((over) => {
           early = { tick, over }
         })
-        listener({ tick, timeMicros: clock.nowMicros(), blocks })
+        const now = clock.nowMicros()
+        listener({ tick, timeMicros: now > position.timeMicros ? now : position.timeMicros, blocks })
         return Promise.all([answer, sealed]).then(([told]) => told)
       })
       turn = answered.then(ignore, ignore)

@@ -213,7 +213,7 @@ export class Simulation {
     const sizes = this.plan.smallFiles ? { sizes: smallSizes } : {}
     const log = await openFileLog(given, path, { ...options, ...sizes })
     const prng = new Prng(this.plan.seed * 31 + number)
-    const context = { life: number, prng, clock: io.clock }
+    const context = { life: number, prng, clock: given.clock }
     return watchedLog(this.#planted?.log?.(log, context) ?? log, this.history)
   }
 
