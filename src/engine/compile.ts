@@ -107,7 +107,8 @@ class Builder {
   readonly #views = new Map<number, { readonly node: Node; readonly width: number }>()
 
   readonly #program: Program
-  readonly #aggregates = new Map<Plan, Aggregate>()
+  /** By the plan as JSON. */
+  readonly #nodes = new Map<string, Node>()
 
   constructor(flow: Dataflow, step: Step, program: Program) {
     this.#program = program
@@ -136,7 +137,17 @@ class Builder {
     return operator
   }
 
+  /** Equal subplans, of one view or of several, run once: operators are functions of their input alone. */
   #build(plan: Plan): Node {
+    const key = JSON.stringify(plan)
+    const known = this.#nodes.get(key)
+    if (known !== undefined) return known
+    const node = this.#make(plan)
+    this.#nodes.set(key, node)
+    return node
+  }
+
+  #make(plan: Plan): Node {
     switch (plan.op) {
       case 'scan':
         return this.#scan(plan)
@@ -175,11 +186,8 @@ class Builder {
         return add(new MapRows(step, compileMap(columns, plan.filter, plan.outputs)), true)
       case 'hop':
         return add(new Hop(step, plan.time, BigInt(plan.slideMicros), BigInt(plan.sizeMicros)), true)
-      case 'aggregate': {
-        const aggregate = new Aggregate(step, columns, plan.keys, plan.calls, plan.columns, appendOnly)
-        this.#aggregates.set(plan, aggregate)
-        return add(aggregate, false)
-      }
+      case 'aggregate':
+        return add(new Aggregate(step, columns, plan.keys, plan.calls, plan.columns, appendOnly), false)
       case 'distinct':
         return add(
           new Distinct(
@@ -192,7 +200,8 @@ class Builder {
         return add(new TopN(step, columns, { ...plan, appendOnly }), false)
       case 'final': {
         const found = evictable(plan, this.#program)
-        if (found !== null) this.#aggregates.get(found.aggregate)?.evict(found.key, () => this.#passed(topics))
+        const aggregate = found === null ? undefined : this.#nodes.get(JSON.stringify(found.aggregate))?.operator
+        if (found !== null && aggregate instanceof Aggregate) aggregate.evict(found.key, () => this.#passed(topics))
         return add(new Final(step, columns, plan.windowEnd, () => this.#watermark(topics)), false)
       }
       case 'temporal':
