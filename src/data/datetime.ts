@@ -122,8 +122,10 @@ const timePattern = String.raw`(\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.(\d*))?)?`
 const zonePattern = String.raw`z|utc|gmt|[+-]\d{1,2}(?::\d{2}(?::\d{2})?|\d{2})?`
 const dateText = new RegExp(String.raw`^\s*(?:${datePattern})(?:\s+(bc|ad))?\s*$`, 'i')
 const timeText = new RegExp(String.raw`^\s*${timePattern}\s*$`)
+// A sign right behind a date's day would be one more hyphen of it.
+const bareZone = String.raw`\s*(?:z|utc|gmt|\+\d{1,2}(?::\d{2}(?::\d{2})?|\d{2})?)|\s+-\d{1,2}(?::\d{2}(?::\d{2})?|\d{2})?`
 const timestampText = new RegExp(
-  String.raw`^\s*(?:${datePattern})(?:(?:\s*t|\s+)${timePattern}(?:\s*(${zonePattern}))?)?(?:\s+(bc|ad))?\s*$`,
+  String.raw`^\s*(?:${datePattern})(?:(?:\s*t|\s+)${timePattern}(?:\s*(${zonePattern}))?|(${bareZone}))?(?:\s+(bc|ad))?\s*$`,
   'i',
 )
 const epochText = /^\s*epoch\s*$/i
@@ -167,7 +169,7 @@ function timeOf(hour: string, minute: string, second: string | undefined, fracti
   const m = Number(minute)
   const s = Number(second ?? 0)
   const f = fractionMicros(fraction)
-  if (m > 59 || s > 60 || (s === 60 && f > 0)) return null
+  if (m > 59 || s > 60) return null
   const micros = ((h * 60 + m) * 60 + s) * microsPerSecond + f
   return h > 24 || micros > microsPerDay ? null : micros
 }
@@ -196,12 +198,13 @@ function zoneOf(text: string): number | null {
 function readTimestamp(text: string, zoned: boolean): bigint | null {
   const match = timestampText.exec(text)
   if (match === null) return epochText.test(text) ? 0n : null
-  const days = dayOf(match, match[12])
+  const days = dayOf(match, match[13])
   const time = match[7] === undefined ? 0 : timeOf(match[7], match[8], match[9], match[10])
   if (days === null || time === null) return null
   let zone = 0
-  if (match[11] !== undefined) {
-    const offset = zoneOf(match[11])
+  const stated = match[11] ?? match[12]
+  if (stated !== undefined) {
+    const offset = zoneOf(stated.trim())
     // Without a zone of its own a timestamp cannot honour one; PostgreSQL ignores it, which loses the instant.
     if (offset === null || (offset !== 0 && !zoned)) return null
     zone = offset

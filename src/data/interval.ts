@@ -112,6 +112,8 @@ const microsPer: Partial<Record<Unit, number>> = {
   hour: microsPerHour,
 }
 
+const secondUnits = ['second', 'milli', 'micro']
+
 /** Adds up fields, each given once, with their fractions handed down as PostgreSQL does it. */
 class Sum {
   months = 0
@@ -121,8 +123,10 @@ class Sum {
 
   /** @param number signed decimal text @returns whether the unit was new */
   add(number: string, unit: Unit): boolean {
-    if (this.#seen.has(unit)) return false
-    this.#seen.add(unit)
+    // Seconds with a fraction take the places of the smaller units too.
+    const taken = unit === 'second' && number.includes('.') ? secondUnits : [unit]
+    if (taken.some((each) => this.#seen.has(each))) return false
+    for (const each of taken) this.#seen.add(each)
     const whole = BigInt(number.replace(/\..*$/, '').replace(/^([+-]?)$/, '$10'))
     const fraction = number.includes('.') ? Number(number.replace(/^([+-]?)\d*\./, '$10.') || 0) : 0
     const micros = microsPer[unit]
@@ -145,13 +149,13 @@ class Sum {
     return true
   }
 
-  /** A time of day takes the places of hours, minutes and seconds. */
+  /** A time of day takes the places of hours and all that is smaller. */
   addTime(sign: number, hour: string, minute: string, seconds: string): boolean {
-    for (const unit of ['hour', 'minute', 'second']) {
+    for (const unit of ['hour', 'minute', ...secondUnits]) {
       if (this.#seen.has(unit)) return false
       this.#seen.add(unit)
     }
-    if (Number(minute) > 59 || Number(seconds) > 60) return false
+    if (Number(minute) > 59 || Number(seconds) >= 61) return false
     const [whole, digits = ''] = seconds.split('.')
     const total = (BigInt(hour || 0) * 60n + BigInt(minute)) * 60n + BigInt(whole)
     const fraction = roundHalfEven(Number(`0.${digits}0`) * 1e6)
@@ -174,13 +178,13 @@ class Sum {
   }
 }
 
-const number = String.raw`[+-]?(?:\d+\.?\d*|\.\d+)`
+const number = String.raw`[+-]?(?:\d+(?:\.\d+)?|\.\d+)`
 const token = new RegExp(
   [
     String.raw`\s*(?:(?<shortSign>[+-]?)(?<shortMinute>\d+):(?<shortSecond>\d{1,2}\.\d*)`,
     String.raw`(?<sign>[+-]?)(?<hour>\d+):(?<minute>\d{1,2})(?::(?<second>\d{1,2}(?:\.\d*)?))?`,
     String.raw`(?<year>[+-]?\d+)-(?<month>\d+)(?![\d.])`,
-    `(?<number>${number})(?:\\s*(?<unit>[a-z]+))?)`,
+    `(?<number>${number})(?:\\s*(?<unit>[a-z]+)(?![a-z\\d.+-]))?)`,
   ].join('|'),
   'iy',
 )
@@ -201,8 +205,7 @@ export function parseInterval(text: string): Interval | null {
     const at = token.lastIndex
     const match = token.exec(body)
     if (match === null || match[0] === '') return null
-    // Fields stand apart, but for a unit that ends where the next number begins.
-    if (at > 0 && !/[\sa-z]/i.test(body[at - 1]) && !/^\s/.test(match[0])) return null
+    if (at > 0 && !/^\s/.test(match[0])) return null
     if (!addField(sum, match, token.lastIndex === body.length, body.slice(token.lastIndex))) return null
     fields++
   }

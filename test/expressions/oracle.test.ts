@@ -5,12 +5,14 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Batch } from '../../src/data/batch.ts'
 import { MillraceError } from '../../src/data/errors.ts'
 import { Arena, LinearMemory } from '../../src/data/memory.ts'
-import { typeName } from '../../src/data/sql-type.ts'
+import { type SqlType, typeName } from '../../src/data/sql-type.ts'
 import { compileMap } from '../../src/expr/compile.ts'
+import { canonicalText } from '../../src/expr/literal.ts'
 import type { Scalar } from '../../src/expr/scalar.ts'
 import { bindText } from './bind-text.ts'
 import { columns, expressions, rows } from './cases.ts'
 import { batchOfTexts, textsOf } from './cells.ts'
+import { literalCases, randomLiteral } from './literals.ts'
 import { randomExpression } from './random.ts'
 
 /** PostgreSQL evaluates the same expressions over the same rows; what it prints is what we print. */
@@ -138,3 +140,36 @@ describe('expressions', () => {
     expect(wrong, `seed ${seed}`).toEqual([])
   }, 600_000)
 })
+
+/** What PostgreSQL reads a text as, in print; null where it refuses. */
+async function read(type: SqlType, text: string): Promise<string | null> {
+  try {
+    const { rows: found } = await database.query<[string]>(`SELECT CAST($1::text AS ${typeName(type)})::text`, [text], {
+      rowMode: 'array',
+    })
+    return found[0][0]
+  } catch {
+    return null
+  }
+}
+
+describe('literals', () => {
+  it('are read as PostgreSQL does, or refused', async () => {
+    const seed = Number(process.env['ORACLE_SEED'] ?? 1)
+    const numRuns = Number(process.env['ORACLE_RUNS'] ?? 300)
+    const wrong: string[] = []
+    for (const { type, text } of [...literalCases, ...fc.sample(randomLiteral, { seed, numRuns })]) {
+      if (text.includes('\0')) continue
+      const ours = canonicalText(text, type)
+      const theirs = await read(type, text)
+      if (ours === theirs || (theirs === '-0' && ours === '0')) continue
+      // Text forms that we don't take are refused, never read otherwise.
+      if (ours === null && refusedForms.some((form) => form.test(text))) continue
+      wrong.push(`${typeName(type)} ${JSON.stringify(text)}: ${ours}, PostgreSQL says ${theirs}`)
+    }
+    expect(wrong, `seed ${seed}`).toEqual([])
+  }, 600_000)
+})
+
+/** Beyond ISO: offsets from UTC where there is no zone to keep them, and ways of writing that nobody writes. */
+const refusedForms: readonly RegExp[] = [/^\d+-\d+-\d+.*[+-]\d/, /^0x|nan\(|^PT$|,$|\sT\s|\d\.(?:\s|[a-z]|$)|[a-z]\d/i]
