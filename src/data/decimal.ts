@@ -1,5 +1,5 @@
 // The bytes are the value's other face; readers of one mostly want both.
-export { decimalKeyBytes, decodeDecimal, encodeDecimal } from './decimal-bytes.ts'
+export { decodeDecimal, encodeDecimal } from './decimal-bytes.ts'
 
 /**
  * PostgreSQL's numeric: an exact decimal of any size with a display scale of its own, so that 1.5 and 1.50 are equal

@@ -128,10 +128,6 @@ export function not(arg: Expr): Expr {
   return arg.k === 'flag' ? { ...arg, value: !arg.value } : { k: 'unary', type: 'flag', op: '!', arg }
 }
 
-export function negative(arg: Expr): Expr {
-  return { k: 'unary', type: typeOf(arg), op: '-', arg }
-}
-
 export function convert(arg: Expr, type: KernelType): Expr {
   const from = typeOf(arg)
   return from === type ? arg : { k: 'convert', type, from, arg }

@@ -11,7 +11,7 @@ import { digitCount, fitDecimal, formatDecimal, parseDecimal } from '../data/dec
 import { formatDouble, formatReal, parseDouble, parseReal } from '../data/float.ts'
 import { formatInterval, parseInterval } from '../data/interval.ts'
 import { canonicalJsonb } from '../data/jsonb.ts'
-import { narrowDigits, type SqlType, typeName } from '../data/sql-type.ts'
+import { type SqlType, typeName } from '../data/sql-type.ts'
 import { formatUuid, parseUuid } from '../data/uuid.ts'
 import { numericType } from './coercion.ts'
 
@@ -148,9 +148,4 @@ export function invalidLiteral(text: string, type: SqlType): string {
     return `value "${text}" is out of range for type ${typeName(type)}`
   }
   return `invalid input syntax for type ${typeName(type)}: "${text}"`
-}
-
-/** May a type's values be told apart from numeric(p,s) of the i64 lane? */
-export function isNarrow(type: SqlType): boolean {
-  return type.kind === 'numeric' && type.precision !== undefined && type.precision <= narrowDigits
 }

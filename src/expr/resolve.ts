@@ -2,7 +2,7 @@ import { MillraceError } from '../data/errors.ts'
 import { type SqlType, sameType, typeName } from '../data/sql-type.ts'
 import { cast, literal, now, shown } from './cast.ts'
 import { checkCall } from './checks.ts'
-import { commonKind, kinds, mergeTypes } from './coercion.ts'
+import { commonKind, kinds } from './coercion.ts'
 import { escapeLike } from './functions/patterns.ts'
 import { keyFunction, signatureKey, signaturesOf } from './functions/signatures.ts'
 import { chooseSignature } from './overload.ts'
@@ -308,12 +308,6 @@ export function unify(
 /** The type that expressions share. @throws MillraceError sql/type */
 export function commonType(values: readonly Scalar[], what = 'UNION'): SqlType {
   return unify(values, what).type
-}
-
-/** The type that columns share, for UNION of stored relations. Null if there is none. */
-export function commonColumnType(types: readonly SqlType[]): SqlType | null {
-  const kind = commonKind(types.map((type) => type.kind))
-  return kind === null ? null : mergeTypes(kind, types)
 }
 
 /** Within one kind, to a type that differs in digits or length alone. */

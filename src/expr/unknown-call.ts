@@ -45,7 +45,7 @@ export function unknownName(name: string, args: readonly Scalar[]): MillraceErro
   }
   const near = nearestName(name)
   return new MillraceError('sql/unknown-function', `${describe(name, args)} does not exist`, {
-    hint: near === null ? 'docs/LIMITS.md lists the functions there are' : `did you mean ${near}?`,
+    hint: near === null ? 'docs/FUNCTIONS.md lists the functions there are' : `did you mean ${near}?`,
   })
 }
 
