@@ -244,9 +244,6 @@ describe('hostile bytes', () => {
 
   it.each<[string, Uint8Array]>([
     ['a raw NUL', bytes('{"id":1,"at":"2026-11-21","x":"', [0], '"}')],
-    ['an escaped NUL', bytes('{"id":1,"at":"2026-11-21","channel":"\\u0000"}')],
-    ['an escaped NUL in an unknown field', bytes('{"id":1,"at":"2026-11-21","x":{"y":["\\u0000"]}}')],
-    ['an escaped NUL in a key', bytes('{"id":1,"at":"2026-11-21","\\u0000":1}')],
     ['a lone high surrogate', bytes('{"id":1,"at":"2026-11-21","channel":"\\ud800"}')],
     ['a lone low surrogate', bytes('{"id":1,"at":"2026-11-21","x":"\\udc00"}')],
     ['two high surrogates', bytes('{"id":1,"at":"2026-11-21","x":"\\ud800\\ud800"}')],
@@ -278,6 +275,28 @@ describe('hostile bytes', () => {
     expect(decoded).toMatchObject({ rows: 0, badEvents: 1 })
     expect(decoded.errors[0].detail).toMatch(/^not JSON: /)
     expect(rowsOf(decoder.decodeBody(utf8(good)))).toHaveLength(1)
+  })
+
+  it.each([
+    ['in a column', '{"id":1,"at":"2026-11-21","channel":"\\u0000"}', 38],
+    ['in an unknown field', '{"id":1,"at":"2026-11-21","x":{"y":["\\u0000"]}}', 38],
+    ['in a key', '{"id":1,"at":"2026-11-21","\\u0000":1}', 28],
+  ])('an escaped NUL %s makes its event bad and no other', (_, bad, byte) => {
+    const detail = '\\u0000, which no text may contain'
+    expect(decoder.decodeBody(utf8(bad), 'object')).toMatchObject({
+      malformed: false,
+      errors: [{ pointer: '', code: 'event/invalid', detail: `${detail} (byte ${byte})` }],
+    })
+    const lines = decoder.decodeBody(utf8(`${good}\n${bad}\n${good}`), 'ndjson', { policy: 'skip' })
+    expect(lines).toMatchObject({ rows: 2, badEvents: 1, errors: [{ pointer: '/1', line: 2 }] })
+    expect(lines.errors[0].detail).toBe(`${detail} (byte ${byte} of the line)`)
+    const list = decoder.decodeBody(utf8(`[${good},${bad},${good}]`), 'array', { policy: 'skip' })
+    expect(list).toMatchObject({ rows: 2, badEvents: 1, malformed: false, errors: [{ pointer: '/1' }] })
+    const stream = new EventStream(topic, 'array')
+    let rows = 0
+    for (const c of `[${good},${bad},${good}]`) for (const block of stream.feed(utf8(c))) rows += block.rows
+    for (const block of stream.end()) rows += block.rows
+    expect([rows, stream.badEvents, stream.malformed]).toEqual([2, 1, false])
   })
 
   it('a line end inside an event of NDJSON', () => {

@@ -88,7 +88,8 @@ export function badEvents({ errors, badEvents: count, malformed }: Bad): Millrac
   const [first] = errors
   const place = { pointer: first?.pointer ?? '', ...(first?.line === undefined ? {} : { line: first.line }) }
   if (malformed) {
-    return new MillraceError('request/malformed', `the body is not JSON: ${first?.detail ?? ''}`, { place, errors })
+    const why = first?.detail.replace(/^not JSON: /, '') ?? ''
+    return new MillraceError('request/malformed', `the body cannot be read: ${why}`, { place, errors })
   }
   if (count === 1 && first !== undefined) return new MillraceError(first.code, first.detail, { place, errors })
   return new MillraceError('event/invalid', `${count} events are wrong`, { place, errors })

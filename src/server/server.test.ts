@@ -113,6 +113,10 @@ describe('POST /v1/topics/{topic}/events', () => {
       status: 400,
       body: { code: 'request/malformed' },
     })
+    expect(await post(`${url}/v1/topics/bid/events`, '{"auction":1,"channel":"\\u0000"}')).toMatchObject({
+      status: 422,
+      body: { code: 'event/invalid' },
+    })
     const bad = new Uint8Array([0x7b, 0x22, 0xff, 0xfe, 0x22, 0x3a, 0x31, 0x7d])
     expect(await post(`${url}/v1/topics/bid/events`, bad)).toMatchObject({ status: 400 })
   })

@@ -1,5 +1,5 @@
 import type { ErrorCode, ErrorDetail } from '../errors.ts'
-import { failed, type JsonScanner } from './json-scan.ts'
+import { failed, type JsonScanner, nulText } from './json-scan.ts'
 import { type Problem, pointerStep } from './row-reader.ts'
 
 /** What is wrong with one event. */
@@ -68,6 +68,13 @@ export class EventWalker {
     this.#prefix = options.prefix ?? ''
     this.#countsLines = options.countsLines ?? false
     scanner.lineFeed = format === 'ndjson' ? 0x0a : 0x20
+    // A NUL makes one event bad, not the whole body.
+    scanner.notesNul = true
+  }
+
+  #read(at: number): number {
+    this.#scanner.nulAt = failed
+    return this.#reader.read(at)
   }
 
   /** Is the array closed? Its closing bracket is before `at`. */
@@ -107,7 +114,7 @@ export class EventWalker {
   }
 
   #walkObject(): void {
-    const next = this.#reader.read(this.#scanner.space(this.at))
+    const next = this.#read(this.#scanner.space(this.at))
     if (next < 0) {
       this.#stop()
       return
@@ -162,7 +169,7 @@ export class EventWalker {
   /** @returns false if the walk cannot go on, for now or for good */
   #walkElement(final: boolean): boolean {
     const scanner = this.#scanner
-    const next = this.#reader.read(this.at)
+    const next = this.#read(this.at)
     if (!final && (next < 0 ? scanner.mayContinue : next >= scanner.end)) {
       this.#reader.rollback()
       return false
@@ -227,7 +234,7 @@ export class EventWalker {
         this.#lineStart = this.at
         continue
       }
-      let next = this.#reader.read(at)
+      let next = this.#read(at)
       if (next >= 0) {
         next = scanner.space(next)
         if (next < scanner.end && scanner.bytes[next] !== 0x0a) next = scanner.expected(next, 'the end of the line')
@@ -238,7 +245,7 @@ export class EventWalker {
         continue
       }
       this.#reader.rollback()
-      this.#notJson('event/invalid', scanner.errorAt - this.#lineStart, ' of the line')
+      this.#notJson('event/invalid')
       const end = scanner.bytes.indexOf(0x0a, scanner.errorAt)
       this.at = end < 0 || end > scanner.end ? scanner.end : end
     }
@@ -247,12 +254,14 @@ export class EventWalker {
   /** Keeps the event just read, or says what is wrong with it. */
   #take(): boolean {
     const { problems } = this.#reader
-    if (problems.length === 0) {
+    const { nulAt } = this.#scanner
+    if (problems.length === 0 && nulAt === failed) {
       this.#reader.commit()
       return true
     }
     this.#reader.rollback()
     this.badEvents++
+    if (problems.length === 0) this.#report('', `${nulText} (${this.#byteOf(nulAt)})`, 'event/invalid')
     for (const { pointer, detail, code = 'event/invalid' } of problems) this.#report(pointer, detail, code)
     return false
   }
@@ -260,12 +269,17 @@ export class EventWalker {
   #stop(): void {
     this.malformed = true
     this.#reader.rollback()
-    this.#notJson('request/malformed', this.#dropped + this.#scanner.errorAt, '')
+    this.#notJson('request/malformed')
   }
 
-  #notJson(code: ErrorCode, byte: number, where: string): void {
+  #notJson(code: ErrorCode): void {
+    const { errorAt, errorText } = this.#scanner
     this.badEvents++
-    this.#report('', `not JSON: ${this.#scanner.errorText} (byte ${byte + 1}${where})`, code)
+    this.#report('', `not JSON: ${errorText} (${this.#byteOf(errorAt)})`, code)
+  }
+
+  #byteOf(at: number): string {
+    return this.#format === 'ndjson' ? `byte ${at - this.#lineStart + 1} of the line` : `byte ${this.#dropped + at + 1}`
   }
 
   #report(pointer: string, detail: string, code: ErrorCode): void {

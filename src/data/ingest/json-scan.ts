@@ -14,6 +14,8 @@ export const depthLimit = 256
 /** Reserved for "no position": scanning stopped at a mistake. */
 export const failed = -1
 
+export const nulText = '\\u0000, which no text may contain'
+
 const quote = 0x22
 const comma = 0x2c
 const colon = 0x3a
@@ -32,6 +34,10 @@ export class JsonScanner {
   /** The first mistake's position and what was wrong there. */
   errorAt = 0
   errorText = ''
+  /** Go on behind an escaped NUL, which is JSON, and only note in `nulAt` that there was one? */
+  notesNul = false
+  /** Where the last escaped NUL was since this was set to `failed`. */
+  nulAt = failed
   readonly #containers = new Uint8Array(depthLimit + 1)
 
   constructor() {
@@ -240,7 +246,10 @@ export class JsonScanner {
     }
     const code = this.#hex(at + 2)
     if (code < 0) return failed
-    if (code === 0) return this.fail(at, '\\u0000, which no text may contain')
+    if (code === 0) {
+      if (!this.notesNul) return this.fail(at, nulText)
+      this.nulAt = at
+    }
     if (code < 0xd800 || code > 0xdfff) return at + 6
     if (code < 0xdc00 && this.bytes[at + 6] === backslash && this.bytes[at + 7] === 0x75) {
       const low = this.#hex(at + 8)
