@@ -45,7 +45,9 @@ export async function reportFlights({ folder, smoke }: FlightsRun): Promise<void
     const loaded = await loading
     const checked = await check(client, loaded.flights)
     client.close()
+    const ended = new Promise((resolve) => child.once('exit', resolve))
     child.send('end')
+    await ended
     print(loaded, latencies, checked)
   } finally {
     child.kill()
