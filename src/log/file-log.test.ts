@@ -241,6 +241,18 @@ describe('a full disk', () => {
 })
 
 describe('a failed sync', () => {
+  it('is named when it happens while the log is opened', async () => {
+    const whole = simulatedIo(14)
+    const opened = await open(whole)
+    const { syncs } = whole.disk
+    await opened.close()
+    for (let fail = 1; fail <= syncs; fail++) {
+      const io = simulatedIo(14, { disk: { failSyncs: [fail] } })
+      const code = await codeOf(open(io).then((log) => log.close()))
+      expect(code, `sync ${fail}`).toBe('log/poisoned')
+    }
+  })
+
   it('poisons: who waits is refused, nothing of it is delivered, nothing is taken any more', async () => {
     const io = simulatedIo(13)
     const log = await open(io)

@@ -32,6 +32,14 @@ export interface FileLogOptions extends LogOptions {
  * @throws MillraceError log/locked (another process has it open), log/corrupt, log/version, log/full
  */
 export async function openFileLog(io: Io, folder: string, options: FileLogOptions): Promise<Log> {
+  try {
+    return await openLocked(io, folder, options)
+  } catch (error) {
+    throw nameFailure(error, folder)
+  }
+}
+
+async function openLocked(io: Io, folder: string, options: FileLogOptions): Promise<Log> {
   const sizes: JournalSizes = { ...usualSizes, ...options.sizes }
   await io.disk.makeFolder(folder)
   const lock = await io.disk.lock(`${folder}/lock`)
@@ -49,14 +57,23 @@ export async function openFileLog(io: Io, folder: string, options: FileLogOption
     return new GroupCommitLog(io.clock, journal, options, state)
   } catch (error) {
     await lock.release()
-    if (error instanceof NoRoom || (error instanceof IoError && error.failure === 'full')) {
-      throw new MillraceError('log/full', `the disk is full: the log in ${folder} can't be opened`, {
-        hint: 'free some space, then start again',
-        cause: error,
-      })
-    }
     throw error
   }
+}
+
+/** What the disk did, as a person meets it. */
+function nameFailure(error: unknown, folder: string): unknown {
+  if (error instanceof NoRoom || (error instanceof IoError && error.failure === 'full')) {
+    return new MillraceError('log/full', `the disk is full: the log in ${folder} can't be opened`, {
+      hint: 'free some space, then start again',
+      cause: error,
+    })
+  }
+  if (!(error instanceof IoError)) return error
+  return new MillraceError('log/poisoned', `the disk failed while the log in ${folder} was opened: ${error.message}`, {
+    hint: 'check the disk and the folder’s permissions, then start again: what was acknowledged is not lost',
+    cause: error,
+  })
 }
 
 type Lock = ConstructorParameters<typeof Journal>[3]
