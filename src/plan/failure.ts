@@ -26,7 +26,7 @@ export function mayFailIn(catalog: Catalog): MayFail {
 const comparisons = ['=', '<>', '<', '<=', '>', '>=']
 const totalFunctions = new Set([
   ...comparisons,
-  ...['&', '|', '#', '~', '||', '^@', '->', '->>', '#>', '#>>', '?', keyFunction],
+  ...['&', '|', '#', '||', '^@', '->', '->>', '?', keyFunction],
   ...'length char_length character_length octet_length bit_length ascii lower upper initcap reverse md5'.split(' '),
   ...'btrim ltrim rtrim strpos position left right replace translate starts_with isfinite sign'.split(' '),
   ...'greatest least concat concat_ws jsonb_typeof'.split(' '),
@@ -48,6 +48,9 @@ function isTotal({ fn, args }: Extract<Scalar, { op: 'call' }>): boolean {
   if (totalFunctions.has(name)) return true
   const [first, second] = args
   if (totalByField.has(name)) return first.op === 'literal'
+  // A path or a pattern that comes with the row may be none.
+  if (name === '#>' || name === '#>>') return second.op === 'literal'
+  if (name === '~') return args.length === 1
   if (likes.has(name)) return second?.op === 'literal' && !/(^|[^\\])(\\\\)*\\$/.test(second.text ?? '')
   if (name === '-') return args.length === 2 && args.every((arg) => arg.type.kind === 'date')
   if (name === 'substring' || name === 'substr') {
