@@ -84,6 +84,14 @@ const ofTimestamp = new Map(
   ]),
 )
 
+/** A time of day goes up to 24:00, which is no other day. */
+const ofTime = new Map(
+  Object.entries(fields).map(([name, field]) => [
+    name,
+    { safe: (micros: number) => field(0, micros), exact: (micros: bigint) => BigInt(field(0, Number(micros))) },
+  ]),
+)
+
 const ofDate = new Map(
   Object.entries(fields).map(([name, field]) => [
     name,
@@ -122,7 +130,8 @@ function extractFrom(kind: TypeKind): Implementation {
     if (name === 'epoch') return source
     if (name === 'julian') return helperCall(b, [source], { args: site.args.slice(1), type: site.type }, julian, false)
     // Seconds and milliseconds are microseconds within the minute, with a point in them.
-    const field = ofTimestamp.get(name === 'second' || name === 'milliseconds' ? 'microseconds' : name)!
+    const whole = name === 'second' || name === 'milliseconds' ? 'microseconds' : name
+    const field = (kind === 'time' ? ofTime : ofTimestamp).get(whole)!
     return give(b.intCall('int', field.safe, field.exact, [source.value]), 1e9)
   }
 }

@@ -86,7 +86,7 @@ const templates: Readonly<Record<FuzzType, readonly (readonly [string, ...FuzzTy
     ['(? - ?)', 'num', 'num'],
     ['(- ?)', 'num'],
     ['abs(?)', 'num'],
-    ['?::numeric(12,2)', 'numx'],
+    ['?::numeric(30,2)', 'numx'],
     ['?::numeric(12,2)', 'int'],
     ['(? + ?)', 'num', 'int'],
   ],
