@@ -197,7 +197,7 @@ export class Database {
 
   /**
    * Appends `{"events": [{"topic", "op"?, "data"}, …]}` atomically over topics; pointers count from the body.
-   * @throws MillraceError event/invalid, append/not-a-topic, and as Log.append
+   * @throws MillraceError event/invalid, and as Log.append
    */
   async appendMixed(body: Uint8Array, idempotency?: Idempotency): Promise<AppendAnswer> {
     const append = this.#ingest.decodeList(body, idempotency)

@@ -1,6 +1,6 @@
 /** One class for users' mistakes and refused operations. Broken invariants throw `Bug` instead. */
 
-/** Every code a user can meet, with its HTTP status and the exit code of the command line. */
+/** Every code a user can meet, with its HTTP status and the exit code of the command line: see docs/ERRORS.md. */
 export const errorCodes = {
   'sql/syntax': { status: 400, exit: 3 },
   'sql/unsupported': { status: 400, exit: 3 },
@@ -19,9 +19,7 @@ export const errorCodes = {
   'event/invalid': { status: 422, exit: 1 },
   'event/too-large': { status: 413, exit: 1 },
   'event/unsupported-delete': { status: 422, exit: 1 },
-  'event/time-ahead': { status: 422, exit: 1 },
   'append/idempotency-conflict': { status: 422, exit: 1 },
-  'append/not-a-topic': { status: 404, exit: 1 },
   'request/malformed': { status: 400, exit: 1 },
   'request/too-large': { status: 413, exit: 1 },
   'request/media-type': { status: 415, exit: 1 },
@@ -38,7 +36,6 @@ export const errorCodes = {
   'view/unknown': { status: 404, exit: 2 },
   'topic/unknown': { status: 404, exit: 2 },
   'tick/not-reached': { status: 504, exit: 1 },
-  'tick/expired': { status: 400, exit: 1 },
   'log/corrupt': { status: 500, exit: 1 },
   'log/poisoned': { status: 503, exit: 1 },
   'log/full': { status: 507, exit: 1 },
