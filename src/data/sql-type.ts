@@ -94,6 +94,13 @@ export function typeName(type: SqlType): string {
   }
 }
 
+/**
+ * The type's name for a computed column: like PostgreSQL's, without the digits that only we keep track of.
+ */
+export function resultTypeName(type: SqlType): string {
+  return type.kind === 'numeric' ? 'numeric' : typeName(type)
+}
+
 export function sameType(a: SqlType, b: SqlType): boolean {
   return typeName(a) === typeName(b)
 }

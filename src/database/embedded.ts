@@ -24,7 +24,7 @@ import { compileDatum } from '../data/datum.ts'
 import { MillraceError } from '../data/errors.ts'
 import { ObjectDecoder } from '../data/js-rows.ts'
 import type { MemoryViews } from '../data/memory.ts'
-import { type ColumnSchema, typeName } from '../data/sql-type.ts'
+import { type ColumnSchema, resultTypeName } from '../data/sql-type.ts'
 import { cellText } from '../data/text-print.ts'
 import type { Append, AppendAnswer, ReadBlock } from '../log/log.ts'
 import type { Order } from '../plan/plan.ts'
@@ -216,7 +216,7 @@ async function runSql<R = AnyRow>(
   })
   return {
     tick,
-    columns: columns.map(({ name, type }) => ({ name, type: typeName(type) })),
+    columns: columns.map(({ name, type }) => ({ name, type: resultTypeName(type) })),
     rows: [...expanded(rows, rowReader(columns, readColumns(columns)))] as R[],
   }
 }

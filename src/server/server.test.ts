@@ -287,7 +287,7 @@ describe('POST /v1/sql', () => {
       body: `{"sql":${JSON.stringify(sql)},"params":[9007199254740993]}`,
     })
     expect(await response.text()).toBe(
-      `{"tick":${body.tick},"columns":[{"name":"auction","type":"bigint"},{"name":"price","type":"numeric(20,2)"},` +
+      `{"tick":${body.tick},"columns":[{"name":"auction","type":"bigint"},{"name":"price","type":"numeric"},` +
         `{"name":"c","type":"text"},{"name":"at","type":"timestamp without time zone"}],` +
         `"rows":[[9007199254740993,0.10,null,"2026-11-21T10:00:00"]]}\n`,
     )

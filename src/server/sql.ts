@@ -1,6 +1,6 @@
 import { MillraceError } from '../data/errors.ts'
 import { JsonScanner } from '../data/ingest/json-scan.ts'
-import { typeName } from '../data/sql-type.ts'
+import { resultTypeName } from '../data/sql-type.ts'
 import type { Database } from '../database.ts'
 import type { Clock } from '../io/io.ts'
 import { type ApiAnswer, type ApiRequest, jsonType, piecedAnswer } from './exchange.ts'
@@ -32,7 +32,7 @@ export async function runSql(server: SqlServer, request: ApiRequest, query: stri
     const signal = AbortSignal.any([request.signal, timeout.signal])
     const answer = server.database.query(sql, { parameters: params, maxRows: limits.sqlRows, signal })
     const { tick, columns, rows } = await orAborted(answer, signal)
-    const named = columns.map(({ name, type }) => ({ name, type: typeName(type) }))
+    const named = columns.map(({ name, type }) => ({ name, type: resultTypeName(type) }))
     const head = `{"tick":${tick},"columns":${JSON.stringify(named)},"rows":[`
     return piecedAnswer(
       200,

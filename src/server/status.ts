@@ -1,4 +1,4 @@
-import { type ColumnSchema, typeName } from '../data/sql-type.ts'
+import { type ColumnSchema, resultTypeName, typeName } from '../data/sql-type.ts'
 import type { Database } from '../database.ts'
 import type { CatalogBody, ColumnBody, ReadyBody } from '../protocol/answers.ts'
 import { type ApiAnswer, jsonAnswer } from './exchange.ts'
@@ -38,7 +38,7 @@ export function catalog(database: Database): ApiAnswer {
       return {
         name,
         kind: primaryKey.length > 0 ? 'table' : 'topic',
-        columns: columnBodies(columns),
+        columns: columnBodies(columns, typeName),
         primary_key: primaryKey.map((i) => columns[i].name),
         event_time: eventTime === null ? null : columns[eventTime].name,
         lateness_micros: latenessMicros,
@@ -51,7 +51,7 @@ export function catalog(database: Database): ApiAnswer {
       const now = viewStatus.get(name)
       return {
         name,
-        columns: columnBodies(columns),
+        columns: columnBodies(columns, resultTypeName),
         emit,
         order: order.map(({ column, descending }) => (descending ? '-' : '') + columns[column].name),
         sql,
@@ -63,6 +63,9 @@ export function catalog(database: Database): ApiAnswer {
   return jsonAnswer(200, body, fresh)
 }
 
-function columnBodies(columns: readonly ColumnSchema[]): readonly ColumnBody[] {
-  return columns.map(({ name, type, nullable }) => ({ name, type: typeName(type), nullable }))
+function columnBodies(
+  columns: readonly ColumnSchema[],
+  nameOf: (type: ColumnSchema['type']) => string,
+): readonly ColumnBody[] {
+  return columns.map(({ name, type, nullable }) => ({ name, type: nameOf(type), nullable }))
 }
