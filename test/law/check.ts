@@ -37,9 +37,10 @@ export async function check(
   let events = 0
   let tick = 0
   for await (const states of subject.run(definitionOf(item), ticks, options)) {
-    events += ticks[tick].length
+    const closing = tick === ticks.length
+    if (!closing) events += ticks[tick].length
     const differences = []
-    for (const [view, answer] of answers[events]) {
+    for (const [view, answer] of answers[closing ? events + 1 : events]) {
       const state = states.get(view)
       if (options.lazyErrors && state && state.errors > 0) continue
       let difference = compare(view, answer, state)
@@ -50,9 +51,9 @@ export async function check(
     }
     if (differences.length > 0) {
       const sizes = ticks.map((each) => each.length).join(' ')
-      return `${item.name}: tick ${tick} (${events} events; ticks of ${sizes}${modeOf(options)})\n${differences.join('\n')}`
+      return `${item.name}: ${closing ? 'closing' : `tick ${tick}`} (${events} events; ticks of ${sizes}${modeOf(options)})\n${differences.join('\n')}`
     }
     tick++
   }
-  return tick === ticks.length ? null : `${item.name}: ${tick} states for ${ticks.length} ticks`
+  return tick === ticks.length + 1 ? null : `${item.name}: ${tick} states for ${ticks.length} ticks and their end`
 }

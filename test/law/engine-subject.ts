@@ -63,14 +63,12 @@ export class EngineSubject implements Subject {
     const feed = new Feed(program)
     const views = new Map(program.views.map((view) => [view.id, new Accumulated(view)]))
     let timeMicros = startMicros
-    for (let tick = 0; tick < ticks.length; tick++) {
-      for (const { at } of ticks[tick]) if (at !== null) timeMicros = micros(at)
-      const input: TickInput = {
-        kind: 'tick',
-        tick: tick + 1,
-        timeMicros,
-        blocks: feed.blocks(ticks[tick], timeMicros),
-      }
+    for (let tick = 0; tick <= ticks.length; tick++) {
+      const events = ticks[tick] ?? []
+      for (const { at } of events) if (at !== null) timeMicros = micros(at)
+      const blocks = feed.blocks(events, timeMicros)
+      const closing = tick === ticks.length ? { closeWindows: true } : {}
+      const input: TickInput = { kind: 'tick', tick: tick + 1, timeMicros, blocks, ...closing }
       for (const delta of engine.step(input).deltas) views.get(delta.view)?.apply(delta)
       yield new Map([...views.values()].map((view) => [view.name, view.state()]))
     }

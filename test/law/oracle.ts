@@ -15,7 +15,7 @@ import type { ColumnName, ViewState } from './subject.ts'
 /** What PostgreSQL says a view is, or that it fails on it (an error in some row). */
 export type Answer = ViewState | { readonly failure: string }
 
-/** Answers by view in lower case, after 0, 1, 2, … events. */
+/** Answers by view in lower case, after 0, 1, 2, … events, and at last with all windows closed. */
 export type Answers = readonly ReadonlyMap<string, Answer>[]
 
 interface Statement {
@@ -112,7 +112,7 @@ function collect(
   if (results.length !== statements.length) {
     throw new Error(`${item.name}: ${statements.length} statements, ${results.length} results`)
   }
-  const answers: Map<string, Answer>[] = Array.from({ length: item.events.length + 1 }, () => new Map())
+  const answers: Map<string, Answer>[] = Array.from({ length: item.events.length + 2 }, () => new Map())
   statements.forEach(({ asks }, i) => {
     if (!asks) return
     const { rows, fields } = results[i]
@@ -151,6 +151,7 @@ function caseStatements(item: LawCase, definition: Definition): Statement[] {
     { sql: 'CREATE SCHEMA law_on_time' },
     // pg_catalog last, so that this schema's now() is found before PostgreSQL's.
     { sql: 'SET LOCAL search_path = law, pg_catalog' },
+    { sql: 'CREATE TABLE law_closing AS SELECT false AS closed' },
     { sql: "CREATE TABLE law_now AS SELECT timestamptz '2026-01-01' AS at" },
     { sql: "CREATE FUNCTION now() RETURNS timestamptz STABLE LANGUAGE sql AS 'SELECT at FROM law.law_now'" },
     ...definition.tables.flatMap((table) => tableStatements(table, systemColumns)),
@@ -179,6 +180,8 @@ function caseStatements(item: LawCase, definition: Definition): Statement[] {
     }
     ask(i + 1)
   })
+  statements.push({ sql: 'UPDATE law_closing SET closed = true' })
+  ask(item.events.length + 1)
   return statements
 }
 
@@ -201,7 +204,7 @@ function tableStatements(table: OracleTable, systemColumns: boolean): Statement[
     statements.push(
       `CREATE VIEW ${quote(`${table.name}__marked`)} AS SELECT *, ${watermark} AS watermark FROM ${log(table)}`,
       `CREATE VIEW law_on_time.${quote(table.name)} AS SELECT ${seen} FROM ${quote(`${table.name}__marked`)} WHERE watermark IS NULL OR ${time} >= watermark`,
-      `CREATE VIEW ${quote(`${table.name}__watermark`)} AS SELECT max(${time}) - interval ${literal(table.lateness)} AS watermark FROM ${log(table)}`,
+      `CREATE VIEW ${quote(`${table.name}__watermark`)} AS SELECT CASE WHEN (SELECT closed FROM law.law_closing) THEN 'infinity' ELSE max(${time}) - interval ${literal(table.lateness)} END AS watermark FROM ${log(table)}`,
     )
   }
   return statements.map((sql) => ({ sql }))

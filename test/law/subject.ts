@@ -26,7 +26,7 @@ export interface SubjectOptions {
 
 export interface Subject {
   /**
-   * Runs a definition over ticks and yields all views after each.
+   * Runs a definition over ticks and yields all views after each, and at last with all windows closed.
    * @throws MillraceError where it refuses the definition or an event
    */
   run(definition: string, ticks: readonly (readonly CaseEvent[])[], options: SubjectOptions): AsyncIterable<ViewStates>
