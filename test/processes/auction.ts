@@ -31,8 +31,6 @@ export interface Events {
   readonly account: readonly LoggedEvent[]
 }
 
-export type Rows = Readonly<Record<string, readonly string[]>>
-
 export const viewNames = ['totals', 'by_window', 'by_owner', 'best', 'accounts'] as const
 export type ViewName = (typeof viewNames)[number]
 
