@@ -35,12 +35,16 @@ export async function append(
     ? linesOf(path === '-' ? standardInput() : await fileSource(io.disk, path))
     : printedLines(io, path, definitionOf(await connection.catalog(), topic))
   let events = 0
+  let asked = !raw
   for await (const { bytes, firstLine } of chunks) {
     const answer = await post(connection, topic, bytes, path, raw ? firstLine : null)
+    asked = true
     const { first_offset, last_offset } = JSON.parse(answer) as { first_offset: number; last_offset: number }
     events += last_offset - first_offset + 1
     if (json) await writeOut(answer.endsWith('\n') ? answer : `${answer}\n`)
   }
+  // Without events nothing was sent: is there such a server and topic at all?
+  if (!asked) definitionOf(await connection.catalog(), topic)
   say(`appended ${events} ${events === 1 ? 'event' : 'events'} to ${topic}`)
   return 0
 }
@@ -63,12 +67,19 @@ async function post(
     if (!(error instanceof MillraceError) || error.place.line === undefined || firstLine === null) throw error
     // The server counts the lines of its request.
     const { code, message, hint, place, errors } = error
+    const before = firstLine - 1
     throw new MillraceError(code, message, {
-      place: { ...place, file: path, line: firstLine + error.place.line - 1 },
-      errors,
+      place: { ...place, ...movedPointer(place.pointer, before), file: path, line: before + error.place.line },
+      errors: errors.map((one) => ({ ...one, ...movedPointer(one.pointer, before) })),
       ...(hint === undefined ? {} : { hint }),
     })
   }
+}
+
+/** A pointer into a request, as one into the whole input: its first step counts lines. */
+function movedPointer(pointer: string | undefined, lines: number): { readonly pointer?: string } {
+  if (pointer === undefined) return {}
+  return { pointer: pointer.replace(/^\/(\d+)/, (_, index) => `/${Number(index) + lines}`) }
 }
 
 function standardInput(): ByteSource {

@@ -137,6 +137,13 @@ describe('a running server', () => {
     expect(csv).toMatchObject({ code: 1, err: expect.stringContaining('bad.csv:3') })
   })
 
+  it('counts lines and pointers from the begin of a file that takes several requests', async () => {
+    const wide = `{"auction":1,"price":1,"at":"2026-01-01T00:00:00","x":"${'x'.repeat(100_000)}"}\n`
+    file('large.ndjson', `${wide.repeat(50)}{"auction":1,"price":"x","at":"2026-01-01T00:00:00"}\n`)
+    const ran = await millrace(['append', 'bid', 'large.ndjson', '--url', server.url])
+    expect(ran).toMatchObject({ code: 1, err: expect.stringContaining('large.ndjson:51 /50/price') })
+  })
+
   it('follows a view, a topic and a table until interrupted', async () => {
     const url = ['--url', server.url]
     await millrace(['append', 'account', ...url], '{"id":1,"owner":"a"}\n{"id":1,"owner":"b"}\n')
@@ -169,6 +176,9 @@ describe('a running server', () => {
       [['query', 'SELECT 1 / 0 AS x', ...url], 1, 'division by zero'],
       [['append', 'nope', 'more.csv', ...url], 2, 'topic/unknown'],
       [['append', 'bid', 'nope.csv', ...url], 2, 'nope.csv'],
+      // Without events on standard input.
+      [['append', 'nope', ...url], 2, 'topic/unknown'],
+      [['append', 'bid', '--url', 'http://127.0.0.1:4'], 4, 'server/unreachable'],
       [['tail', 'nope', ...url], 1, 'not-found'],
       [['query', 'SELECT 1', '--url', 'nonsense'], 2, '--url'],
       [['query', 'SELECT 1', '--url', 'http://127.0.0.1:4'], 4, 'server/unreachable'],
