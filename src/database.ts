@@ -85,6 +85,7 @@ export class Database {
     this.#ingest = new Ingest(opened.program.topics)
     const topics = new Set(opened.program.topics.map((topic) => topic.id))
     this.#driver = new TickDriver(io.clock, this.#host, this.#views, topics, (even) => log.requestSeal(even))
+    this.#driver.onFailure = (error) => options.onFailure?.(error)
     seals.sealNow = () => this.#driver.idle
     log.onTick((tick) => this.#driver.take(tick))
     log.onPoisoned((error) => this.#driver.fail(error))

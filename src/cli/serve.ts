@@ -102,6 +102,7 @@ class Serving {
       definition,
       data: options.data,
       eager: true,
+      onFailure: (error) => say(describeError(error).trimEnd()),
       onProgress: ({ tick, lastTick, events }) =>
         bar.update(tick, lastTick, `${(events / 1e6).toFixed(1)} million events`),
       ...(options.memoryBytes === null ? {} : { memoryBytes: options.memoryBytes }),

@@ -24,6 +24,8 @@ export interface DatabaseOptions {
   readonly reopen?: boolean
   /** Told now and then while the log is replayed. */
   readonly onProgress?: (progress: ReplayProgress) => void
+  /** Told once why nothing moves any more after the replay: a disk that fails, an engine that stops. */
+  readonly onFailure?: (error: MillraceError) => void
   /** Resolve as soon as the log is open; until the replay has caught up, reads and appends are refused as busy. */
   readonly eager?: boolean
 }

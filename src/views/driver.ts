@@ -29,6 +29,8 @@ export class TickDriver {
   #samples: { readonly ms: number; readonly events: number }[] = []
   #live = false
   failure: MillraceError | null = null
+  /** Told the failure of a driver that is live; a close is none. */
+  onFailure: (error: MillraceError) => void = () => {}
   last: TickOutput | null = null
   events = 0
 
@@ -132,6 +134,7 @@ export class TickDriver {
     for (const waiter of this.#tickWaiters.splice(0)) waiter.reject(error)
     this.#wakeRoom()
     this.#views.wake()
+    if (this.#live && error.code !== 'log/closed') this.onFailure(error)
   }
 
   #feed(): void {

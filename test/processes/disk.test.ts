@@ -120,6 +120,8 @@ describe('a sync that fails', () => {
       expect((await fetch(`${url}/livez`)).status).toBe(200)
       // Nothing is sent here any more by who asks whether it is ready.
       expect((await fetch(`${url}/readyz`)).status).toBe(503)
+      // Who runs the server is told, once.
+      expect(server!.err.split('log/poisoned')).toHaveLength(2)
       expect(await server!.kill('SIGTERM')).toBe(0)
 
       const again = await start(data)
