@@ -20,6 +20,8 @@ export interface OracleView {
   readonly query: string
   readonly materialized: boolean
   readonly final: boolean
+  /** `late = 'drop'`: continuous, over events on time. */
+  readonly lateDrop: boolean
 }
 
 export interface Definition {
@@ -91,6 +93,7 @@ function readView(node: Ast, relation: Ast, text: string, materialized: boolean)
     query: text.slice(head[0].length),
     materialized,
     final: given.get('emit') === 'final',
+    lateDrop: given.get('late') === 'drop',
   }
 }
 

@@ -224,15 +224,16 @@ function viewStatements(view: OracleView, item: LawCase, definition: Definition)
   const given = item.oracles.get(view.name)
   const head = `CREATE VIEW ${quote(view.name)}${view.columnList} AS`
   const query = withoutWindowFunctions(given ?? view.query)
-  if (given !== undefined || !view.final) return [{ sql: `${head} ${query}` }]
+  if (given !== undefined || !(view.final || view.lateDrop)) return [{ sql: `${head} ${query}` }]
   const read = definition.tables.filter(
     ({ name, eventTime }) => eventTime !== null && new RegExp(`\\b${name}\\b`, 'i').test(view.query),
   )
   const watermarks = read.map(({ name }) => `(SELECT watermark FROM law.${quote(`${name}__watermark`)})`)
+  const closed = view.final ? ` WHERE window_end <= LEAST(${watermarks.join(', ')})` : ''
   return [
     { sql: 'SET LOCAL search_path = law_on_time, law, pg_catalog' },
     {
-      sql: `CREATE VIEW law.${quote(view.name)}${view.columnList} AS SELECT * FROM (${query}) q WHERE window_end <= LEAST(${watermarks.join(', ')})`,
+      sql: `CREATE VIEW law.${quote(view.name)}${view.columnList} AS SELECT * FROM (${query}) q${closed}`,
     },
     { sql: 'SET LOCAL search_path = law, pg_catalog' },
   ]
