@@ -221,9 +221,7 @@ function power(base: number, exponent: number): number {
   if (base === 1 || exponent === 0) return 1
   if (Number.isNaN(base) || Number.isNaN(exponent)) return Number.NaN
   if (base === 0 && exponent < 0) return failing('invalidPower', 0)
-  if (base < 0 && Number.isFinite(base) && Number.isFinite(exponent) && !Number.isInteger(exponent)) {
-    return failing('invalidPower', 0)
-  }
+  if (base < 0 && Number.isFinite(exponent) && !Number.isInteger(exponent)) return failing('invalidPower', 0)
   if (base === -1 && !Number.isFinite(exponent)) return 1
   const result = base ** exponent
   const expected = Number.isFinite(base) && Number.isFinite(exponent)

@@ -324,9 +324,32 @@ function decode(text: string, format: string): Uint8Array {
         return new Uint8Array(Buffer.from(bare, 'base64'))
       }
       break
+    case 'escape':
+      return unescapeBytes(text) ?? failing('invalidText', new Uint8Array())
   }
   return failing('invalidArgument', new Uint8Array())
 }
+
+/** Bytes with `\ooo` (octal) for any of them and `\\` for the backslash. @returns null where that is not what it is */
+function unescapeBytes(text: string): Uint8Array | null {
+  const from = Buffer.from(text, 'utf8')
+  const out = new Uint8Array(from.length)
+  let length = 0
+  for (let at = 0; at < from.length; at++) {
+    let byte = from[at]
+    if (byte === backslash && from[at + 1] === backslash) at++
+    else if (byte === backslash) {
+      const digits = from.toString('latin1', at + 1, at + 4)
+      if (!/^[0-3][0-7][0-7]$/.test(digits)) return null
+      byte = Number.parseInt(digits, 8)
+      at += 3
+    }
+    out[length++] = byte
+  }
+  return out.slice(0, length)
+}
+
+const backslash = 0x5c
 
 define('encode', 'bytea,text', helper(encode, true))
 define('decode', 'text,text', helper(decode, true))
