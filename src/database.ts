@@ -115,13 +115,13 @@ export class Database {
   }
 
   async #replay(definitionChanged: boolean): Promise<void> {
-    const { onProgress } = this.#options
-    const lastTick = this.#log.position().tick
+    const lastEvent = this.status().topics.reduce((sum, { nextOffset }) => sum + nextOffset, 0)
+    const tell = (): void => this.#options.onProgress?.({ events: this.#driver.events, lastEvent })
     try {
       await this.#log.replay(async (tick) => {
         this.#driver.take(tick)
         await this.#driver.room()
-        onProgress?.({ events: this.#driver.events, tick: this.#views.tick, lastTick })
+        tell()
       }, replayMergeRows)
       await this.#driver.drained()
       // Replayed ticks may be several in one: nobody can go on from the middle of them.
@@ -133,7 +133,7 @@ export class Database {
         // Who has rows of the definitions before cannot go on from them either.
         for (const view of this.#views.views) view.retained.expireThrough(this.#views.tick)
       }
-      onProgress?.({ events: this.#driver.events, tick: this.#views.tick, lastTick })
+      tell()
       this.#caughtUp = true
     } catch (error) {
       this.#driver.fail(error instanceof MillraceError ? error : stopped(error))

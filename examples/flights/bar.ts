@@ -17,20 +17,23 @@ export class Bar {
     this.#total = total
   }
 
+  /** Rates count from here; without it, from the first update. */
+  begin(done: number): void {
+    this.#started = performance.now()
+    this.#said = this.#started
+    this.#first = done
+  }
+
   /**
    * @param done of the total
-   * @param figures makes the text behind the bar of what was done in so many seconds since the first update
+   * @param figures makes the text behind the bar of what was done in so many seconds since the beginning
    */
   update(done: number, figures: (done: number, seconds: number) => string): void {
+    if (this.#started === 0) this.begin(done)
     const now = performance.now()
-    if (this.#started === 0) {
-      this.#started = now
-      this.#said = now
-      this.#first = done
-    }
     const text = figures(done - this.#first, Math.max(0.001, (now - this.#started) / 1000))
     if (process.stderr.isTTY) {
-      this.#bar ??= this.#open()
+      this.#bar ??= this.#open(text)
       this.#bar.update(Math.min(this.#total, done), { text })
     } else if (now - this.#said >= lineMs) {
       this.#said = now
@@ -45,7 +48,7 @@ export class Bar {
     this.#bar = null
   }
 
-  #open(): cliProgress.SingleBar {
+  #open(text: string): cliProgress.SingleBar {
     const bar = new cliProgress.SingleBar({
       format: `${this.#title} {bar} {percentage} % · {text}`,
       stream: process.stderr,
@@ -57,7 +60,7 @@ export class Bar {
       // Signals are the program's own business.
       gracefulExit: false,
     })
-    bar.start(this.#total, 0, { text: '' })
+    bar.start(this.#total, 0, { text })
     return bar
   }
 }

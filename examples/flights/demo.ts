@@ -14,7 +14,7 @@ import type { Io } from '../../src/io/io.ts'
 import { nodeIo } from '../../src/io/node.ts'
 import { type RunningServer, startServer } from '../../src/server/listen.ts'
 import { Bar } from './bar.ts'
-import { eventsIn, type Loaded, loadFile, replay } from './load.ts'
+import { eventsIn, type Loaded, loadFile, type Progress, replay } from './load.ts'
 import { printRelations, printViews } from './tables.ts'
 
 const usage = `npm start -- [options]
@@ -48,7 +48,8 @@ async function main(options: Options): Promise<number> {
   const here = path.dirname(fileURLToPath(import.meta.url))
   const { definition } = await loadApp(io.disk, path.join(here, 'flights.sql'))
   const onProgress = (progress: ReplayProgress): void => replayed(bars.open, progress)
-  const database = await Database.open({ io, definition, data: options.data, eager: true, onProgress })
+  const onFailure = (error: MillraceError): void => console.error(describeError(error).trimEnd())
+  const database = await Database.open({ io, definition, data: options.data, eager: true, onProgress, onFailure })
   let server: RunningServer | null = null
   try {
     if (!options.exit) server = await startServer(database, { port: options.port, io })
@@ -88,9 +89,12 @@ function aborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
 }
 
-function replayed(bar: Bar, { events, tick, lastTick }: ReplayProgress): void {
-  if (lastTick === 0) return
-  bar.update(tick / lastTick, (_, seconds) => `${count(events)} events · ${(events / seconds / 1e6).toFixed(2)} M/s`)
+function replayed(bar: Bar, { events, lastEvent }: ReplayProgress): void {
+  if (lastEvent > 0)
+    bar.update(
+      events / lastEvent,
+      (_, seconds) => `${count(events)} events · ${(events / seconds / 1e6).toFixed(2)} M/s`,
+    )
 }
 
 async function load(io: Io, database: Database, options: Options, bar: Bar, signal: AbortSignal): Promise<Loaded> {
@@ -98,10 +102,13 @@ async function load(io: Io, database: Database, options: Options, bar: Bar, sign
   if (signal.aborted) return { rest: [], tick: 0 }
   await loadFile(io, database, 'airport', path.join(sources, 'airports.csv'))
   if (eventsIn(database, 'flight') >= flights) return { rest: [], tick: 0 }
+  const onProgress = ({ events, bytes }: Progress): void =>
+    bar.update(events, (done, seconds) => figures(events, done, bytes, seconds))
+  bar.begin(eventsIn(database, 'flight'))
   const loaded = await loadFile(io, database, 'flight', path.join(sources, 'flights-3m.parquet'), {
     ...(options.live ? { until: lastDay } : {}),
     signal,
-    onProgress: ({ events, bytes }) => bar.update(events, (done, seconds) => figures(events, done, bytes, seconds)),
+    onProgress,
   })
   if (!signal.aborted) await database.waitForTick(loaded.tick, 600_000)
   else console.error(`stopped with ${count(eventsIn(database, 'flight'))} flights in the log; start again to go on`)
@@ -111,7 +118,7 @@ async function load(io: Io, database: Database, options: Options, bar: Bar, sign
 function figures(events: number, done: number, bytes: number, seconds: number): string {
   const rate = done / seconds
   const left = rate === 0 ? '' : ` · ${Math.ceil((flights - events) / rate)} s left`
-  return `${count(events)} · ${(rate / 1e6).toFixed(2)} M/s · ${(bytes / seconds / 1e6).toFixed(1)} MB/s${left}`
+  return `${count(events)} flights · ${(rate / 1e6).toFixed(2)} M/s · ${(bytes / seconds / 1e6).toFixed(1)} MB/s${left}`
 }
 
 async function serve(
@@ -125,7 +132,7 @@ async function serve(
   console.error(`Open ${styleText(['bold', 'cyan'], url)} in a browser, or ask:`)
   console.error(`  curl '${url}/v1/views/late_share?origin=SFO'`)
   console.error(`  npx millrace query 'SELECT * FROM delay_by_state ORDER BY delay DESC LIMIT 3' --url ${url}`)
-  console.error(`The log is in ${options.data}. Ctrl-C stops; npm start goes on from there.\n`)
+  console.error(`The log is in ${options.data}. Ctrl-C stops; the same command goes on from there.\n`)
   if (options.live) await relive(io, database, rest, options, signal)
   await aborted(signal)
 }

@@ -103,8 +103,8 @@ class Serving {
       data: options.data,
       eager: true,
       onFailure: (error) => say(describeError(error).trimEnd()),
-      onProgress: ({ tick, lastTick, events }) =>
-        bar.update(tick, lastTick, `${(events / 1e6).toFixed(1)} million events`),
+      onProgress: ({ events, lastEvent }) =>
+        bar.update(events, lastEvent, `${(events / 1e6).toFixed(1)} million events`),
       ...(options.memoryBytes === null ? {} : { memoryBytes: options.memoryBytes }),
     })
     try {

@@ -31,10 +31,9 @@ export interface DatabaseOptions {
 }
 
 export interface ReplayProgress {
+  /** Events that went through the engine, of those that the log has. */
   readonly events: number
-  readonly tick: number
-  /** The tick the log ends with. */
-  readonly lastTick: number
+  readonly lastEvent: number
 }
 
 export interface DatabaseCatalog {
