@@ -57,7 +57,6 @@ async function main(options: Options): Promise<number> {
     await Promise.race([database.caughtUp(), aborted(stop.signal)])
     bars.open.stop()
     const loaded = await load(io, database, options, bars.load, stop.signal)
-    bars.load.stop()
     if (!stop.signal.aborted) {
       await printViews(database)
       printRelations(database)
@@ -111,7 +110,10 @@ async function load(io: Io, database: Database, options: Options, bar: Bar, sign
     onProgress,
   })
   if (!signal.aborted) await database.waitForTick(loaded.tick, 600_000)
-  else console.error(`stopped with ${count(eventsIn(database, 'flight'))} flights in the log; start again to go on`)
+  bar.stop()
+  if (signal.aborted) {
+    console.error(`stopped with ${count(eventsIn(database, 'flight'))} flights in the log; start again to go on`)
+  }
   return loaded
 }
 
