@@ -1,11 +1,23 @@
 // Random typed expressions over the columns of a scope.
 import type { Random } from './random.ts'
-import type { Expression, FuzzType } from './scenario.ts'
+import type { Expression, FuzzType, StoredType } from './scenario.ts'
 
 export type Scope = readonly Expression[]
 
 /** Types whose equal values print alike, so that one may stand for the others: keys, extremes, orders. */
-export const keyTypes: readonly FuzzType[] = ['int', 'bigint', 'num', 'double', 'text', 'boolean', 'date', 'timestamp']
+const usualTypes: readonly FuzzType[] = ['int', 'bigint', 'num', 'double', 'text', 'boolean', 'date', 'timestamp']
+const storedTypes: readonly StoredType[] = [
+  'smallint',
+  'real',
+  'wide',
+  'varchar',
+  'uuid',
+  'bytea',
+  'time',
+  'timestamptz',
+  'interval',
+]
+export const keyTypes: readonly FuzzType[] = [...usualTypes, ...usualTypes, ...storedTypes]
 export const allTypes: readonly FuzzType[] = [...keyTypes, 'numx', 'dblx']
 
 export function leaf(type: FuzzType, text: string): Expression {
@@ -27,6 +39,28 @@ export const sqlTypes: Readonly<Record<FuzzType, string>> = {
   boolean: 'boolean',
   date: 'date',
   timestamp: 'timestamp',
+  smallint: 'smallint',
+  real: 'real',
+  wide: 'numeric(30,4)',
+  varchar: 'varchar(12)',
+  uuid: 'uuid',
+  bytea: 'bytea',
+  time: 'time',
+  timestamptz: 'timestamptz',
+  interval: 'interval',
+}
+
+/** Values as text, for events and literals alike. No two intervals are of one length. */
+export const storedValues: Readonly<Record<StoredType, readonly string[]>> = {
+  smallint: ['0', '1', '-1', '32767'],
+  real: ['0', '0.5', '-1.25', '16777216', '0.1'],
+  wide: ['0.0000', '1.5000', '-12345678901234567890.1234', '99999999999999999999999999.9999'],
+  varchar: ['', 'a', 'B', 'été', 'twelve chars'],
+  uuid: ['00000000-0000-0000-0000-000000000000', 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'],
+  bytea: ['\\x', '\\x00', '\\x00ff', '\\xff'],
+  time: ['00:00:00', '10:00:00.5', '23:59:59.999999', '24:00:00'],
+  timestamptz: ['2026-01-01T00:00:10Z', '2026-01-01T00:00:10+01:00', '1969-12-31T23:59:59.999999Z'],
+  interval: ['00:00:00', '1 day', '-1 hours', '1 mon 2 days', '00:00:00.000001'],
 }
 
 export function literal(random: Random, type: FuzzType): Expression {
@@ -34,11 +68,11 @@ export function literal(random: Random, type: FuzzType): Expression {
   if (type !== 'num' && random.chance(0.06)) return leaf(type, `NULL::${sqlTypes[type]}`)
   switch (type) {
     case 'int':
-      return leaf(type, random.pick(['0', '1', '2', '3', '-1', '7']))
+      return leaf(type, random.pick(['0', '1', '2', '3', '(-1)', '7']))
     case 'bigint':
       return leaf(type, random.pick(['0::bigint', '3000000000', '9007199254740993', '2::bigint']))
     case 'num':
-      return leaf(type, random.pick(['0.00', '1.50', '2.25', '-0.75', '10.00']))
+      return leaf(type, random.pick(['0.00', '1.50', '2.25', '(-0.75)', '10.00']))
     case 'numx':
       return leaf(type, random.pick(['0.5', '3.0', '1.125', '100.0']))
     case 'double':
@@ -52,6 +86,8 @@ export function literal(random: Random, type: FuzzType): Expression {
       return leaf(type, random.pick(["date '2026-01-01'", "date '2026-01-31'", "date '1969-12-31'"]))
     case 'timestamp':
       return leaf(type, random.pick(["timestamp '2026-01-01 00:00:10'", "timestamp '2026-01-01 00:01:00'"]))
+    default:
+      return leaf(type, `'${random.pick(storedValues[type])}'::${sqlTypes[type]}`)
   }
 }
 
@@ -75,6 +111,7 @@ const templates: Readonly<Record<FuzzType, readonly (readonly [string, ...FuzzTy
   bigint: [
     ['?::bigint', 'int'],
     ['(? + ?)', 'bigint', 'int'],
+    ['(? + ?)', 'bigint', 'smallint'],
     ['(? - ?)', 'bigint', 'bigint'],
     ['(? * 3)', 'bigint'],
     ['(? / nullif(?, 0))', 'bigint', 'int'],
@@ -132,6 +169,12 @@ const templates: Readonly<Record<FuzzType, readonly (readonly [string, ...FuzzTy
     ['?::text', 'num'],
     ['?::text', 'date'],
     ['?::text', 'boolean'],
+    ['?::text', 'uuid'],
+    ['?::text', 'wide'],
+    ['?::text', 'time'],
+    ['?::text', 'timestamptz'],
+    ['upper(?)', 'varchar'],
+    ['(? || ?)', 'varchar', 'text'],
     ["split_part(?, 'b', 1)", 'text'],
     ['reverse(?)', 'text'],
   ],
@@ -149,6 +192,11 @@ const templates: Readonly<Record<FuzzType, readonly (readonly [string, ...FuzzTy
     ['(? > ?)', 'int', 'num'],
     ['(? <= ?)', 'double', 'num'],
     ['(? < ?)', 'date', 'timestamp'],
+    ['(? <= ?)', 'timestamptz', 'timestamp'],
+    ['(? > ?)', 'smallint', 'int'],
+    ['(? = ?)', 'varchar', 'text'],
+    ['(? < ?)', 'wide', 'num'],
+    ['(? = ?)', 'real', 'double'],
   ],
   date: [
     ['(? + ?)', 'date', 'int'],
@@ -164,6 +212,35 @@ const templates: Readonly<Record<FuzzType, readonly (readonly [string, ...FuzzTy
     ["date_trunc('week', ?)", 'timestamp'],
     ["date_bin(interval '15 seconds', ?, timestamp '2000-01-01')", 'timestamp'],
     ['?::timestamp', 'date'],
+    ['?::timestamp', 'timestamptz'],
+  ],
+  smallint: [
+    ['(- ?)', 'smallint'],
+    ['(? % nullif(?, 0::smallint))', 'smallint', 'smallint'],
+  ],
+  real: [
+    ['(? + ?)', 'real', 'real'],
+    ['?::real', 'double'],
+  ],
+  wide: [
+    ['(? + ?)', 'wide', 'wide'],
+    ['(- ?)', 'wide'],
+    ['?::numeric(30,4)', 'num'],
+  ],
+  varchar: [
+    ['?::varchar(12)', 'text'],
+    ['?::varchar(12)', 'varchar'],
+  ],
+  uuid: [['coalesce(?, ?)', 'uuid', 'uuid']],
+  bytea: [['coalesce(?, ?)', 'bytea', 'bytea']],
+  time: [['?::time', 'timestamp']],
+  timestamptz: [
+    ['?::timestamptz', 'timestamp'],
+    ["(? - interval '90 minutes')", 'timestamptz'],
+  ],
+  interval: [
+    ['(? - ?)', 'timestamp', 'timestamp'],
+    ['(? - ?)', 'time', 'time'],
   ],
 }
 

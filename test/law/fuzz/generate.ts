@@ -1,6 +1,6 @@
 // A random scenario from a seed: tables and topics, views over them and over each other, events.
 import type { CaseEvent } from '../case-file.ts'
-import { expression, keyTypes, leaf, sqlTypes } from './expressions.ts'
+import { expression, keyTypes, leaf, sqlTypes, storedValues } from './expressions.ts'
 import { outputsOf, QueryMaker, type Relation, windowCall } from './queries.ts'
 import { Random } from './random.ts'
 import type { FuzzTable, FuzzType, FuzzView, Output, Scenario } from './scenario.ts'
@@ -8,7 +8,7 @@ import type { FuzzTable, FuzzType, FuzzView, Output, Scenario } from './scenario
 export function generate(seed: number): Scenario {
   const random = new Random(seed)
   // Few types, so that columns of different tables meet.
-  const palette: FuzzType[] = ['int', ...random.shuffle(keyTypes).slice(0, 3)]
+  const palette: FuzzType[] = ['int', ...random.shuffle([...new Set(keyTypes)]).slice(0, 3)]
   const tables = Array.from({ length: random.integer(1, 3) }, (_, i) => table(random, i, palette))
   const relations: Relation[] = tables.map(({ name, columns }) => ({
     name,
@@ -130,6 +130,8 @@ function value(random: Random, type: FuzzType, seconds: number): string {
       const micros = random.pick(['', '', '.5', '.999999'])
       return `"${timeOf(shown)}${micros}"`
     }
+    default:
+      return JSON.stringify(random.pick(storedValues[type]))
   }
 }
 

@@ -6,7 +6,30 @@ import type { CaseEvent, LawCase } from '../case-file.ts'
  * leaves open which of two equal ones stands for both: no key, no extreme and no order is made of it. Sums of `double`
  * are exact in binary, those of `dblx` are not.
  */
-export type FuzzType = 'int' | 'bigint' | 'num' | 'numx' | 'double' | 'dblx' | 'text' | 'boolean' | 'date' | 'timestamp'
+export type FuzzType =
+  | 'int'
+  | 'bigint'
+  | 'num'
+  | 'numx'
+  | 'double'
+  | 'dblx'
+  | 'text'
+  | 'boolean'
+  | 'date'
+  | 'timestamp'
+  | StoredType
+
+/** Stored, compared and returned, but hardly computed with. */
+export type StoredType =
+  | 'smallint'
+  | 'real'
+  | 'wide'
+  | 'varchar'
+  | 'uuid'
+  | 'bytea'
+  | 'time'
+  | 'timestamptz'
+  | 'interval'
 
 /** Prints as parts[0] args[0] parts[1] args[1] … */
 export interface Expression {
