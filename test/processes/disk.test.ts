@@ -88,7 +88,7 @@ function when(reason: string | null): string {
 
 const noStrace = missing('strace', ['-f', '-o', '/dev/null', '-e', 'inject=fdatasync:error=EIO:when=99', 'true'])
 
-describe('a sync that fails', () => {
+describe('a sync that fails', { timeout: 60_000 }, () => {
   it.skipIf(noStrace !== null).each([5, 8, 9])(
     `poisons the log: appends are refused, reads go on, a restart finds all (sync %i)${when(noStrace)}`,
     async (failing) => {
@@ -171,7 +171,7 @@ const ways: readonly Limited[] = [
   },
 ]
 
-describe('a disk that is full', () => {
+describe('a disk that is full', { timeout: 60_000 }, () => {
   for (const { name, refusal, wrap, fill, free, lasting } of ways) {
     it.skipIf(refusal !== null)(
       `refuses appends, and takes them again when there is room (${name})${when(refusal)}`,
