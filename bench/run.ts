@@ -16,6 +16,7 @@ Runs the named parts, or the first three.
   --only q5,q7    only these queries of Nexmark
   --rate N        events a second of Nexmark's event time (default 10000)
   --seed N        what the events are drawn from (default 1)
+  --numbers       Nexmark's events without their texts
   --smoke         everything once over a few events: does it still run?`
 
 const { values, positionals } = parseArgs({
@@ -27,6 +28,7 @@ const { values, positionals } = parseArgs({
     only: { type: 'string' },
     rate: { type: 'string', default: '10000' },
     seed: { type: 'string', default: '1' },
+    numbers: { type: 'boolean', default: false },
     smoke: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
@@ -53,6 +55,7 @@ if (values.help) {
       only: values.only?.split(',') ?? [],
       rate: Number(values.rate),
       seed: Number(values.seed),
+      texts: !values.numbers,
       folder,
       smoke,
     }

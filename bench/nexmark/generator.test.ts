@@ -129,6 +129,19 @@ describe('the generator', () => {
     for (const row of rows.person) assert.match(text(row, 'email_address'), /^[a-z ]+@[a-z ]+\.com$/)
   })
 
+  it('leaves texts out when asked to, and changes no number', () => {
+    const full = generate(5000)
+    const lean = generate(5000, { texts: false })
+    for (const { name, columns } of topics) {
+      full[name].forEach((row, i) => {
+        for (const column of columns) {
+          const kept = column.kind !== 'text' || (name === 'person' && ['name', 'city', 'state'].includes(column.name))
+          assert.equal(lean[name][i][column.name], kept ? row[column.name] : '')
+        }
+      })
+    }
+  })
+
   it('shuffles within groups when asked to, and loses nothing', () => {
     const shuffled = generate(10_000, { outOfOrderGroup: 100 })
     const times = shuffled.bid.map((row) => number(row, 'date_time'))

@@ -109,6 +109,11 @@ export class Generator {
     }
   }
 
+  /** The cell stays empty where texts are left out. @param end what was written to */
+  #close(out: TopicColumns, column: number, end: number): void {
+    out.close(column, this.options.texts ? end : out.open(column))
+  }
+
   #person(event: number): void {
     const out = this.person
     const random = this.#random
@@ -124,20 +129,20 @@ export class Generator {
     this.#u8[at++] = 64
     at = letters.word('.com', letters.text(5, at))
     const email = at - mail
-    out.close(2, at)
+    this.#close(out, 2, at)
     at = out.open(3)
     for (let i = 0; i < 4; i++) {
       if (i > 0) this.#u8[at++] = 32
       at = letters.digits4(at)
     }
-    out.close(3, at)
+    this.#close(out, 3, at)
     const city = cities[random.below(cities.length)]
     out.close(4, letters.word(city, out.open(4)))
     const state = states[random.below(states.length)]
     out.close(5, letters.word(state, out.open(5)))
     out.integer(6, this.#timeMs(event) * 1000)
     const size = 8 + name + email + 19 + city.length + state.length
-    out.close(7, this.#extra(size, this.options.personBytes, out.open(7)))
+    this.#close(out, 7, this.#extra(size, this.options.personBytes, out.open(7)))
     out.rows++
   }
 
@@ -150,10 +155,10 @@ export class Generator {
     out.integer(0, firstAuctionId + lastAuction(event))
     const item = out.open(1)
     const itemEnd = letters.text(20, item)
-    out.close(1, itemEnd)
+    this.#close(out, 1, itemEnd)
     const description = out.open(2)
     const descriptionEnd = letters.text(100, description)
-    out.close(2, descriptionEnd)
+    this.#close(out, 2, descriptionEnd)
     const initialBid = this.#price()
     out.integer(3, initialBid)
     out.integer(4, initialBid + this.#price())
@@ -164,7 +169,7 @@ export class Generator {
     out.integer(7, firstPersonId + seller)
     out.integer(8, firstCategoryId + random.below(categories))
     const size = 8 + (itemEnd - item) + (descriptionEnd - description) + 8 * 5
-    out.close(9, this.#extra(size, this.options.auctionBytes, out.open(9)))
+    this.#close(out, 9, this.#extra(size, this.options.auctionBytes, out.open(9)))
     out.rows++
   }
 
@@ -183,10 +188,10 @@ export class Generator {
     out.integer(2, this.#price())
     const hotChannel = random.below(2) > 0
     const channel = hotChannel ? random.below(hotChannels.length) : hotChannels.length + random.below(coldChannels)
-    out.close(3, letters.channel(channel, out.open(3)))
-    out.close(4, letters.url(channel, out.open(4)))
+    this.#close(out, 3, letters.channel(channel, out.open(3)))
+    this.#close(out, 4, letters.url(channel, out.open(4)))
     out.integer(5, this.#timeMs(event) * 1000)
-    out.close(6, this.#extra(32, this.options.bidBytes, out.open(6)))
+    this.#close(out, 6, this.#extra(32, this.options.bidBytes, out.open(6)))
     out.rows++
   }
 

@@ -14,6 +14,8 @@ export interface NexmarkRun {
   readonly seed: number
   /** Events a second of event time. */
   readonly rate: number
+  /** Without: the texts of events are empty, and queries that compute with them are left out. */
+  readonly texts: boolean
   readonly folder: string
   /** All queries in one process, over few events: does everything still run? */
   readonly smoke: boolean
@@ -27,7 +29,9 @@ const script = new URL('./child-main.ts', import.meta.url)
 
 /** Prints one table: each query's events/s/core in Millrace and its peers. @returns whether all answers agree */
 export async function reportNexmark(run: NexmarkRun): Promise<boolean> {
-  const chosen = queries.filter(({ name }) => run.only.length === 0 || run.only.includes(name))
+  const chosen = queries
+    .filter(({ name }) => run.only.length === 0 || run.only.includes(name))
+    .filter(({ texts = false }) => run.texts || !texts)
   const peers = (['duckdb', 'db-ivm'] as const).filter(installed)
   const missing = (['duckdb', 'db-ivm'] as const).filter((peer) => !installed(peer))
   if (missing.length > 0) console.log(`Not installed, so left out: ${missing.join(', ')} (npm --prefix bench ci)\n`)
@@ -40,7 +44,7 @@ export async function reportNexmark(run: NexmarkRun): Promise<boolean> {
 
   const task: Omit<NexmarkTask, 'system' | 'queries'> = {
     events: run.events,
-    options: { seed: run.seed, rate: run.rate },
+    options: { seed: run.seed, rate: run.rate, texts: run.texts },
     runs: run.runs,
     folder: `${run.folder}/nexmark`,
   }
@@ -91,7 +95,7 @@ async function disagreements(
   const task: Omit<NexmarkTask, 'system'> = {
     queries: names,
     events,
-    options: { seed: run.seed, rate },
+    options: { seed: run.seed, rate, texts: run.texts },
     runs: 0,
     folder: `${run.folder}/check`,
   }

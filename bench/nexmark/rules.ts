@@ -12,6 +12,8 @@ export interface NexmarkOptions {
   readonly personBytes: number
   readonly auctionBytes: number
   readonly bidBytes: number
+  /** Without: texts are empty, but for what queries select by (name, city and state). Numbers stay the same. */
+  readonly texts: boolean
 }
 
 export const defaultOptions: NexmarkOptions = {
@@ -21,6 +23,7 @@ export const defaultOptions: NexmarkOptions = {
   personBytes: 200,
   auctionBytes: 500,
   bidBytes: 100,
+  texts: true,
 }
 
 export const personShare = 1

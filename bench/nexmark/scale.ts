@@ -15,10 +15,10 @@ const kept: Readonly<Record<string, () => number>> = {
 }
 
 /** Does it stay fast, and small, when there are many events? Prints each query at a million events and at all. */
-export async function reportScale({ events, runs, seed, rate, folder, only, smoke }: NexmarkRun): Promise<void> {
+export async function reportScale({ events, runs, seed, rate, texts, folder, only, smoke }: NexmarkRun): Promise<void> {
   const few = smoke ? events / 2 : smallEvents
   const names = Object.keys(kept).filter((name) => only.length === 0 || only.includes(name))
-  const task = { options: { seed, rate }, runs }
+  const task = { options: { seed, rate, texts }, runs }
   const measure = async (size: number): Promise<Record<string, NexmarkAnswer>> => {
     const here: Omit<NexmarkTask, 'system' | 'queries'> = { ...task, events: size, folder: `${folder}/scale` }
     await inChild<NexmarkTask, NexmarkAnswer>(script, { ...here, system: 'journal', queries: [] })
