@@ -15,10 +15,9 @@ const storedTypes: readonly StoredType[] = [
   'bytea',
   'time',
   'timestamptz',
-  'interval',
 ]
 export const keyTypes: readonly FuzzType[] = [...usualTypes, ...usualTypes, ...storedTypes]
-export const allTypes: readonly FuzzType[] = [...keyTypes, 'numx', 'dblx']
+export const allTypes: readonly FuzzType[] = [...keyTypes, 'numx', 'dblx', 'interval']
 
 export function leaf(type: FuzzType, text: string): Expression {
   return { type, parts: [text], args: [] }
