@@ -107,6 +107,8 @@ function lowerLiteral(b: Builder, scalar: Scalar & { op: 'literal' }): Value {
     case 'date':
       return b.plain('i32', i32(given(parseDate(text), scalar)))
     case 'real':
+      // Its text is the shortest that names the float: the nearest double is another number.
+      return b.plain('f64', f64(Math.fround(given(parseDouble(text), scalar))))
     case 'double':
       return b.plain('f64', f64(given(parseDouble(text), scalar)))
     case 'bytea':

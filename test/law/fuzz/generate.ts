@@ -5,25 +5,31 @@ import { outputsOf, QueryMaker, type Relation, windowCall } from './queries.ts'
 import { Random } from './random.ts'
 import type { FuzzTable, FuzzType, FuzzView, Output, Scenario } from './scenario.ts'
 
+/** A table's rows at most: keys from 1. */
+const keys = 5
+
 export function generate(seed: number): Scenario {
   const random = new Random(seed)
   // Few types, so that columns of different tables meet.
   const palette: FuzzType[] = ['int', ...random.shuffle([...new Set(keyTypes)]).slice(0, 3)]
   const tables = Array.from({ length: random.integer(1, 3) }, (_, i) => table(random, i, palette))
-  const relations: Relation[] = tables.map(({ name, columns }) => ({
+  const temporal = random.chance(0.15)
+  const eventCount = random.chance(0.8) ? random.integer(4, 24) : random.integer(25, 60)
+  const relations: Relation[] = tables.map(({ name, columns, keyed }) => ({
     name,
     columns,
     time: columns.find(({ type }) => type === 'timestamp')?.name ?? null,
+    rows: keyed ? keys : Math.ceil(eventCount / tables.length),
   }))
-  const temporal = random.chance(0.15)
   const views: FuzzView[] = []
   for (let i = 0, count = random.integer(1, 3); i < count; i++) {
     const view = random.chance(0.12) ? finalView(random, tables, `v${i}`) : null
-    const made = view ?? continuousView(random, relations, `v${i}`, temporal)
+    const maker = new QueryMaker(random, relations, temporal)
+    const made = view ?? continuousView(random, maker, `v${i}`)
     views.push(made)
     const columns = outputsOf(made.query).map(({ name, expression: { type } }) => ({ name, type }))
     // What is late shows in final views, and a view over one has no oracle of its own.
-    if (!made.final) relations.push({ name: made.name, columns, time: null })
+    if (!made.final) relations.push({ name: made.name, columns, time: null, rows: maker.rowsOf(made.query) })
   }
   if (!views.some(({ materialized }) => materialized)) views[0] = { ...views[0], materialized: true }
   const events = eventsFor(
@@ -59,8 +65,8 @@ function table(random: Random, number: number, palette: readonly FuzzType[]): Fu
   return { name: `t${number}`, columns, keyed, options }
 }
 
-function continuousView(random: Random, relations: readonly Relation[], name: string, temporal: boolean): FuzzView {
-  const query = new QueryMaker(random, relations, temporal).query(random.pick([0, 1, 1, 2, 2, 3]))
+function continuousView(random: Random, maker: QueryMaker, name: string): FuzzView {
+  const query = maker.query(random.pick([0, 1, 1, 2, 2, 3]))
   return { name, materialized: random.chance(0.9), final: false, query }
 }
 
@@ -80,7 +86,7 @@ function finalView(random: Random, tables: readonly FuzzTable[], name: string): 
     { name: 'n', expression: leaf('bigint', 'count(*)') },
   ]
   const where = random.chance(0.3) ? [expression(random, scope, 'boolean', 1)] : []
-  const call = windowCall(random, { name: topic.name, columns: topic.columns, time })
+  const call = windowCall(random, topic.name, time)
   const from = { kind: 'window', call, relation: topic.name, alias: 'w' } as const
   const query = { kind: 'select', from, where, keys, having: null, outputs, distinct: false } as const
   return { name, materialized: true, final: true, query }
@@ -93,7 +99,7 @@ function eventsFor(random: Random, tables: readonly FuzzTable[], count: number, 
     clock.seconds += random.chance(0.6) ? random.integer(0, 4) : 0
     const at = temporal ? `${timeOf(clock.seconds)}Z` : null
     if (temporal && random.chance(0.15)) return { topic: null, operation: 'upsert', fields: [], at }
-    const key = ['id', String(random.integer(1, 5))] as const
+    const key = ['id', String(random.integer(1, keys))] as const
     if (keyed && random.chance(0.25)) return { topic: name, operation: 'delete', fields: [key], at }
     const fields = columns.map(({ name: column, type, sqlType }) => {
       if (keyed && column === 'id') return key
@@ -130,6 +136,10 @@ function value(random: Random, type: FuzzType, seconds: number): string {
       const micros = random.pick(['', '', '.5', '.999999'])
       return `"${timeOf(shown)}${micros}"`
     }
+    // Only bigint and numeric may come as JSON strings.
+    case 'smallint':
+    case 'real':
+      return random.pick(storedValues[type])
     default:
       return JSON.stringify(random.pick(storedValues[type]))
   }

@@ -17,24 +17,36 @@ export interface Relation {
   readonly columns: readonly { readonly name: string; readonly type: FuzzType }[]
   /** A column that windows may be made over. */
   readonly time: string | null
+  /** About how many rows it may come to have. */
+  readonly rows: number
 }
 
 interface Source {
   readonly from: From
   readonly scope: Scope
+  readonly rows: number
 }
+
+/** Joins of joins would keep PostgreSQL busy for minutes. */
+const mostRows = 2000
 
 export class QueryMaker {
   readonly #random: Random
   readonly #relations: readonly Relation[]
   /** Rows come and go with the ticks' time. */
   readonly #temporal: boolean
+  readonly #rows = new WeakMap<Query, number>()
   #aliases = 0
 
   constructor(random: Random, relations: readonly Relation[], temporal: boolean) {
     this.#random = random
     this.#relations = relations
     this.#temporal = temporal
+  }
+
+  rowsOf(query: Query): number {
+    if (query.kind === 'union') return this.rowsOf(query.left) + this.rowsOf(query.right)
+    return query.kind === 'top' ? this.rowsOf(query.input) : (this.#rows.get(query) ?? 1)
   }
 
   /** @param types the columns wanted; without, whatever comes */
@@ -90,12 +102,20 @@ export class QueryMaker {
 
   #select(depth: number, wanted: readonly FuzzType[] | undefined): Select {
     const random = this.#random
-    const { from, scope } = this.#source(depth)
+    const { from, scope, rows } = this.#source(depth)
     const types = wanted ?? this.#types(scope)
     const where = random.chance(0.35) ? [expression(random, scope, 'boolean', 2)] : []
     if (random.chance(0.12)) where.push(...this.#membership(scope))
     if (this.#temporal && random.chance(0.6)) where.push(...this.#timeBounds(scope))
-    if (random.chance(0.4)) return this.#grouped(from, scope, where, types)
+    const select = random.chance(0.4)
+      ? this.#grouped(from, scope, where, types)
+      : this.#plain(from, scope, where, types)
+    this.#rows.set(select, rows)
+    return select
+  }
+
+  #plain(from: From, scope: Scope, where: Expression[], types: readonly FuzzType[]): Select {
+    const random = this.#random
     const outputs = types.map((type, i) => {
       const subquery = random.chance(0.06) ? this.#scalarSubquery(scope, type) : null
       const usual = subquery ?? expression(random, scope, type, 2)
@@ -242,23 +262,30 @@ export class QueryMaker {
     if (depth > 0 && random.chance(0.35)) {
       const query = this.query(depth - 1)
       const alias = this.#alias()
-      return { from: { kind: 'query', query, alias }, scope: columnsOf(alias, outputsOf(query)) }
+      return {
+        from: { kind: 'query', query, alias },
+        scope: columnsOf(alias, outputsOf(query)),
+        rows: this.rowsOf(query),
+      }
     }
     const relation = random.pick(this.#relations)
     const alias = this.#alias()
     const scope = relation.columns.map(({ name, type }) => leaf(type, `${alias}.${name}`))
     if (relation.time === null || random.chance(0.6)) {
-      return { from: { kind: 'relation', name: relation.name, alias }, scope }
+      return { from: { kind: 'relation', name: relation.name, alias }, scope, rows: relation.rows }
     }
-    const call = windowCall(random, relation)
+    const call = windowCall(random, relation.name, relation.time)
     const windows = [leaf('timestamp', `${alias}.window_start`), leaf('timestamp', `${alias}.window_end`)]
-    return { from: { kind: 'window', call, relation: relation.name, alias }, scope: [...scope, ...windows] }
+    const rows = relation.rows * 3
+    return { from: { kind: 'window', call, relation: relation.name, alias }, scope: [...scope, ...windows], rows }
   }
 
   #join(depth: number): Source {
     const random = this.#random
     const left = this.#source(depth - 1)
     const right = this.#source(depth - 1)
+    const rows = left.rows * right.rows
+    if (rows > mostRows) return left
     const scope = [...left.scope, ...right.scope]
     const kinds = ['JOIN', 'JOIN', 'JOIN', 'LEFT JOIN', 'LEFT JOIN', 'RIGHT JOIN', 'FULL JOIN', 'CROSS JOIN']
     let join = random.pick(kinds)
@@ -273,11 +300,11 @@ export class QueryMaker {
     if (on.length === 0 && join === 'JOIN') on.push(expression(random, scope, 'boolean', 1))
     // PostgreSQL can only do full joins over equalities alone.
     if (join !== 'FULL JOIN' && random.chance(0.25)) on.push(expression(random, scope, 'boolean', 1))
-    return { from: { kind: 'join', join, left: left.from, right: right.from, on }, scope }
+    return { from: { kind: 'join', join, left: left.from, right: right.from, on }, scope, rows }
   }
 }
 
-export function windowCall(random: Random, { name, time }: Relation): string {
+export function windowCall(random: Random, name: string, time: string): string {
   if (random.chance(0.6)) {
     return `tumble(${name}, ${time}, interval '${random.pick(['10 seconds', '1 minute', '3 seconds'])}')`
   }
