@@ -11,4 +11,7 @@ function npm(...args: string[]): void {
 }
 
 if (!existsSync('bench/node_modules')) npm(existsSync('bench/package-lock.json') ? 'ci' : 'install')
+// What is measured is what users run: the built package.
+const built = spawnSync('npm', ['run', 'build', '--silent'], { stdio: 'inherit' })
+if (built.status !== 0) process.exit(built.status ?? 1)
 npm('run', 'bench', '--silent', '--', ...process.argv.slice(2))
