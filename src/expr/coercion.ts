@@ -161,7 +161,9 @@ export function mergeTypes(kind: TypeKind, types: readonly SqlType[]): SqlType {
     return numericType(precision, first.scale)
   }
   if (kind === 'varchar') {
-    const first = types[0]
+    const [first] = types
+    // Nothing but NULLs, which have no length.
+    if (first === undefined) return { kind }
     const same = types.every(
       (type) => type.kind === 'varchar' && first.kind === 'varchar' && type.length === first.length,
     )

@@ -212,12 +212,13 @@ export function caseOf(
   whens: readonly { readonly when: Scalar; readonly result: Scalar }[],
   otherwise: Scalar | null,
 ): Scalar {
-  const results = [...whens.map(({ result }) => result), ...(otherwise === null ? [] : [otherwise])]
-  const { type, args } = unify(results, 'CASE')
+  // PostgreSQL asks the ELSE first where several types would do, such as text and varchar.
+  const first = otherwise === null ? [] : [otherwise]
+  const { type, args } = unify([...first, ...whens.map(({ result }) => result)], 'CASE')
   return {
     op: 'case',
-    whens: whens.map(({ when }, i) => ({ when: condition(when, 'CASE/WHEN'), result: args[i] })),
-    otherwise: otherwise === null ? null : args[whens.length],
+    whens: whens.map(({ when }, i) => ({ when: condition(when, 'CASE/WHEN'), result: args[first.length + i] })),
+    otherwise: otherwise === null ? null : args[0],
     type,
     nullable: otherwise === null || args.some((arg) => arg.nullable),
   }

@@ -32,12 +32,7 @@ export function generate(seed: number): Scenario {
     if (!made.final) relations.push({ name: made.name, columns, time: null, rows: maker.rowsOf(made.query) })
   }
   if (!views.some(({ materialized }) => materialized)) views[0] = { ...views[0], materialized: true }
-  const events = eventsFor(
-    random,
-    tables,
-    random.chance(0.8) ? random.integer(4, 24) : random.integer(25, 60),
-    temporal,
-  )
+  const events = eventsFor(random, tables, eventCount, temporal)
   return {
     seed,
     tables,
