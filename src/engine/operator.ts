@@ -1,5 +1,6 @@
 import type { Batch } from '../data/batch.ts'
 import type { Arena, LinearMemory } from '../data/memory.ts'
+import type { ColdStore } from '../state/cold.ts'
 import type { StateReader, StateWriter } from '../state/dump.ts'
 import type { Heap } from '../state/heap.ts'
 
@@ -10,6 +11,8 @@ export interface Step {
   readonly arena: Arena
   /** For arrangements. */
   readonly heap: Heap
+  /** Where state is that is not in memory. */
+  readonly cold?: ColdStore
   /** Grows by one at each tick; stamps tell an arrangement what this tick has touched. */
   epoch: number
   tick: number
