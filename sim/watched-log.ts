@@ -17,13 +17,18 @@ export function watchedLog(log: Log, history: History): Log {
     }
   }
   return {
+    identity: log.identity,
     append: (append) => log.append(append),
     requestSeal: (evenIfEmpty) => log.requestSeal(evenIfEmpty),
-    replay: (each, mergeRows) =>
-      log.replay((tick) => {
-        watch(tick)
-        return each(tick)
-      }, mergeRows),
+    replay: (each, mergeRows, afterTick) =>
+      log.replay(
+        (tick) => {
+          watch(tick)
+          return each(tick)
+        },
+        mergeRows,
+        afterTick,
+      ),
     onTick: (listener) =>
       log.onTick((tick) => {
         watch(tick)

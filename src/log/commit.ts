@@ -36,6 +36,7 @@ export interface Gathering {
 
 /** Where commits go: a journal on disk, or memory. One commit at a time. */
 export interface CommitStore<G extends Gathering = Gathering> {
+  readonly identity: string
   gather(): G
   /**
    * Makes the commit durable.
@@ -43,7 +44,7 @@ export interface CommitStore<G extends Gathering = Gathering> {
    * @throws NoRoom before anything was written; anything else leaves unknown what is durable
    */
   commit(gathering: G, commit: Commit, meanwhile: () => void): Promise<void>
-  replay(each: (tick: SealedTick) => Promise<void> | void, mergeRows: number): Promise<void>
+  replay(each: (tick: SealedTick) => Promise<void> | void, mergeRows: number, afterTick: number): Promise<void>
   readTopic(topic: number, fromOffset: number, limitRows: number): Promise<readonly ReadBlock[]>
   close(): Promise<void>
 }

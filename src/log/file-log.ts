@@ -18,6 +18,7 @@ import {
 } from './journal-file.ts'
 import type { Log, LogOptions } from './log.ts'
 import { type Recovered, recover } from './recover.ts'
+import { TickIndex } from './tick-index.ts'
 import { TopicIndex } from './topic-index.ts'
 
 export interface FileLogOptions extends LogOptions {
@@ -94,6 +95,7 @@ async function begin(io: Io, folder: string, sizes: JournalSizes, lock: Lock): P
     sequence: 1,
     previous: 0,
     index: new TopicIndex(),
+    ticks: new TickIndex(),
     nextTick: 1,
     sealed: 0,
   })

@@ -127,8 +127,12 @@ export class GroupCommitLog implements Log {
     this.#wake()
   }
 
-  replay(each: (tick: SealedTick) => Promise<void> | void, mergeRows = 0): Promise<void> {
-    return this.#store.replay(each, mergeRows)
+  get identity(): string {
+    return this.#store.identity
+  }
+
+  replay(each: (tick: SealedTick) => Promise<void> | void, mergeRows = 0, afterTick = 0): Promise<void> {
+    return this.#store.replay(each, mergeRows, afterTick)
   }
 
   onTick(listener: (tick: SealedTick) => void): void {

@@ -14,6 +14,7 @@ import {
   writeZeros,
 } from './journal-file.ts'
 import type { LoggedBlock, ReadBlock, SealedTick } from './log.ts'
+import type { TickIndex } from './tick-index.ts'
 import { strideBytes, type TopicIndex } from './topic-index.ts'
 
 /** Where a journal goes on: what recovery found or a new journal starts with. */
@@ -27,6 +28,7 @@ export interface JournalEnd {
   readonly sequence: number
   readonly previous: number
   readonly index: TopicIndex
+  readonly ticks: TickIndex
   /** The number of the next tick. */
   readonly nextTick: number
   /** Journal position behind the newest seal. */
@@ -46,6 +48,7 @@ export class Journal implements CommitStore<FrameBuilder> {
   readonly #lock: DiskLock
   readonly #files: JournalFile[]
   readonly #index: TopicIndex
+  readonly #ticks: TickIndex
   readonly #builders: FrameBuilder[] = []
   #file: DiskFile
   #at: number
@@ -67,6 +70,7 @@ export class Journal implements CommitStore<FrameBuilder> {
     this.#sequence = end.sequence
     this.#previous = end.previous
     this.#index = end.index
+    this.#ticks = end.ticks
     this.#nextTick = end.nextTick
     this.#sealed = end.sealed
   }
@@ -94,6 +98,7 @@ export class Journal implements CommitStore<FrameBuilder> {
     if (commit.seal !== null) {
       this.#nextTick = commit.seal.tick + 1
       this.#sealed = position + length
+      this.#ticks.add(commit.seal.tick, commit.seal.timeMicros, this.#sealed)
     }
     if (builder.capacity <= keptBytes && this.#builders.length < 2) {
       builder.reset()
@@ -101,7 +106,11 @@ export class Journal implements CommitStore<FrameBuilder> {
     }
   }
 
-  async replay(each: (tick: SealedTick) => Promise<void> | void, mergeRows: number): Promise<void> {
+  get identity(): string {
+    return this.#files[0].epoch.toString(16)
+  }
+
+  async replay(each: (tick: SealedTick) => Promise<void> | void, mergeRows: number, afterTick: number): Promise<void> {
     // The tick being read, and those read whole that are handed over with it.
     let blocks: LoggedBlock[] = []
     let rows = 0
@@ -117,13 +126,19 @@ export class Journal implements CommitStore<FrameBuilder> {
       merged = []
       mergedRows = 0
     }
-    for await (const reader of this.#read(0, this.#sealed, replayBytes, chunks)) {
+    const { position } = this.#ticks.upTo(afterTick)
+    for await (const reader of this.#read(position, this.#sealed, replayBytes, chunks)) {
       for (const block of reader.blocks()) {
         blocks.push(block)
         rows += block.rows
       }
       const seal = reader.seal()
       if (seal === null) continue
+      if (seal.tick <= afterTick) {
+        blocks = []
+        rows = 0
+        continue
+      }
       if (mergedRows + rows > mergeRows) await handOver()
       if (merged.length === 0) merged = blocks
       else for (const block of blocks) merged.push(block)

@@ -9,6 +9,9 @@ import type { MillraceError } from '../data/errors.ts'
  * append that is written after seal n becomes visible at tick n + 1, which is why its answer can name the tick.
  */
 export interface Log {
+  /** Tells this log from every other: made at random when it was begun. */
+  readonly identity: string
+
   /**
    * Appends blocks atomically.
    * @returns once durable
@@ -24,11 +27,11 @@ export interface Log {
   requestSeal(evenIfEmpty: boolean): void
 
   /**
-   * Reads all sealed ticks in order, from the first to the last that is durable now, and hands them to `each`,
+   * Reads all sealed ticks in order, from the one after `afterTick` to the last that is durable now, and hands them to `each`,
    * waiting for it. Called once, after open and before the first append; later ticks go to `onTick`.
    * @param mergeRows neighbouring ticks may be handed over as one (the last one's number) up to so many rows; 0: never
    */
-  replay(each: (tick: SealedTick) => Promise<void> | void, mergeRows?: number): Promise<void>
+  replay(each: (tick: SealedTick) => Promise<void> | void, mergeRows?: number, afterTick?: number): Promise<void>
 
   /** Called for each new tick, in order, once its seal is durable. One listener. */
   onTick(listener: (tick: SealedTick) => void): void

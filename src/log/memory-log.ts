@@ -18,6 +18,7 @@ export function openMemoryLog(io: Pick<Io, 'clock'>, options: LogOptions): Log {
 const nothing: Gathering = { add() {} }
 
 class MemoryStore implements CommitStore {
+  readonly identity = 'memory'
   /** Sealed blocks per topic, in offset order. */
   readonly #topics = new Map<number, ReadBlock[]>()
   #unsealed: LoggedBlock[] = []

@@ -5,6 +5,7 @@ import { align8, allocate, closedFlag, type Frame, frameHeaderBytes, readFrameHe
 import { FrameReader } from './frame-reader.ts'
 import { IdempotencyTable } from './idempotency.ts'
 import { damaged, decodeFileHeader, fileHeaderBytes, filePath, type JournalFile, numberOf } from './journal-file.ts'
+import { TickIndex } from './tick-index.ts'
 import { TopicIndex } from './topic-index.ts'
 
 /** Read in one piece: few calls, and still in the cache when it is checksummed. */
@@ -31,6 +32,7 @@ export interface Recovered {
   readonly unsealedEnds: ReadonlyMap<number, number>
   readonly sealed: number
   readonly index: TopicIndex
+  readonly ticks: TickIndex
   readonly remembered: IdempotencyTable
 }
 
@@ -111,6 +113,7 @@ class Scan {
   readonly #offsets = new Map<number, number>()
   readonly #remembered = new IdempotencyTable()
   readonly #index = new TopicIndex()
+  readonly #ticks = new TickIndex()
   #tick = 0
   #timeMicros = 0n
   #commitMicros = 0n
@@ -158,6 +161,7 @@ class Scan {
     this.#tick = seal.tick
     this.#timeMicros = seal.timeMicros
     this.#sealed = position + frame.length
+    this.#ticks.add(seal.tick, seal.timeMicros, this.#sealed)
     this.#unsealedCommits = 0
     this.#unsealedEnds = new Map()
   }
@@ -183,6 +187,7 @@ class Scan {
       unsealedEnds: this.#unsealedEnds,
       sealed: this.#sealed,
       index: this.#index,
+      ticks: this.#ticks,
       remembered: this.#remembered,
     }
   }

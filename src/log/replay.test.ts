@@ -10,6 +10,30 @@ function bytesOf(seed: number, length: number): Uint8Array {
 }
 
 describe('replay', () => {
+  it('goes on after any tick, in this file or the next', async () => {
+    const io = simulatedIo(9, { idle: 'advance' })
+    const options = { sealNow: () => true, sizes: { fileBytes: 1 << 20, stepBytes: 1 << 16 } }
+    const log = await openFileLog(io, 'log', options)
+    for (let i = 0; i < 40; i++) {
+      await log.append({ blocks: [{ topic: 1, rows: 1, bytes: bytesOf(i, 8 * (1 + ((i * 7919) % 20_000))) }] })
+    }
+    await log.close()
+    for (const afterTick of [0, 1, 2, 13, 27, 39, 40]) {
+      const again = await openFileLog(io, 'log', options)
+      const ticks: number[] = []
+      await again.replay(
+        ({ tick, blocks }) => {
+          ticks.push(tick)
+          expect(blocks.map(({ firstOffset }) => firstOffset)).toEqual([tick - 1])
+        },
+        0,
+        afterTick,
+      )
+      expect(ticks).toEqual(Array.from({ length: 40 - afterTick }, (_, i) => afterTick + 1 + i))
+      await again.close()
+    }
+  })
+
   it('gives the same ticks when their memory is used again as soon as it may be', async () => {
     const io = simulatedIo(7, { idle: 'advance' })
     const log = await openFileLog(io, 'log', { sealNow: () => true })
