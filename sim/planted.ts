@@ -230,8 +230,8 @@ export const plantedBugs: readonly Planted[] = [
     name: 'a replay loses the last block',
     log: (log) =>
       passing(log, {
-        replay: (each, mergeRows, afterTick) =>
-          log.replay((tick) => each({ ...tick, blocks: tick.blocks.slice(0, -1) }), mergeRows, afterTick),
+        replay: (each, mergeRows, afterTick, throughTick) =>
+          log.replay((tick) => each({ ...tick, blocks: tick.blocks.slice(0, -1) }), mergeRows, afterTick, throughTick),
       }),
   },
   {

@@ -20,15 +20,18 @@ export function watchedLog(log: Log, history: History): Log {
     identity: log.identity,
     append: (append) => log.append(append),
     requestSeal: (evenIfEmpty) => log.requestSeal(evenIfEmpty),
-    replay: (each, mergeRows, afterTick) =>
+    replay: (each, mergeRows, afterTick, throughTick) =>
       log.replay(
         (tick) => {
-          watch(tick)
+          // Who looks back sees ticks again.
+          if (throughTick === undefined) watch(tick)
           return each(tick)
         },
         mergeRows,
         afterTick,
+        throughTick,
       ),
+    findTick: (wanted) => log.findTick(wanted),
     onTick: (listener) =>
       log.onTick((tick) => {
         watch(tick)

@@ -1,4 +1,4 @@
-import type { AppendAnswer, LoggedBlock, ReadBlock, SealedTick } from './log.ts'
+import type { AppendAnswer, LoggedBlock, ReadBlock, SealedTick, TickMark, TickWanted } from './log.ts'
 
 /** What becomes durable with one sync: the appends that waited together, maybe with the seal of a tick. */
 export interface Commit {
@@ -44,7 +44,13 @@ export interface CommitStore<G extends Gathering = Gathering> {
    * @throws NoRoom before anything was written; anything else leaves unknown what is durable
    */
   commit(gathering: G, commit: Commit, meanwhile: () => void): Promise<void>
-  replay(each: (tick: SealedTick) => Promise<void> | void, mergeRows: number, afterTick: number): Promise<void>
+  replay(
+    each: (tick: SealedTick) => Promise<void> | void,
+    mergeRows: number,
+    afterTick: number,
+    throughTick: number,
+  ): Promise<void>
+  findTick(wanted: TickWanted): Promise<TickMark | null>
   readTopic(topic: number, fromOffset: number, limitRows: number): Promise<readonly ReadBlock[]>
   close(): Promise<void>
 }

@@ -3,7 +3,18 @@ import { invariant, MillraceError } from '../data/errors.ts'
 import type { Clock } from '../io/io.ts'
 import { type CommitStore, type Gathering, type KeyedAnswer, type LogState, NoRoom, type Seal } from './commit.ts'
 import { conflict, type IdempotencyTable, nameOf, sameDigest } from './idempotency.ts'
-import type { Append, AppendAnswer, Log, LoggedBlock, LogOptions, LogPosition, ReadBlock, SealedTick } from './log.ts'
+import type {
+  Append,
+  AppendAnswer,
+  Log,
+  LoggedBlock,
+  LogOptions,
+  LogPosition,
+  ReadBlock,
+  SealedTick,
+  TickMark,
+  TickWanted,
+} from './log.ts'
 
 /** A tick is sealed when it has so many rows or bytes, whether the engine is free or not. */
 export const tickRows = 262_144
@@ -66,6 +77,8 @@ export class GroupCommitLog implements Log {
   readonly #groups: Group[] = []
   #writer: Promise<void> = Promise.resolve()
   #writing = false
+  /** The commit under way, or the last one. */
+  #committing: Promise<void> = Promise.resolve()
   #refusal: MillraceError | null = null
   #closing: Promise<void> | null = null
   #sealWanted: 'no' | 'ifUnsealed' | 'always' = 'no'
@@ -131,8 +144,22 @@ export class GroupCommitLog implements Log {
     return this.#store.identity
   }
 
-  replay(each: (tick: SealedTick) => Promise<void> | void, mergeRows = 0, afterTick = 0): Promise<void> {
-    return this.#store.replay(each, mergeRows, afterTick)
+  replay(
+    each: (tick: SealedTick) => Promise<void> | void,
+    mergeRows = 0,
+    afterTick = 0,
+    throughTick = Number.POSITIVE_INFINITY,
+  ): Promise<void> {
+    return this.#store.replay(each, mergeRows, afterTick, throughTick)
+  }
+
+  async findTick(wanted: TickWanted): Promise<TickMark | null> {
+    // What is being written took its time from the clock before we were asked.
+    if (!('tick' in wanted) && wanted.timeMicros >= this.#timeMicros) await this.#committing
+    const newest = { tick: this.#tick, timeMicros: this.#timeMicros }
+    if (newest.tick === 0 || ('tick' in wanted && wanted.tick > newest.tick)) return null
+    const isNewest = 'tick' in wanted ? wanted.tick === newest.tick : wanted.timeMicros >= newest.timeMicros
+    return isNewest ? newest : this.#store.findTick(wanted)
   }
 
   onTick(listener: (tick: SealedTick) => void): void {
@@ -197,7 +224,8 @@ export class GroupCommitLog implements Log {
     // Appends that are made in one go shall share a commit.
     await null
     for (let group = this.#next(); group !== null; group = this.#next()) {
-      await this.#commit(group, group.queued.length > 0 ? 'append' : 'seal')
+      this.#committing = this.#commit(group, group.queued.length > 0 ? 'append' : 'seal')
+      await this.#committing
     }
     this.#writing = false
   }

@@ -13,7 +13,7 @@ import {
   type JournalSizes,
   writeZeros,
 } from './journal-file.ts'
-import type { LoggedBlock, ReadBlock, SealedTick } from './log.ts'
+import { isBeyond, type LoggedBlock, type ReadBlock, type SealedTick, type TickMark, type TickWanted } from './log.ts'
 import type { TickIndex } from './tick-index.ts'
 import { strideBytes, type TopicIndex } from './topic-index.ts'
 
@@ -110,7 +110,12 @@ export class Journal implements CommitStore<FrameBuilder> {
     return this.#files[0].epoch.toString(16)
   }
 
-  async replay(each: (tick: SealedTick) => Promise<void> | void, mergeRows: number, afterTick: number): Promise<void> {
+  async replay(
+    each: (tick: SealedTick) => Promise<void> | void,
+    mergeRows: number,
+    afterTick: number,
+    throughTick: number,
+  ): Promise<void> {
     // The tick being read, and those read whole that are handed over with it.
     let blocks: LoggedBlock[] = []
     let rows = 0
@@ -139,6 +144,7 @@ export class Journal implements CommitStore<FrameBuilder> {
         rows = 0
         continue
       }
+      if (seal.tick > throughTick) break
       if (mergedRows + rows > mergeRows) await handOver()
       if (merged.length === 0) merged = blocks
       else for (const block of blocks) merged.push(block)
@@ -146,8 +152,22 @@ export class Journal implements CommitStore<FrameBuilder> {
       last = seal
       blocks = []
       rows = 0
+      if (seal.tick === throughTick) break
     }
     await handOver()
+  }
+
+  async findTick(wanted: TickWanted): Promise<TickMark | null> {
+    const known = 'tick' in wanted ? this.#ticks.upTo(wanted.tick) : this.#ticks.upToTime(Number(wanted.timeMicros))
+    let found = known.tick === 0 ? null : { tick: known.tick, timeMicros: BigInt(known.timeMicros) }
+    for await (const reader of this.#read(known.position, this.#sealed, strideBytes)) {
+      if ('tick' in wanted && found?.tick === wanted.tick) break
+      const seal = reader.seal()
+      if (seal === null) continue
+      if (isBeyond(seal, wanted)) break
+      found = { tick: seal.tick, timeMicros: seal.timeMicros }
+    }
+    return found
   }
 
   async readTopic(topic: number, fromOffset: number, limitRows: number): Promise<readonly ReadBlock[]> {

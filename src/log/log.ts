@@ -27,11 +27,25 @@ export interface Log {
   requestSeal(evenIfEmpty: boolean): void
 
   /**
-   * Reads all sealed ticks in order, from the one after `afterTick` to the last that is durable now, and hands them to `each`,
-   * waiting for it. Called once, after open and before the first append; later ticks go to `onTick`.
+   * Reads all sealed ticks in order, from the one after `afterTick` to `throughTick` or the last that is durable now,
+   * and hands them to `each`, waiting for it. After open and before the first append this is how the past is taken
+   * over; later ticks go to `onTick`. It may run again at any time beside appends, for those who look at the past;
+   * `each` ends it by throwing.
    * @param mergeRows neighbouring ticks may be handed over as one (the last one's number) up to so many rows; 0: never
    */
-  replay(each: (tick: SealedTick) => Promise<void> | void, mergeRows?: number, afterTick?: number): Promise<void>
+  replay(
+    each: (tick: SealedTick) => Promise<void> | void,
+    mergeRows?: number,
+    afterTick?: number,
+    throughTick?: number,
+  ): Promise<void>
+
+  /**
+   * Finds a sealed tick: the one of a number, or the newest whose time is not after a time. What it says of a time
+   * before the clock's stays true, as long as the clock isn't set back: commits under way are waited for.
+   * @returns null where there is none
+   */
+  findTick(wanted: TickWanted): Promise<TickMark | null>
 
   /** Called for each new tick, in order, once its seal is durable. One listener. */
   onTick(listener: (tick: SealedTick) => void): void
@@ -87,6 +101,19 @@ export interface SealedTick {
    * never releasing one is safe, and costs garbage.
    */
   readonly release?: () => void
+}
+
+/** A tick's number and time. */
+export interface TickMark {
+  readonly tick: number
+  readonly timeMicros: bigint
+}
+
+export type TickWanted = { readonly tick: number } | { readonly timeMicros: bigint }
+
+/** Whether a tick comes after the wanted one. */
+export function isBeyond(mark: TickMark, wanted: TickWanted): boolean {
+  return 'tick' in wanted ? mark.tick > wanted.tick : mark.timeMicros > wanted.timeMicros
 }
 
 export interface LoggedBlock {

@@ -2,7 +2,16 @@ import type { Io } from '../io/io.ts'
 import type { Commit, CommitStore, Gathering } from './commit.ts'
 import { GroupCommitLog } from './group-commit.ts'
 import { IdempotencyTable } from './idempotency.ts'
-import type { Log, LoggedBlock, LogOptions, ReadBlock } from './log.ts'
+import {
+  isBeyond,
+  type Log,
+  type LoggedBlock,
+  type LogOptions,
+  type ReadBlock,
+  type SealedTick,
+  type TickMark,
+  type TickWanted,
+} from './log.ts'
 
 /** A log that lives as long as its process: the same order, ticks and answers, nothing on disk. */
 export function openMemoryLog(io: Pick<Io, 'clock'>, options: LogOptions): Log {
@@ -21,6 +30,8 @@ class MemoryStore implements CommitStore {
   readonly identity = 'memory'
   /** Sealed blocks per topic, in offset order. */
   readonly #topics = new Map<number, ReadBlock[]>()
+  /** By their numbers, from 1. */
+  readonly #ticks: SealedTick[] = []
   #unsealed: LoggedBlock[] = []
 
   gather(): Gathering {
@@ -30,6 +41,7 @@ class MemoryStore implements CommitStore {
   async commit(_gathering: Gathering, { blocks, seal }: Commit): Promise<void> {
     for (const block of blocks) this.#unsealed.push(block)
     if (seal === null) return
+    this.#ticks.push({ tick: seal.tick, timeMicros: seal.timeMicros, blocks: this.#unsealed })
     for (const block of this.#unsealed) {
       const read = { ...block, tick: seal.tick }
       const topic = this.#topics.get(block.topic)
@@ -39,8 +51,27 @@ class MemoryStore implements CommitStore {
     this.#unsealed = []
   }
 
-  /** A new log has no past. */
-  async replay(): Promise<void> {}
+  /** Each tick as it was: nothing is won by merging what is in memory. */
+  async replay(
+    each: (tick: SealedTick) => Promise<void> | void,
+    _: number,
+    afterTick: number,
+    throughTick: number,
+  ): Promise<void> {
+    const end = Math.min(this.#ticks.length, throughTick)
+    for (let i = afterTick; i < end; i++) await each(this.#ticks[i])
+  }
+
+  async findTick(wanted: TickWanted): Promise<TickMark | null> {
+    let low = 0
+    for (let high = this.#ticks.length; low < high; ) {
+      const middle = (low + high) >>> 1
+      if (isBeyond(this.#ticks[middle], wanted)) high = middle
+      else low = middle + 1
+    }
+    const found = this.#ticks[low - 1]
+    return found === undefined ? null : { tick: found.tick, timeMicros: found.timeMicros }
+  }
 
   async readTopic(topic: number, fromOffset: number, limitRows: number): Promise<readonly ReadBlock[]> {
     const blocks = this.#topics.get(topic) ?? []
