@@ -122,12 +122,12 @@ function earlyTicks(log: Log, { clock }: LogContext): Log {
 type WrapEngine = (entry: ThreadEntry) => ThreadEntry
 
 function withOutput(change: (deltas: readonly ViewDelta[]) => readonly ViewDelta[]): WrapEngine {
-  return (entry) => (post) =>
+  return (entry) => (post, io) =>
     entry((message, transfer) => {
       const reply = message as EngineReply
       if (reply.kind !== 'tick') post(reply, transfer)
       else post({ ...reply, deltas: change(reply.deltas) })
-    })
+    }, io)
 }
 
 function forgetRetraction(delta: ViewDelta): ViewDelta {

@@ -37,6 +37,16 @@ export interface Disk {
   syncFolder(folder: string): Promise<void>
   /** Takes an exclusive lock that ends with the process, or null when another process holds it. */
   lock(path: string): Promise<DiskLock | null>
+  /** Opens a file that is no longer written, for reads that can't wait for another turn: the engine's. */
+  openReader(path: string): DiskReader
+}
+
+/** A file that no longer changes, read at once. It can be read on after its name was removed. */
+export interface DiskReader {
+  readonly size: number
+  /** @returns bytes read: fewer than asked for only at the end of the file */
+  read(into: Uint8Array, position: number): number
+  close(): void
 }
 
 export interface DiskFile {
@@ -71,7 +81,11 @@ export class IoError extends Error {
 
 /** Starts threads that run one of our entries. Messages are structured clones; buffers may be transferred. */
 export interface Threads {
-  start(entry: 'engine', onMessage: (message: unknown) => void, onFailure: (error: Error) => void): ThreadPort
+  start(
+    entry: 'engine' | 'keeper',
+    onMessage: (message: unknown) => void,
+    onFailure: (error: Error) => void,
+  ): ThreadPort
 }
 
 export interface ThreadPort {
@@ -81,9 +95,11 @@ export interface ThreadPort {
 }
 
 /**
- * What a thread runs: it is given the way back and returns what takes the messages, one at a time, in order. The same
- * entry runs in a worker (thread-entry.ts) and in the simulator (twin/in-thread.ts).
+ * What a thread runs: it is given the way back and the world as the thread sees it, and returns what takes the
+ * messages, one at a time, in order. The same entry runs in a worker (thread-entry.ts) and in the simulator
+ * (twin/in-thread.ts).
  */
 export type ThreadEntry = (
   post: (message: unknown, transfer?: readonly ArrayBuffer[]) => void,
+  io: Io,
 ) => (message: unknown) => void

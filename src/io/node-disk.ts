@@ -1,7 +1,8 @@
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
 import fs from 'node:fs/promises'
 import path from 'node:path'
-import type { Disk, DiskFile, DiskLock, IoFailure } from './io.ts'
+import type { Disk, DiskFile, DiskLock, DiskReader, IoFailure } from './io.ts'
 import { IoError } from './io.ts'
 import { lockPath } from './node-lock.ts'
 
@@ -56,6 +57,10 @@ export class NodeDisk implements Disk {
 
   async lock(file: string): Promise<DiskLock | null> {
     return naming(file, lockPath(file))
+  }
+
+  openReader(file: string): DiskReader {
+    return new NodeReader(file)
   }
 }
 
@@ -116,6 +121,41 @@ class NodeFile implements DiskFile {
 
   async close(): Promise<void> {
     await naming(this.#path, this.#handle.close())
+  }
+}
+
+class NodeReader implements DiskReader {
+  readonly size: number
+  readonly #path: string
+  readonly #descriptor: number
+
+  constructor(file: string) {
+    this.#path = file
+    this.#descriptor = namingNow(file, () => openSync(file, 'r'))
+    this.size = namingNow(file, () => fstatSync(this.#descriptor).size)
+  }
+
+  read(into: Uint8Array, position: number): number {
+    let done = 0
+    while (done < into.byteLength) {
+      const left = into.byteLength - done
+      const count = namingNow(this.#path, () => readSync(this.#descriptor, into, done, left, position + done))
+      if (count === 0) break
+      done += count
+    }
+    return done
+  }
+
+  close(): void {
+    namingNow(this.#path, () => closeSync(this.#descriptor))
+  }
+}
+
+function namingNow<T>(file: string, work: () => T): T {
+  try {
+    return work()
+  } catch (error) {
+    throw ioError(file, error)
   }
 }
 

@@ -57,6 +57,16 @@ describe('the disk', () => {
     expect(await io.disk.list(`${folder}/none`)).toEqual([])
   })
 
+  it('reads at once, on after the name was removed', async () => {
+    await writeFile(`${folder}/read`, Uint8Array.of(1, 2, 3, 4, 5))
+    const reader = io.disk.openReader(`${folder}/read`)
+    await io.disk.remove(`${folder}/read`)
+    const into = new Uint8Array(4)
+    expect([reader.size, reader.read(into, 2), ...into]).toEqual([5, 3, 3, 4, 5, 0])
+    reader.close()
+    expect(() => io.disk.openReader(`${folder}/read`)).toThrow(IoError)
+  })
+
   it('names failures', async () => {
     expect(await failureOf(io.disk.open(`${folder}/none`))).toBe('missing')
     expect(await failureOf(io.disk.remove(`${folder}/none`))).toBe('missing')

@@ -1,6 +1,6 @@
+import { crc32 } from '../data/crc32.ts'
 import type { DiskFile } from '../io/io.ts'
 import type { KeyedAnswer, Seal } from './commit.ts'
-import { crc32 } from './crc32.ts'
 import {
   allocate,
   type Frame,

@@ -1,5 +1,5 @@
+import { crc32 } from '../data/crc32.ts'
 import type { Commit, KeyedAnswer, Seal } from './commit.ts'
-import { crc32 } from './crc32.ts'
 import type { LoggedBlock } from './log.ts'
 
 /**

@@ -1,6 +1,6 @@
+import { crc32 } from '../data/crc32.ts'
 import { MillraceError } from '../data/errors.ts'
 import type { Disk, DiskFile } from '../io/io.ts'
-import { crc32 } from './crc32.ts'
 import { viewOf } from './frame.ts'
 
 /**

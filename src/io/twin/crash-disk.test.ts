@@ -152,3 +152,19 @@ it('the same seed gives the same machine', async () => {
   expect(await run(5)).toEqual(await run(5))
   expect(await run(5)).not.toEqual(await run(6))
 })
+
+describe('a reader', () => {
+  it('reads what is there at once, flipped bits too, and on after its name was removed', async () => {
+    const io = simulatedIo(1)
+    await synced(io, 'd/a', Uint8Array.of(1, 2, 3, 4, 5))
+    const reader = io.disk.openReader('d/a')
+    const into = new Uint8Array(4)
+    expect([reader.size, reader.read(into, 2), ...into]).toEqual([5, 3, 3, 4, 5, 0])
+    io.disk.flipBit('d/a', 2, 7)
+    expect([reader.read(into, 1), ...into]).toEqual([4, 2, 131, 4, 5])
+    await io.disk.remove('d/a')
+    expect(reader.read(into, 0)).toBe(4)
+    expect(() => io.disk.openReader('d/a')).toThrow(IoError)
+    reader.close()
+  })
+})

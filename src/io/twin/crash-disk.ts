@@ -1,4 +1,4 @@
-import type { Disk, DiskFile, DiskLock } from '../io.ts'
+import type { Disk, DiskFile, DiskLock, DiskReader } from '../io.ts'
 import { IoError } from '../io.ts'
 import { apply, decideFate, FileImage, type PendingChange } from './file-image.ts'
 import type { Prng } from './prng.ts'
@@ -142,6 +142,17 @@ export class CrashDisk implements Disk {
       release: async () => {
         this.#locks.delete(path)
       },
+    }
+  }
+
+  /** Takes no time: nothing else could run meanwhile, as with a real read that blocks its thread. */
+  openReader(path: string): DiskReader {
+    const inode = this.#content.names.get(path)
+    if (inode === undefined) throw new IoError('missing', path)
+    return {
+      size: inode.current.length,
+      read: (into, position) => inode.current.read(into, position),
+      close: () => {},
     }
   }
 

@@ -1,4 +1,4 @@
-import type { ThreadEntry, ThreadPort, Threads } from '../io.ts'
+import type { Io, ThreadEntry, ThreadPort, Threads } from '../io.ts'
 import type { Prng } from './prng.ts'
 import type { VirtualClock } from './virtual-clock.ts'
 
@@ -13,9 +13,12 @@ export class InThread implements Threads {
   readonly #entries: ThreadEntries
   readonly #clock: VirtualClock
   readonly #prng: Prng
+  readonly #io: () => Io
 
-  constructor(entries: ThreadEntries, clock: VirtualClock, prng: Prng) {
+  /** @param io what the threads see: the machine they run on */
+  constructor(entries: ThreadEntries, clock: VirtualClock, prng: Prng, io: () => Io) {
     this.#entries = entries
+    this.#io = io
     this.#clock = clock
     this.#prng = prng
   }
@@ -35,7 +38,7 @@ export class InThread implements Threads {
     const there = this.#channel((message) => {
       if (stopped) return
       try {
-        take ??= code(back)
+        take ??= code(back, this.#io())
         take(message)
       } catch (error) {
         stopped = true

@@ -88,6 +88,14 @@ describe('threads', () => {
     expect(failure.message).toBe('told to')
   })
 
+  it('see the machine that they run on', async () => {
+    const look: ThreadEntry = (post, io) => () => post(io.clock.nowMicros())
+    const io = simulatedIo(1, { threads: { engine: look } })
+    const seen = await new Promise((resolve, reject) => io.threads.start('engine', resolve, reject).post(null))
+    expect(seen).toBeGreaterThan(0n)
+    expect(seen).toBeLessThanOrEqual(io.clock.nowMicros())
+  })
+
   it('say nothing after they were stopped', async () => {
     const io = simulatedIo(1, { threads: { engine: echo } })
     const got: unknown[] = []

@@ -54,11 +54,11 @@ function machine(
     tell()
   }
   const disk = new CrashDisk(content, clock, prng.fork(), options.disk ?? {}, crash)
-  const threads = new InThread(options.threads ?? {}, clock, prng.fork())
+  const threads = new InThread(options.threads ?? {}, clock, prng.fork(), () => simulated)
   const next = prng.fork()
   const again = (after: DiskContent, changed: SimulationOptions): SimulatedIo =>
     machine(seed, next, after, { ...options, disk: {}, ...changed }, clock.nowMicros() + 1_000_000n)
-  return {
+  const simulated: SimulatedIo = {
     seed,
     clock,
     random,
@@ -75,4 +75,5 @@ function machine(
       return again(afterKill(content), changed)
     },
   }
+  return simulated
 }
