@@ -11,6 +11,7 @@ import { connect, defaultPort, defaultUrl } from './remote.ts'
 import { describeError, exitCodeOf } from './report.ts'
 import { type Input, run } from './run.ts'
 import { tail } from './tail.ts'
+import { addUpkeep } from './upkeep.ts'
 
 const usageCode = 2
 const interruptedCode = 130
@@ -35,6 +36,7 @@ async function main(): Promise<number> {
   addRun(program, ends)
   addRemote(program, ends)
   addExplain(program, ends)
+  addUpkeep(program, ends)
   try {
     await program.parseAsync()
   } catch (error) {

@@ -89,6 +89,11 @@ async function readDefinitions(log: Log): Promise<StoredDefinitions | null> {
   return latest === null ? null : { ...latest, ever: { topics: [...topics.values()], views: [...views.values()] } }
 }
 
+/** The programs that a block of `_catalog` holds, in their order. */
+export function storedPrograms(bytes: Uint8Array): readonly Program[] {
+  return eventsOf(bytes).map(({ program }) => program)
+}
+
 function eventsOf(bytes: Uint8Array): Omit<StoredDefinitions, 'ever'>[] {
   const block = openBlock(bytes)
   const read = (ordinal: number, row: number): string => {

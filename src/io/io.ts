@@ -25,8 +25,8 @@ export interface Random {
 
 /** Paths are absolute or relative to the process's folder, with `/`. Every failure is an `IoError`. */
 export interface Disk {
-  /** Opens for reading and writing; `create` makes the file when it is missing. */
-  open(path: string, options?: { readonly create?: boolean; readonly readOnly?: boolean }): Promise<DiskFile>
+  /** Opens for reading and writing; `create` makes the file when it is missing, 'new' refuses one that is there. */
+  open(path: string, options?: OpenOptions): Promise<DiskFile>
   /** Names in a folder, sorted; empty when the folder is missing. */
   list(folder: string): Promise<readonly string[]>
   /** Makes the folder with its missing parents; their names are durable when it resolves. */
@@ -47,6 +47,11 @@ export interface DiskReader {
   /** @returns bytes read: fewer than asked for only at the end of the file */
   read(into: Uint8Array, position: number): number
   close(): void
+}
+
+export interface OpenOptions {
+  readonly create?: boolean | 'new'
+  readonly readOnly?: boolean
 }
 
 export interface DiskFile {

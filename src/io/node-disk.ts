@@ -2,16 +2,13 @@ import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
 import fs from 'node:fs/promises'
 import path from 'node:path'
-import type { Disk, DiskFile, DiskLock, DiskReader, IoFailure } from './io.ts'
+import type { Disk, DiskFile, DiskLock, DiskReader, IoFailure, OpenOptions } from './io.ts'
 import { IoError } from './io.ts'
 import { lockPath } from './node-lock.ts'
 
 /** Node's file system. Folders are synced by opening them, which Linux and macOS allow. */
 export class NodeDisk implements Disk {
-  async open(
-    file: string,
-    options: { readonly create?: boolean; readonly readOnly?: boolean } = {},
-  ): Promise<DiskFile> {
+  async open(file: string, options: OpenOptions = {}): Promise<DiskFile> {
     return new NodeFile(file, await naming(file, openFile(file, options)))
   }
 
@@ -64,8 +61,9 @@ export class NodeDisk implements Disk {
   }
 }
 
-async function openFile(file: string, options: { readonly create?: boolean; readonly readOnly?: boolean }) {
+async function openFile(file: string, options: OpenOptions) {
   if (options.readOnly === true) return fs.open(file, 'r')
+  if (options.create === 'new') return fs.open(file, 'wx+')
   try {
     return await fs.open(file, 'r+')
   } catch (error) {

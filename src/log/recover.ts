@@ -1,10 +1,11 @@
 import { MillraceError } from '../data/errors.ts'
 import type { Disk, DiskFile } from '../io/io.ts'
-import type { LogState } from './commit.ts'
+import type { KeyedAnswer, LogState } from './commit.ts'
 import { align8, allocate, closedFlag, type Frame, frameHeaderBytes, readFrameHeader, viewOf } from './frame.ts'
 import { FrameReader } from './frame-reader.ts'
 import { IdempotencyTable } from './idempotency.ts'
 import { damaged, decodeFileHeader, fileHeaderBytes, filePath, type JournalFile, numberOf } from './journal-file.ts'
+import type { LoggedBlock } from './log.ts'
 import { TickIndex } from './tick-index.ts'
 import { TopicIndex } from './topic-index.ts'
 
@@ -36,6 +37,12 @@ export interface Recovered {
   readonly remembered: IdempotencyTable
 }
 
+/** Looks on while a journal is read, which then stays as it is: what a start would tidy up is left alone. */
+export interface RecoveryWatch {
+  /** Called for each frame once it fits those before it. What it throws ends the reading. */
+  frame(frame: Frame, blocks: readonly LoggedBlock[], answers: readonly KeyedAnswer[], path: string, at: number): void
+}
+
 /**
  * Reads a journal from its first byte. A bad frame is corruption when the next file, or any later frame that can
  * still be read, proves that it was durable: then it is refused. Otherwise it is the torn tail of a commit that
@@ -44,10 +51,10 @@ export interface Recovered {
  * @returns null when there is no journal yet
  * @throws MillraceError log/corrupt, log/version
  */
-export async function recover(disk: Disk, folder: string): Promise<Recovered | null> {
-  const files = await readHeaders(disk, folder)
+export async function recover(disk: Disk, folder: string, watch?: RecoveryWatch): Promise<Recovered | null> {
+  const files = await readHeaders(disk, folder, watch !== undefined)
   if (files.length === 0) return null
-  const scan = new Scan()
+  const scan = new Scan(watch)
   for (let i = 0; i < files.length - 1; i++) {
     const path = filePath(folder, files[i].number)
     const file = await disk.open(path, { readOnly: true })
@@ -75,7 +82,7 @@ export async function recover(disk: Disk, folder: string): Promise<Recovered | n
 }
 
 /** The headers of all files in order; a last file whose making was cut short is removed. */
-async function readHeaders(disk: Disk, folder: string): Promise<JournalFile[]> {
+async function readHeaders(disk: Disk, folder: string, readOnly: boolean): Promise<JournalFile[]> {
   const numbers = (await disk.list(folder)).map(numberOf).filter((number) => number !== null)
   numbers.sort((a, b) => a - b)
   const files: JournalFile[] = []
@@ -93,7 +100,7 @@ async function readHeaders(disk: Disk, folder: string): Promise<JournalFile[]> {
       const header = decodeFileHeader(bytes.subarray(0, await file.read(bytes, 0)), path)
       if (header !== null && header.number === number && follows(header, files[i - 1])) files.push(header)
       else if (number < numbers.length || header !== null || (await holdsFrames(file))) throw damaged(path, 0)
-      else await disk.remove(path)
+      else if (!readOnly) await disk.remove(path)
     } finally {
       await file.close()
     }
@@ -122,6 +129,11 @@ class Scan {
   #sealed = 0
   #durable = 0
   #clean = false
+  readonly #watch: RecoveryWatch | undefined
+
+  constructor(watch: RecoveryWatch | undefined) {
+    this.#watch = watch
+  }
 
   /** @returns where in the file the good frames end */
   async file(file: DiskFile, path: string, header: JournalFile, end: number): Promise<number> {
@@ -131,7 +143,7 @@ class Scan {
     this.#durable = header.base + fileHeaderBytes
     do {
       for (let at = reader.at, frame = reader.take(); frame !== null; at = reader.at, frame = reader.take()) {
-        this.#frame(reader, frame, header.base + at, () => damaged(path, at))
+        this.#frame(reader, frame, header.base + at, path, at)
       }
     } while (await reader.fill())
     this.sequence = reader.chain.sequence!
@@ -139,7 +151,8 @@ class Scan {
     return reader.at
   }
 
-  #frame(reader: FrameReader, frame: Frame, position: number, broken: () => MillraceError): void {
+  #frame(reader: FrameReader, frame: Frame, position: number, path: string, at: number): void {
+    const broken = (): MillraceError => damaged(path, at)
     const blocks = frame.blocks === 0 ? [] : reader.blocks()
     for (const { topic, firstOffset, rows } of blocks) {
       if (firstOffset !== (this.#offsets.get(topic) ?? 0)) throw broken()
@@ -148,11 +161,13 @@ class Scan {
     }
     this.#index.addBlocks(blocks, position, this.#tick + 1)
     this.#commitMicros = frame.timeMicros
-    if (frame.answers > 0) for (const answer of reader.answers()) this.#remembered.remember(answer, frame.timeMicros)
+    const answers = frame.answers === 0 ? [] : reader.answers()
+    for (const answer of answers) this.#remembered.remember(answer, frame.timeMicros)
     this.#remembered.prune(frame.timeMicros)
     if (blocks.length > 0 || frame.answers > 0) this.#unsealedCommits++
     this.#durable = frame.durable
     this.#clean = (frame.flags & closedFlag) !== 0
+    this.#watch?.frame(frame, blocks, answers, path, at)
     const seal = reader.seal()
     if (seal === null) return
     const agrees = seal.ends.size === this.#unsealedEnds.size && seal.tick === this.#tick + 1

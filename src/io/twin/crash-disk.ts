@@ -1,4 +1,4 @@
-import type { Disk, DiskFile, DiskLock, DiskReader } from '../io.ts'
+import type { Disk, DiskFile, DiskLock, DiskReader, OpenOptions } from '../io.ts'
 import { IoError } from '../io.ts'
 import { apply, decideFate, FileImage, type PendingChange } from './file-image.ts'
 import type { Prng } from './prng.ts'
@@ -75,14 +75,12 @@ export class CrashDisk implements Disk {
     this.#onCrash = onCrash
   }
 
-  async open(
-    path: string,
-    options: { readonly create?: boolean; readonly readOnly?: boolean } = {},
-  ): Promise<DiskFile> {
+  async open(path: string, options: OpenOptions = {}): Promise<DiskFile> {
     await this.#take(20)
     let inode = this.#content.names.get(path)
+    if (inode !== undefined && options.create === 'new') throw new IoError('exists', path)
     if (inode === undefined) {
-      if (options.create !== true) throw new IoError('missing', path)
+      if (options.create === undefined || options.create === false) throw new IoError('missing', path)
       await this.#boundary()
       const made: Inode = { current: new FileImage(), durable: new FileImage(), pending: [] }
       inode = made

@@ -1,0 +1,116 @@
+import { MillraceError } from '../data/errors.ts'
+import type { DiskLock, Io } from '../io/io.ts'
+import { IoError } from '../io/io.ts'
+import { checkLog, holdsLog, type LogReport } from '../log/check.ts'
+import { EventChecker } from './event-checker.ts'
+
+/** One thing that is looked at, and what was found when it is whole. */
+export interface DataCheck {
+  readonly name: string
+  /** @throws MillraceError log/corrupt (or a sibling) that names file and byte */
+  run(data: CheckedData): Promise<CheckFacts>
+}
+
+export interface CheckedData {
+  readonly io: Pick<Io, 'disk'>
+  /** The data folder. */
+  readonly folder: string
+  /** Also what takes as long as a replay. */
+  readonly full: boolean
+}
+
+/** What a check counted, by name, and what is worth a word. */
+export interface CheckFacts {
+  readonly facts: Readonly<Record<string, number | string>>
+  readonly notes: readonly string[]
+}
+
+export interface CheckResult {
+  readonly check: string
+  /** Null: what the check is about isn't whole; then `problem` says why. */
+  readonly found: CheckFacts | null
+  readonly problem: MillraceError | null
+}
+
+const logCheck: DataCheck = {
+  name: 'log',
+  async run({ io, folder, full }) {
+    const checker = full ? new EventChecker() : null
+    const report = await checkLog(io.disk, `${folder}/log`, (block) => checker?.visit(block))
+    if (report === null) throw noData(folder)
+    return factsOf(report)
+  },
+}
+
+function factsOf(report: LogReport): CheckFacts {
+  const notes: string[] = []
+  if (report.unsealedCommits > 0) notes.push(`${report.unsealedCommits} commits await their tick: the next start seals`)
+  if (report.tornBytes > 0)
+    notes.push(`${report.tornBytes} bytes of an unacknowledged commit: the next start cuts them`)
+  const { files, bytes, commits, blocks, events, keys, tick } = report
+  return { facts: { files, bytes, commits, blocks, events, ticks: tick, keys }, notes }
+}
+
+/** What `verify` looks at, in this order. */
+export const dataChecks: readonly DataCheck[] = [logCheck]
+
+/**
+ * Checks a data folder that no process has open; nothing in it is changed.
+ * @returns one result per check, up to the first that failed
+ * @throws MillraceError usage where there are no data, log/locked
+ */
+export async function verifyData(data: CheckedData, checks = dataChecks): Promise<readonly CheckResult[]> {
+  if (!(await holdsLog(data.io.disk, `${data.folder}/log`))) throw noData(data.folder)
+  const lock = await lockOf(data)
+  try {
+    const results: CheckResult[] = []
+    for (const check of checks) {
+      const result = await runCheck(check, data)
+      results.push(result)
+      if (result.problem !== null) break
+    }
+    return results
+  } finally {
+    await lock?.release()
+  }
+}
+
+async function runCheck(check: DataCheck, data: CheckedData): Promise<CheckResult> {
+  try {
+    return { check: check.name, found: await check.run(data), problem: null }
+  } catch (error) {
+    const problem = problemOf(error)
+    if (problem === null) throw error
+    return { check: check.name, found: null, problem }
+  }
+}
+
+function problemOf(error: unknown): MillraceError | null {
+  if (error instanceof MillraceError) return error
+  if (!(error instanceof IoError)) return null
+  return new MillraceError('log/corrupt', `a file can’t be read: ${error.message}`, {
+    hint: 'check the disk and the folder’s permissions',
+    place: { file: error.path },
+    cause: error,
+  })
+}
+
+/** Where nothing can be written, such as on a copy that is mounted read-only, nobody else can write either. */
+async function lockOf({ io, folder }: CheckedData): Promise<DiskLock | null> {
+  let lock: DiskLock | null
+  try {
+    lock = await io.disk.lock(`${folder}/log/lock`)
+  } catch (error) {
+    if (error instanceof IoError && error.failure === 'denied') return null
+    throw error
+  }
+  if (lock !== null) return lock
+  throw new MillraceError('log/locked', `another process has the log in ${folder} open`, {
+    hint: 'stop that process, or take a backup of it and verify that',
+    place: { file: folder },
+  })
+}
+
+function noData(folder: string): MillraceError {
+  return new MillraceError('usage', `there is no log in ${folder}`, { hint: 'name the data folder with --data' })
+}
