@@ -17,21 +17,18 @@ import {
   nothingAppended,
 } from './database/ingest.ts'
 import { byName, known, ordinalOf } from './database/names.ts'
+import { Queries } from './database/queries.ts'
 import { definitionBlock, type OpenedProgram, openProgram } from './engine/definitions.ts'
 import { defaultMemoryBytes, type EngineHost, startEngine } from './engine/host.ts'
 import type { ErrorRow } from './engine/port.ts'
 import { openFileLog } from './log/file-log.ts'
 import type { Append, AppendAnswer, Idempotency, Log, LogOptions, ReadBlock } from './log/log.ts'
 import { openMemoryLog } from './log/memory-log.ts'
-import { Catalog } from './plan/catalog.ts'
-import { planSelect } from './plan/optimise.ts'
 import type { Program, TopicDefinition, ViewDefinition } from './plan/program.ts'
-import { loadParser, parseSql } from './sql/parse.ts'
-import { runOnce } from './views/ad-hoc.ts'
 import { TickDriver } from './views/driver.ts'
 import { LiveCursor, type LiveMessage, type LiveOptions } from './views/live.ts'
 import { equalityOf, netChange, readVersion } from './views/read.ts'
-import { Rows } from './views/rows.ts'
+import type { Rows } from './views/rows.ts'
 import type { View } from './views/view.ts'
 import { type Moment, ViewSet } from './views/view-set.ts'
 
@@ -50,7 +47,6 @@ export type { LiveMessage, LiveOptions } from './views/live.ts'
 
 const replayMergeRows = 262_144
 const waitMsDefault = 10_000
-const queryRowsDefault = 10_000
 
 /**
  * A log, an engine and views, composed: appends go to the log, ticks to the engine, net changes to the views. After
@@ -65,7 +61,7 @@ export class Database {
   readonly #host: EngineHost
   readonly #driver: TickDriver
   readonly #ingest: Ingest
-  #catalog: Promise<Catalog> | null = null
+  readonly #queries: Queries
   #caughtUp = false
   #finished = false
   /** The newest tick that an append was told. */
@@ -83,6 +79,7 @@ export class Database {
     this.#views = new ViewSet(io.clock, opened.program.views)
     this.#host = startEngine(io, opened.program, { engine, memoryBytes, reopen })
     this.#ingest = new Ingest(opened.program.topics)
+    this.#queries = new Queries(options, opened.program, this.#views, log)
     const topics = new Set(opened.program.topics.map((topic) => topic.id))
     this.#driver = new TickDriver(io.clock, this.#host, this.#views, topics, (even) => log.requestSeal(even))
     this.#driver.onFailure = (error) => options.onFailure?.(error)
@@ -277,37 +274,7 @@ export class Database {
    */
   async query(sql: string, options: QueryOptions = {}): Promise<QueryAnswer> {
     this.#checkOpen()
-    await loadParser()
-    const [statement, ...more] = parseSql(sql)
-    if (statement === undefined || more.length > 0 || statement.kind !== 'select') {
-      const hint = 'events go in by append; definitions come with the app'
-      throw new MillraceError('sql/not-select', 'one SELECT is wanted, and nothing else', { hint })
-    }
-    const catalog = await this.#queryCatalog()
-    const { parameters = [] } = options
-    const bound = planSelect(catalog, statement.node, statement, { adHoc: true, parameters })
-    const moment = this.#views.pin()
-    const { io, engine = 'worker', memoryBytes = defaultMemoryBytes } = this.#options
-    const source = { io, program: this.#program, views: this.#views, moment, log: this.#log }
-    const rows = await runOnce(source, bound, {
-      maxRows: options.maxRows ?? queryRowsDefault,
-      engine,
-      memoryBytes,
-      ...(options.signal === undefined ? {} : { signal: options.signal }),
-    })
-    // Columns behind those of the query were there to order by.
-    const shown = new Rows(bound.columns, rows.pages, rows.refs, rows.weights)
-    return { tick: moment.tick, columns: bound.columns, rows: shown }
-  }
-
-  /** The stored program knows no named queries: where the definitions are at hand they are bound once more. */
-  #queryCatalog(): Promise<Catalog> {
-    const { definition } = this.#options
-    this.#catalog ??= (async () => {
-      if (definition === undefined) return Catalog.of(this.#program)
-      return (await definition.plan(this.#program)).catalog
-    })()
-    return this.#catalog
+    return this.#queries.query(sql, options)
   }
 
   /** Makes a tick even if nothing has arrived, so that `now()` moves on. @returns its number, once reads see it */
