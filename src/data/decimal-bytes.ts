@@ -90,6 +90,36 @@ function writeScale(out: Uint8Array, at: number, scale: number): number {
   return at + 3
 }
 
+/** Encodes zero. @returns where the bytes end */
+export function writeZeroDecimal(out: Uint8Array, start: number, scale: number): number {
+  out[start] = zeroLead
+  return writeScale(out, start + 1, scale)
+}
+
+/**
+ * Encodes a coefficient given as decimal digits, `digits[0]` to `digits[end − 1]`, zeros in front allowed.
+ * @returns where the bytes end
+ */
+export function writeDigits(
+  out: Uint8Array,
+  start: number,
+  digits: Uint8Array,
+  end: number,
+  scale: number,
+  negative: boolean,
+): number {
+  let first = 0
+  while (first < end && digits[first] === 0) first++
+  if (first === end) return writeZeroDecimal(out, start, scale)
+  let at = writeExponent(out, start, end - first - scale)
+  let last = end
+  while (digits[last - 1] === 0) last--
+  for (let k = first; k < last; k += 2) out[at++] = digits[k] * 10 + (k + 1 < last ? digits[k + 1] : 0) + 1
+  out[at++] = 0
+  if (negative) for (let k = start; k < at; k++) out[k] ^= 0xff
+  return writeScale(out, at, scale)
+}
+
 /** The most bytes `writeSmallDecimal` writes. */
 export const smallBytesMax = 24
 
@@ -99,8 +129,7 @@ export const smallBytesMax = 24
  */
 export function writeSmallDecimal(out: Uint8Array, start: number, coefficient: number, scale: number): number {
   if (coefficient === 0) {
-    out[start] = zeroLead
-    return writeScale(out, start + 1, scale)
+    return writeZeroDecimal(out, start, scale)
   }
   let rest = coefficient < 0 ? -coefficient : coefficient
   let count = digitsOfSafe(rest)

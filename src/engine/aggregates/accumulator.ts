@@ -3,8 +3,9 @@ import type { Lane } from '../../data/sql-type.ts'
 import type { StateReader, StateWriter } from '../../state/dump.ts'
 
 /**
- * One aggregate call's part of every group's entry. `update` and `finish` work on whole batches; the values come
- * without NULLs, without errors, and only those that FILTER lets through. The bytes at `offset` start as zeros.
+ * What a group keeps for one or more aggregate calls over the same values. It gets values only: without NULLs,
+ * without errors, those that FILTER lets through. The bytes at `offset` start as zeros. How many values there are
+ * is counted once for all accumulators of a feed (feeds.ts), and handed to `finish`.
  */
 export interface Accumulator {
   /** Bytes of payload per group, a multiple of 8. */
@@ -12,15 +13,20 @@ export interface Accumulator {
   /** Set by the aggregate: offset of the payload within an entry. */
   offset: number
   /**
+   * JavaScript that adds one value, in the loop that all of an aggregate's calls share: `e` is the group's entry, `w`
+   * the weight and `v` the value as a double; for the lane i64 `hi` and `lo` are its words, and `v` is exact where
+   * −2^20 ≤ hi < 2^20. It allocates nothing.
+   * @param wide an expression for the value as a BigInt
+   */
+  code?(wide: string): string
+  /**
+   * Adds a batch of values, where that is too much for `code`.
    * @param groups address of `rows` u32 entries
-   * @param column the argument; null for count(*)
    * @param weights address of `rows` i32, 0: all +1
    */
-  update(groups: number, rows: number, column: Column | null, weights: number): void
-  /** The call's result for each entry. */
-  finish(entries: number, rows: number): Column
+  update?(groups: number, rows: number, column: Column, weights: number): void
   /** Gives back what the entry's payload owns. */
-  release(entry: number): void
+  release?(entry: number): void
   /** Lanes of the columns that `save` makes. */
   readonly saved: readonly Lane[]
   save(entries: number, rows: number): Column[]
@@ -29,3 +35,6 @@ export interface Accumulator {
   saveRows?(out: StateWriter, name: string, groups: readonly number[]): void
   restoreRows?(from: StateReader, name: string, groupAt: (ordinal: number) => number): void
 }
+
+/** A call's result for each entry. */
+export type Finish = (entries: number, rows: number) => Column

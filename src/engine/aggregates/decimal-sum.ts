@@ -1,10 +1,11 @@
 import type { Column } from '../../data/batch.ts'
 import { cellErrors } from '../../data/cell.ts'
 import { type Decimal, decodeDecimal, encodeDecimal, powerOfTen } from '../../data/decimal.ts'
-import { blobColumn, payloadColumn, restorePayload } from '../../state/dump.ts'
+import { blobColumn } from '../../state/dump.ts'
 import type { Step } from '../operator.ts'
 import type { Accumulator } from './accumulator.ts'
 import { ByteColumn } from './byte-column.ts'
+import type { Counter } from './count.ts'
 import { restoreBlobs } from './double-sum.ts'
 import { average } from './integer-sum.ts'
 
@@ -12,23 +13,22 @@ import { average } from './integer-sum.ts'
  * sum and avg of wide numerics. PostgreSQL prints a sum with the greatest scale among its arguments, so each group
  * counts its arguments per scale, and a retraction can bring the scale back down.
  *
- * The payload: f64 n, then u32 address and u32 length of a blob: f64 counts of NaN, Infinity, −Infinity; f64 scale
+ * The payload: u32 address and u32 length of a blob: f64 counts of NaN, Infinity, −Infinity; f64 scale
  * of the coefficient; f64 distinct scales, then (scale, count) pairs; the coefficient as hexadecimal text.
  */
 export class DecimalSum implements Accumulator {
-  readonly bytes = 16
-  readonly saved = ['f64', 'bytes'] as const
+  readonly bytes = 8
+  readonly saved = ['bytes'] as const
   offset = 0
   readonly #step: Step
-  readonly #average: boolean
+  readonly #counter: Counter
 
-  constructor(step: Step, average: boolean) {
+  constructor(step: Step, counter: Counter) {
     this.#step = step
-    this.#average = average
+    this.#counter = counter
   }
 
-  update(groups: number, rows: number, column: Column | null, weights: number): void {
-    if (column === null) return
+  update(groups: number, rows: number, column: Column, weights: number): void {
     const { memory } = this.#step
     for (let i = 0; i < rows; i++) {
       const entry = memory.u32[(groups >>> 2) + i]
@@ -38,22 +38,21 @@ export class DecimalSum implements Accumulator {
       const sum = this.#read(entry)
       addTo(sum, value, weight)
       this.#write(entry, sum)
-      memory.f64[(entry + this.offset) / 8] += weight
     }
   }
 
-  finish(entries: number, rows: number): Column {
+  finish(mean: boolean, entries: number, rows: number): Column {
     const { memory, arena } = this.#step
     const out = new ByteColumn(arena, rows)
     for (let i = 0; i < rows; i++) {
       const entry = memory.u32[(entries >>> 2) + i]
-      const n = memory.f64[(entry + this.offset) / 8]
+      const n = memory.f64[(entry + this.#counter.offset) / 8]
       if (n <= 0) {
         out.setNull(i)
         continue
       }
       const total = totalOf(this.#read(entry))
-      const value = this.#average && total.special === '' ? average(total, n) : total
+      const value = mean && total.special === '' ? average(total, n) : total
       if (value.scale > 16383) out.setState(i, cellErrors.numericOutOfRange)
       else out.set(i, encodeDecimal(value))
     }
@@ -62,7 +61,7 @@ export class DecimalSum implements Accumulator {
 
   #read(entry: number): RunningSum {
     const { u8, u32 } = this.#step.memory
-    const slot = (entry + this.offset + 8) >>> 2
+    const slot = (entry + this.offset) >>> 2
     if (u32[slot] === 0) return { specials: [0, 0, 0], scale: 0, counts: new Map(), coefficient: 0n }
     const bytes = u8.slice(u32[slot], u32[slot] + u32[slot + 1])
     const numbers = new Float64Array(bytes.buffer, 0, bytes.length >>> 3)
@@ -84,7 +83,7 @@ export class DecimalSum implements Accumulator {
     const numbers = [...sum.specials, sum.scale, sum.counts.size, ...[...sum.counts].flat()]
     const text = sum.coefficient.toString(16)
     const bytes = numbers.length * 8 + text.length
-    const slot = (entry + this.offset + 8) >>> 2
+    const slot = (entry + this.offset) >>> 2
     if (memory.u32[slot] !== 0) heap.free(memory.u32[slot], memory.u32[slot + 1])
     const blob = heap.allocate(bytes)
     memory.f64.set(numbers, blob / 8)
@@ -95,18 +94,16 @@ export class DecimalSum implements Accumulator {
 
   release(entry: number): void {
     const { u32 } = this.#step.memory
-    const slot = (entry + this.offset + 8) >>> 2
+    const slot = (entry + this.offset) >>> 2
     if (u32[slot] !== 0) this.#step.heap.freeLater(u32[slot], u32[slot + 1])
   }
 
   save(entries: number, rows: number): Column[] {
-    const { arena } = this.#step
-    return [payloadColumn(arena, entries, rows, this.offset), blobColumn(arena, entries, rows, this.offset + 8)]
+    return [blobColumn(this.#step.arena, entries, rows, this.offset)]
   }
 
   restore(entries: number, rows: number, columns: readonly Column[]): void {
-    restorePayload(this.#step.arena, entries, rows, this.offset, columns[0])
-    restoreBlobs(this.#step, entries, rows, this.offset + 8, columns[1])
+    restoreBlobs(this.#step, entries, rows, this.offset, columns[0])
   }
 }
 

@@ -1,78 +1,172 @@
-import type { Column } from '../../data/batch.ts'
+import type { Batch } from '../../data/batch.ts'
+import type { MemoryViews } from '../../data/memory.ts'
 import type { Lane } from '../../data/sql-type.ts'
 import { payloadColumn, restorePayload, type StateReader, type StateWriter } from '../../state/dump.ts'
+import { generate } from '../../state/row-code.ts'
 import { Table } from '../../state/table.ts'
-import { gatherColumn, gatherWords } from '../lanes.ts'
+import { gatherBatch, gatherWords } from '../lanes.ts'
 import type { Step } from '../operator.ts'
+import type { Feed, RowList } from './feeds.ts'
+import { addWide } from './integer-sum.ts'
 
-/** The weights of each group's values, so that DISTINCT hears of a value only when it comes or goes. */
+/** Feeds that one word of bits has room for. */
+export const feedsMax = 31
+
+/** Values that came or went: their rows, and by row, where some can go, an i32: +1 or −1. */
+interface ChangeList {
+  readonly list: number
+  readonly signs: number
+  rows: number
+}
+
+type Loop = (
+  memory: MemoryViews,
+  values: number,
+  groups: number,
+  bits: number,
+  data: number,
+  weights: number,
+  rows: number,
+  lists: readonly ChangeList[],
+  idle: number[],
+  wide: typeof addWide,
+) => void
+
+/**
+ * The values of one argument in each group, for all DISTINCT calls over it, whatever their FILTER: a feed hears of a
+ * value only when it comes (+1) or goes (−1).
+ *
+ * State: per group and value, and per feed, the weight of the rows that have it; over an append-only input just a bit.
+ */
 export class DistinctValues {
+  readonly feeds: readonly Feed[]
+  readonly argument: number
   readonly #step: Step
-  readonly #table: Table
   readonly #keys: readonly number[]
+  readonly #table: Table
+  readonly #words: number
+  readonly #appendOnly: boolean
+  #loop: Loop | null = null
   #idle: number[] = []
 
-  constructor(step: Step, keyLanes: readonly Lane[], keys: readonly number[], lane: Lane) {
+  /**
+   * @param feeds at most `feedsMax`, of one argument
+   * @param keys the group's columns of the input, with their lanes
+   */
+  constructor(
+    step: Step,
+    feeds: readonly Feed[],
+    argument: { readonly column: number; readonly lane: Lane },
+    keys: readonly { readonly column: number; readonly lane: Lane }[],
+    appendOnly: boolean,
+  ) {
     this.#step = step
-    this.#keys = keys
-    this.#table = new Table(step.heap, [...keyLanes, lane], 8)
+    this.feeds = feeds
+    this.argument = argument.column
+    this.#keys = keys.map(({ column }) => column)
+    this.#appendOnly = appendOnly
+    this.#words = appendOnly ? 1 : feeds.length
+    this.#table = new Table(step.heap, [...keys.map(({ lane }) => lane), argument.lane], 8 * this.#words)
   }
 
-  /** @returns the values that came (+1) and went (−1) */
-  update(
-    columns: readonly Column[],
-    groups: number,
-    rows: number,
-    column: Column,
-    weights: number,
-  ): { groups: number; rows: number; column: Column; weights: number } {
+  /**
+   * @param from which rows of the batch count, and for which feeds
+   * @param groups the entries of all rows of the batch
+   */
+  update(batch: Batch, groups: number, from: RowList): void {
+    if (from.rows === 0) return
     const { arena, memory } = this.#step
+    const { rows } = from
+    const all = rows === batch.rows
+    const columns = [...this.#keys, this.argument].map((column) => batch.columns[column])
+    const some: Batch = { rows, columns, weights: batch.weights }
+    const kept = all ? some : gatherBatch(arena, some, from.list, rows)
+    const owners = all ? groups : gatherWords(arena, groups, from.list, rows)
+    const value = { ...kept.columns[columns.length - 1], state: 0 }
     const entries = arena.allocate(rows * 4)
-    this.#table.locate([...this.#keys.map((key) => columns[key]), column], rows, entries, true)
-    const list = arena.allocate(rows * 4)
-    const signs = arena.allocate(rows * 4)
-    let n = 0
-    const { u32, i32, f64 } = memory
-    for (let i = 0; i < rows; i++) {
-      const entry = u32[(entries >>> 2) + i]
-      const at = (entry + this.#table.payload) / 8
-      const before = f64[at]
-      const after = before + (weights === 0 ? 1 : i32[(weights >>> 2) + i])
-      f64[at] = after
-      if (after === 0) this.#idle.push(entry)
-      if (before > 0 === after > 0) continue
-      u32[(list >>> 2) + n] = i
-      i32[(signs >>> 2) + n++] = after > 0 ? 1 : -1
-    }
-    return {
-      groups: gatherWords(arena, groups, list, n),
-      rows: n,
-      column: gatherColumn(arena, column, list, n),
-      weights: signs,
-    }
+    this.#table.locate([...kept.columns.slice(0, -1), value], rows, entries, true)
+    const lists = this.feeds.map(({ inBatches }) => ({
+      list: inBatches.length === 0 ? 0 : arena.allocate(rows * 4),
+      signs: inBatches.length === 0 || this.#appendOnly ? 0 : arena.allocate(rows * 4),
+      rows: 0,
+    }))
+    this.#loop ??= compileLoop(this.feeds, this.#table.payload, this.#appendOnly)
+    const { data } = value
+    this.#loop(memory, entries, owners, from.bits, data, kept.weights, rows, lists, this.#idle, addWide)
+    this.feeds.forEach((feed, k) => {
+      const { list, signs, rows: changed } = lists[k]
+      if (list !== 0) feed.update(this.#step, owners, value, signs, list, changed)
+    })
   }
 
   endTick(): void {
-    const { memory } = this.#step
+    if (this.#idle.length === 0) return
     const idle = new Set(this.#idle)
     this.#idle = []
-    for (const entry of idle) if (memory.f64[(entry + this.#table.payload) / 8] === 0) this.#table.remove(entry)
+    const { f64 } = this.#step.memory
+    for (const entry of idle) {
+      const at = (entry + this.#table.payload) / 8
+      if (this.feeds.every((_, k) => f64[at + k] === 0)) this.#table.remove(entry)
+    }
   }
 
   save(out: StateWriter, name: string): void {
-    const entries = this.#table.entries()
-    out.writeAll(name, entries, (addresses, rows) => [
-      ...this.#table.load(this.#step.arena, addresses, rows),
-      payloadColumn(this.#step.arena, addresses, rows, this.#table.payload),
+    const { arena } = this.#step
+    out.writeAll(name, this.#table.entries(), (addresses, rows) => [
+      ...this.#table.load(arena, addresses, rows),
+      ...this.#offsets().map((offset) => payloadColumn(arena, addresses, rows, offset)),
     ])
   }
 
   restore(from: StateReader, name: string): void {
+    const { arena } = this.#step
     const lanes = this.#table.layout.fields.map(({ lane }) => lane)
-    from.read(name, [...lanes, 'f64'], (batch) => {
-      const entries = this.#step.arena.allocate(batch.rows * 4)
+    const offsets = this.#offsets()
+    from.read(name, [...lanes, ...offsets.map(() => 'f64' as const)], (batch) => {
+      const entries = arena.allocate(batch.rows * 4)
       this.#table.locate(batch.columns.slice(0, lanes.length), batch.rows, entries, true)
-      restorePayload(this.#step.arena, entries, batch.rows, this.#table.payload, batch.columns[lanes.length])
+      offsets.forEach((offset, k) => {
+        restorePayload(arena, entries, batch.rows, offset, batch.columns[lanes.length + k])
+      })
     })
   }
+
+  #offsets(): number[] {
+    return Array.from({ length: this.#words }, (_, k) => this.#table.payload + 8 * k)
+  }
+}
+
+/** Notes each row's value, and adds those that come or go to the groups. */
+function compileLoop(feeds: readonly Feed[], payload: number, appendOnly: boolean): Loop {
+  const change = (feed: Feed, k: number): string => {
+    const sign = appendOnly ? '' : `i32[(lists[${k}].signs >>> 2) + i] = w;`
+    const listed = feed.inBatches.length === 0 ? '' : `u32[l${k} + n${k}++] = i; ${sign}`
+    return feed.code('d') + listed
+  }
+  const came = (feed: Feed, k: number): string => `if ((fresh & ${1 << k}) !== 0) { ${change(feed, k)} }`
+  const moved = (feed: Feed, k: number): string => `if ((b & ${1 << k}) !== 0) {
+      const was = f64[q + ${k}], is = was + m;
+      f64[q + ${k}] = is;
+      if (is === 0) idle.push(x);
+      if (was > 0 !== is > 0) { const w = is > 0 ? 1 : -1; ${change(feed, k)} }
+    }`
+  const body = appendOnly
+    ? `const q = x + ${payload} >>> 2, fresh = b & ~u32[q];
+      if (fresh === 0) continue;
+      u32[q] |= fresh;
+      const w = 1;
+      ${feeds.map(came).join('\n')}`
+    : `const q = x + ${payload} >>> 3, m = weights === 0 ? 1 : i32[(weights >>> 2) + i];
+      ${feeds.map(moved).join('\n')}`
+  return generate(
+    'updateDistinct',
+    ['memory', 'values', 'groups', 'bits', 'data', 'weights', 'rows', 'lists', 'idle', 'addWide'],
+    `const { u8, i32, u32, f64, i64 } = memory, d = data >>> 2;
+    ${feeds.map((_, k) => `const l${k} = lists[${k}].list >>> 2; let n${k} = 0;`).join('\n')}
+    for (let i = 0; i < rows; i++) {
+      const x = u32[(values >>> 2) + i], e = u32[(groups >>> 2) + i], b = u32[(bits >>> 2) + i];
+      ${body}
+    }
+    ${feeds.map((_, k) => `lists[${k}].rows = n${k};`).join(' ')}`,
+  )
 }

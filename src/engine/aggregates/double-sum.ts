@@ -1,10 +1,10 @@
 import type { Column } from '../../data/batch.ts'
 import { cellErrors } from '../../data/cell.ts'
 import type { SqlType } from '../../data/sql-type.ts'
-import { blobColumn, payloadColumn, restorePayload } from '../../state/dump.ts'
+import { blobColumn } from '../../state/dump.ts'
 import type { Step } from '../operator.ts'
 import type { Accumulator } from './accumulator.ts'
-import { addWeights } from './count.ts'
+import type { Counter } from './count.ts'
 
 /** Bit 0 of limb 0 stands for 2^-1088, below every double. */
 const bias = 1088
@@ -24,23 +24,19 @@ const scratchWords = new Uint32Array(scratch.buffer)
  * that its values reach.
  */
 export class DoubleSum implements Accumulator {
-  readonly bytes = 16
-  readonly saved = ['f64', 'bytes'] as const
+  readonly bytes = 8
+  readonly saved = ['bytes'] as const
   offset = 0
   readonly #step: Step
-  readonly #result: SqlType
-  readonly #average: boolean
+  readonly #counter: Counter
 
-  constructor(step: Step, result: SqlType, average: boolean) {
+  constructor(step: Step, counter: Counter) {
     this.#step = step
-    this.#result = result
-    this.#average = average
+    this.#counter = counter
   }
 
-  update(groups: number, rows: number, column: Column | null, weights: number): void {
-    if (column === null) return
+  update(groups: number, rows: number, column: Column, weights: number): void {
     const { memory } = this.#step
-    addWeights(this.#step, groups, rows, weights, this.offset)
     for (let i = 0; i < rows; i++) {
       const entry = memory.u32[(groups >>> 2) + i]
       const weight = weights === 0 ? 1 : memory.i32[(weights >>> 2) + i]
@@ -96,7 +92,7 @@ export class DoubleSum implements Accumulator {
   /** Makes the entry's blob hold limbs from `from` to `to`. @returns its address */
   #reach(entry: number, from: number, to: number): number {
     const { heap, memory } = this.#step
-    const slot = (entry + this.offset + 8) >>> 2
+    const slot = (entry + this.offset) >>> 2
     const old = memory.u32[slot]
     if (old === 0) return this.#newBlob(slot, from, to - from + limbsAhead)
     const oldFrom = memory.i32[old >>> 2]
@@ -124,18 +120,20 @@ export class DoubleSum implements Accumulator {
     return blob
   }
 
-  finish(entries: number, rows: number): Column {
+  finish(result: SqlType, average: boolean, entries: number, rows: number): Column {
     const { arena, memory } = this.#step
     const data = arena.allocate(rows * 8)
     const state = arena.allocate(rows)
     let any = 0
     for (let i = 0; i < rows; i++) {
       const entry = memory.u32[(entries >>> 2) + i]
-      const n = memory.f64[(entry + this.offset) / 8]
+      const n = memory.f64[(entry + this.#counter.offset) / 8]
       let code = n <= 0 ? 1 : 0
       let value = 0
       if (code === 0) {
-        value = this.#total(entry, n)
+        value = this.#total(entry)
+        if (average) value /= n
+        if (result.kind === 'real') value = Math.fround(value)
         // PostgreSQL refuses a finite sum beyond the type; infinities that came in stay.
         if (!Number.isFinite(value) && !this.#hasSpecial(entry)) code = cellErrors.floatOutOfRange
       }
@@ -148,13 +146,13 @@ export class DoubleSum implements Accumulator {
 
   #hasSpecial(entry: number): boolean {
     const { u32, f64 } = this.#step.memory
-    const blob = u32[(entry + this.offset + 8) >>> 2]
+    const blob = u32[(entry + this.offset) >>> 2]
     return blob !== 0 && (f64[blob / 8 + 1] > 0 || f64[blob / 8 + 2] > 0 || f64[blob / 8 + 3] > 0)
   }
 
-  #total(entry: number, n: number): number {
+  #total(entry: number): number {
     const { u32, i32, f64 } = this.#step.memory
-    const blob = u32[(entry + this.offset + 8) >>> 2]
+    const blob = u32[(entry + this.offset) >>> 2]
     if (blob === 0) return 0
     const [nan, up, down] = [f64[blob / 8 + 1], f64[blob / 8 + 2], f64[blob / 8 + 3]]
     if (nan > 0 || (up > 0 && down > 0)) return Number.NaN
@@ -163,25 +161,21 @@ export class DoubleSum implements Accumulator {
     let sum = 0n
     for (let k = i32[(blob >>> 2) + 1] - 1; k >= 0; k--) sum = (sum << 32n) + BigInt(f64[(blob + blobHeader) / 8 + k])
     const exponent = 32 * i32[blob >>> 2] - bias
-    const total = roundToDouble(sum, exponent)
-    const value = this.#average ? total / n : total
-    return this.#result.kind === 'real' ? Math.fround(value) : value
+    return roundToDouble(sum, exponent)
   }
 
   release(entry: number): void {
     const { u32 } = this.#step.memory
-    const slot = (entry + this.offset + 8) >>> 2
+    const slot = (entry + this.offset) >>> 2
     if (u32[slot] !== 0) this.#step.heap.freeLater(u32[slot], u32[slot + 1])
   }
 
   save(entries: number, rows: number): Column[] {
-    const { arena } = this.#step
-    return [payloadColumn(arena, entries, rows, this.offset), blobColumn(arena, entries, rows, this.offset + 8)]
+    return [blobColumn(this.#step.arena, entries, rows, this.offset)]
   }
 
   restore(entries: number, rows: number, columns: readonly Column[]): void {
-    restorePayload(this.#step.arena, entries, rows, this.offset, columns[0])
-    restoreBlobs(this.#step, entries, rows, this.offset + 8, columns[1])
+    restoreBlobs(this.#step, entries, rows, this.offset, columns[0])
   }
 }
 

@@ -5,41 +5,47 @@ import { restoreBlobs } from './double-sum.ts'
 
 /** Codes are bytes, in use are less than this. */
 const codes = 32
-const blobBytes = codes * 4
 
 /**
- * How many of a call's arguments in a group are error cells, by code: while there is one, the call's result is that
- * error (the least code if there are several), and it heals when the event is retracted. Payload: u32 address and
- * u32 length of the counts, 0 while there never was an error.
+ * How many of a feed's arguments in a group are error cells, by code: while there is one, the results of its calls
+ * are that error (the least code if there are several), and they heal when the event is retracted. Payload: u32
+ * address and u32 length of the counts, feed by feed; 0 while there never was an error.
  */
 export class ErrorCounts {
   readonly bytes = 8
+  readonly saved = ['bytes'] as const
   offset = 0
   readonly #step: Step
+  readonly #blobBytes: number
+  /** Whether any group ever had one. */
+  #any = false
 
-  constructor(step: Step) {
+  constructor(step: Step, feeds: number) {
     this.#step = step
+    this.#blobBytes = feeds * codes * 4
   }
 
-  add(entry: number, code: number, weight: number): void {
+  add(feed: number, entry: number, code: number, weight: number): void {
     const { memory, heap } = this.#step
     const slot = (entry + this.offset) >>> 2
     let blob = memory.u32[slot]
     if (blob === 0) {
-      blob = heap.allocate(blobBytes)
-      memory.u8.fill(0, blob, blob + blobBytes)
+      blob = heap.allocate(this.#blobBytes)
+      memory.u8.fill(0, blob, blob + this.#blobBytes)
       memory.u32[slot] = blob
-      memory.u32[slot + 1] = blobBytes
+      memory.u32[slot + 1] = this.#blobBytes
+      this.#any = true
     }
-    memory.i32[(blob >>> 2) + (code % codes)] += weight
+    memory.i32[(blob >>> 2) + feed * codes + (code % codes)] += weight
   }
 
-  /** Replaces results by errors where a group has some. */
-  apply(entries: number, rows: number, column: Column): Column {
+  /** Replaces results of a feed's call by errors where a group has some. */
+  apply(feed: number, entries: number, rows: number, column: Column): Column {
+    if (!this.#any) return column
     const { arena, memory } = this.#step
     let { state } = column
     for (let i = 0; i < rows; i++) {
-      const code = this.#least(memory.u32[(entries >>> 2) + i])
+      const code = this.#least(feed, memory.u32[(entries >>> 2) + i])
       if (code === 0) continue
       if (state === 0) state = arena.allocateZeroed(rows)
       memory.u8[state + i] = code
@@ -49,25 +55,29 @@ export class ErrorCounts {
     return { ...column, state }
   }
 
-  #least(entry: number): number {
+  #least(feed: number, entry: number): number {
     const { u32, i32 } = this.#step.memory
     const blob = u32[(entry + this.offset) >>> 2]
     if (blob === 0) return 0
-    for (let code = 2; code < codes; code++) if (i32[(blob >>> 2) + code] > 0) return code
+    const counts = (blob >>> 2) + feed * codes
+    for (let code = 2; code < codes; code++) if (i32[counts + code] > 0) return code
     return 0
   }
 
   release(entry: number): void {
+    if (!this.#any) return
     const { u32 } = this.#step.memory
     const slot = (entry + this.offset) >>> 2
     if (u32[slot] !== 0) this.#step.heap.freeLater(u32[slot], u32[slot + 1])
   }
 
-  save(entries: number, rows: number): Column {
-    return blobColumn(this.#step.arena, entries, rows, this.offset)
+  save(entries: number, rows: number): Column[] {
+    return [blobColumn(this.#step.arena, entries, rows, this.offset)]
   }
 
-  restore(entries: number, rows: number, column: Column): void {
-    restoreBlobs(this.#step, entries, rows, this.offset, column)
+  restore(entries: number, rows: number, columns: readonly Column[]): void {
+    restoreBlobs(this.#step, entries, rows, this.offset, columns[0])
+    const { u32 } = this.#step.memory
+    for (let i = 0; i < rows; i++) if (u32[(columns[0].data >>> 2) + 2 * i + 1] !== 0) this.#any = true
   }
 }

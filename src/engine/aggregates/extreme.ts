@@ -1,76 +1,34 @@
 import type { Column } from '../../data/batch.ts'
-import { type Lane, laneWidth } from '../../data/sql-type.ts'
+import type { Lane } from '../../data/sql-type.ts'
 import { blobColumn, payloadColumn, restorePayload, type StateReader, type StateWriter } from '../../state/dump.ts'
 import { compareBytes, copyBytes } from '../../state/row-code.ts'
 import { Tree } from '../../state/tree.ts'
 import type { Step } from '../operator.ts'
 import type { Accumulator } from './accumulator.ts'
-import { addWeights } from './count.ts'
 import { restoreBlobs } from './double-sum.ts'
 
-/** min and max of what only ever grows: the best value so far. Payload: f64 n, 8 bytes of value. */
+/**
+ * min and max of doubles and bytes that only ever come: the best value so far. Payload: f64 1 where there is one,
+ * 8 bytes of value. Integers have a narrower form (integer-extreme.ts).
+ */
 export class AppendOnlyExtreme implements Accumulator {
   readonly bytes = 16
   readonly saved: readonly Lane[]
   offset = 0
   readonly #step: Step
-  readonly #lane: Lane
+  readonly #lane: 'f64' | 'bytes'
   readonly #sign: 1 | -1
 
-  constructor(step: Step, lane: Lane, max: boolean) {
+  constructor(step: Step, lane: 'f64' | 'bytes', max: boolean) {
     this.#step = step
     this.#lane = lane
     this.#sign = max ? 1 : -1
-    this.saved = ['f64', lane === 'bytes' ? 'bytes' : 'f64']
+    this.saved = ['f64', lane]
   }
 
-  update(groups: number, rows: number, column: Column | null, weights: number): void {
-    if (column === null) return
-    switch (this.#lane) {
-      case 'i32':
-        this.#updateI32(groups, rows, column.data)
-        break
-      case 'i64':
-        this.#updateI64(groups, rows, column.data)
-        break
-      case 'f64':
-        this.#updateF64(groups, rows, column.data)
-        break
-      case 'bytes':
-        this.#updateBytes(groups, rows, column)
-    }
-    addWeights(this.#step, groups, rows, weights, this.offset)
-  }
-
-  // An entry's n still is 0 at its first value, also within one batch: each loop counts the value at once.
-  #updateI32(groups: number, rows: number, data: number): void {
-    const { u32, i32 } = this.#step.memory
-    const sign = this.#sign
-    for (let i = 0, g = groups >>> 2, d = data >>> 2; i < rows; i++) {
-      const at = (u32[g + i] + this.offset + 8) >>> 2
-      // The second word says whether there is a value: an i32 leaves it free.
-      if (i32[at + 1] === 0 || (i32[d + i] - i32[at]) * sign > 0) {
-        i32[at] = i32[d + i]
-        i32[at + 1] = 1
-      }
-    }
-  }
-
-  #updateI64(groups: number, rows: number, data: number): void {
-    const { u32, i32, f64 } = this.#step.memory
-    const sign = this.#sign
-    for (let i = 0, g = groups >>> 2, d = data >>> 2; i < rows; i++) {
-      const entry = u32[g + i] + this.offset
-      const at = (entry + 8) >>> 2
-      const high = i32[d + 2 * i + 1]
-      const low = u32[d + 2 * i]
-      const better = high !== i32[at + 1] ? (high - i32[at + 1]) * sign > 0 : (low - u32[at]) * sign > 0
-      if (better || f64[entry / 8] === 0) {
-        u32[at] = low
-        i32[at + 1] = high
-        if (f64[entry / 8] === 0) f64[entry / 8] = Number.MIN_VALUE
-      }
-    }
+  update(groups: number, rows: number, column: Column, _weights: number): void {
+    if (this.#lane === 'f64') this.#updateF64(groups, rows, column.data)
+    else this.#updateBytes(groups, rows, column)
   }
 
   #updateF64(groups: number, rows: number, data: number): void {
@@ -82,7 +40,7 @@ export class AppendOnlyExtreme implements Accumulator {
       const best = f64[entry + 1]
       if (f64[entry] === 0 || compareDoubles(v, best) * sign > 0) {
         f64[entry + 1] = v
-        if (f64[entry] === 0) f64[entry] = Number.MIN_VALUE
+        f64[entry] = 1
       }
     }
   }
@@ -102,24 +60,23 @@ export class AppendOnlyExtreme implements Accumulator {
       copyBytes(memory.u8, from, to, length)
       memory.u32[at] = to
       memory.u32[at + 1] = length
-      if (first) memory.f64[entry / 8] = Number.MIN_VALUE
+      if (first) memory.f64[entry / 8] = 1
     }
   }
 
   finish(entries: number, rows: number): Column {
     const { arena, memory } = this.#step
-    const data = arena.allocate(rows * laneWidth(this.#lane))
+    const data = arena.allocate(rows * 8)
     const state = arena.allocate(rows)
     const { u8, u32, i32, f64 } = memory
-    const wide = this.#lane !== 'i32'
     let any = 0
     for (let i = 0; i < rows; i++) {
       const entry = u32[(entries >>> 2) + i] + this.offset
       const at = (entry + 8) >>> 2
-      const d = (data >>> 2) + (wide ? 2 * i : i)
-      const none = f64[entry / 8] <= 0 ? 1 : 0
+      const d = (data >>> 2) + 2 * i
+      const none = f64[entry / 8] === 0 ? 1 : 0
       i32[d] = none === 1 ? 0 : i32[at]
-      if (wide) i32[d + 1] = none === 1 ? 0 : i32[at + 1]
+      i32[d + 1] = none === 1 ? 0 : i32[at + 1]
       u8[state + i] = none
       any |= none
     }
@@ -164,8 +121,7 @@ export class RetractableExtreme implements Accumulator {
     this.#tree = new Tree(step.heap, [lane], [])
   }
 
-  update(groups: number, rows: number, column: Column | null, weights: number): void {
-    if (column === null) return
+  update(groups: number, rows: number, column: Column, weights: number): void {
     const { memory } = this.#step
     const columns = [column.state === 0 ? column : { ...column, state: 0 }]
     for (let i = 0; i < rows; i++) {

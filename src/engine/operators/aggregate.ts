@@ -4,8 +4,7 @@ import { type ColumnSchema, type Lane, laneOf } from '../../data/sql-type.ts'
 import type { AggregateCall } from '../../plan/plan.ts'
 import { addressLane, payloadColumn, restorePayload, type StateReader, type StateWriter } from '../../state/dump.ts'
 import { Table } from '../../state/table.ts'
-import { Call } from '../aggregates/call.ts'
-import { addWeights } from '../aggregates/count.ts'
+import { Calls } from '../aggregates/calls.ts'
 import { constantWeights, errorReason, gatherColumn, withoutErrors } from '../lanes.ts'
 import { BaseOperator, type Step } from '../operator.ts'
 
@@ -24,7 +23,7 @@ const groupHeader = 16
  */
 export class Aggregate extends BaseOperator {
   readonly #keys: readonly number[]
-  readonly #calls: readonly Call[]
+  readonly #calls: Calls
   readonly #table: Table
   readonly #outputLanes: readonly Lane[]
   #touched: number[] = []
@@ -45,14 +44,12 @@ export class Aggregate extends BaseOperator {
     this.#keys = keys
     const keyLanes = keys.map((key) => laneOf(input[key].type))
     this.#outputLanes = outputs.slice(keys.length).map(({ type }) => laneOf(type))
-    this.#calls = calls.map((call, i) => new Call(step, input, keys, call, outputs[keys.length + i].type, appendOnly))
-    const payload = this.#calls.reduce((sum, call) => sum + call.bytes, groupHeader)
-    this.#table = new Table(step.heap, keyLanes, payload, false, this.#outputLanes)
-    let offset = this.#table.payload + groupHeader
-    for (const call of this.#calls) {
-      call.place(offset)
-      offset += call.bytes
-    }
+    const results = outputs.slice(keys.length).map(({ type }) => type)
+    const all = { offset: Number.NaN }
+    this.#calls = new Calls(step, input, keys, calls, results, appendOnly, all)
+    this.#table = new Table(step.heap, keyLanes, groupHeader + this.#calls.bytes, false, this.#outputLanes)
+    all.offset = this.#table.payload
+    this.#calls.place(this.#table.payload + groupHeader)
     if (keys.length === 0) this.#makeOnlyGroup()
   }
 
@@ -60,7 +57,10 @@ export class Aggregate extends BaseOperator {
   #makeOnlyGroup(): void {
     const out = this.step.arena.allocate(8)
     this.#table.locate([], 1, out, true)
-    this.#touch(out, 1)
+    const { u32 } = this.step.memory
+    const entry = u32[out >>> 2]
+    u32[(entry >>> 2) + 1] = this.step.epoch
+    this.#touched.push(entry)
   }
 
   /**
@@ -79,20 +79,7 @@ export class Aggregate extends BaseOperator {
     const keys = this.#keys.map((key) => clean.columns[key])
     const groups = this.step.arena.allocate(clean.rows * 4)
     this.#table.locate(keys, clean.rows, groups, true)
-    this.#touch(groups, clean.rows)
-    addWeights(this.step, groups, clean.rows, clean.weights, this.#table.payload)
-    for (const call of this.#calls) call.update(clean, groups)
-  }
-
-  #touch(groups: number, rows: number): void {
-    const { u32 } = this.step.memory
-    const { epoch } = this.step
-    for (let i = 0, at = groups >>> 2; i < rows; i++) {
-      const stamp = (u32[at + i] >>> 2) + 1
-      if (u32[stamp] === epoch) continue
-      u32[stamp] = epoch
-      this.#touched.push(u32[at + i])
-    }
+    this.#calls.update(clean, groups, this.#touched)
   }
 
   override endTick(): void {
@@ -104,7 +91,7 @@ export class Aggregate extends BaseOperator {
       this.#settle(addressLane(this.step.arena, touched, from, rows), rows)
       this.step.arena.release(mark)
     }
-    for (const call of this.#calls) call.endTick()
+    this.#calls.endTick()
     if (this.#eviction !== null) this.#sweep(this.#eviction.field, this.#eviction.watermark(), touched)
   }
 
@@ -129,7 +116,7 @@ export class Aggregate extends BaseOperator {
   #settle(entries: number, rows: number): void {
     const { arena, memory } = this.step
     const table = this.#table
-    const results = this.#calls.map((call) => call.finish(entries, rows))
+    const results = this.#calls.finish(entries, rows)
     const gone = arena.allocate(rows * 4)
     const come = arena.allocate(rows * 4)
     const comeRows = arena.allocate(rows * 4)
@@ -178,7 +165,7 @@ export class Aggregate extends BaseOperator {
   }
 
   #forget(entry: number): void {
-    for (const call of this.#calls) call.release(entry)
+    this.#calls.release(entry)
     this.#table.remove(entry)
   }
 
@@ -188,11 +175,9 @@ export class Aggregate extends BaseOperator {
       ...this.#table.load(this.step.arena, addresses, rows),
       payloadColumn(this.step.arena, addresses, rows, this.#table.payload),
       payloadColumn(this.step.arena, addresses, rows, this.#table.payload + 8),
-      ...this.#calls.flatMap((call) => call.save(addresses, rows)),
+      ...this.#calls.save(addresses, rows),
     ])
-    this.#calls.forEach((call, i) => {
-      call.saveRows(out, `call${i}`, groups)
-    })
+    this.#calls.saveRows(out, groups)
   }
 
   override restore(from: StateReader): void {
@@ -202,9 +187,8 @@ export class Aggregate extends BaseOperator {
     const { arena, memory } = this.step
     const table = this.#table
     const lanes = table.layout.fields.map(({ lane }) => lane)
-    const saved = this.#calls.flatMap((call) => call.saved)
     const groups: number[] = []
-    from.read('groups', [...lanes, 'f64', 'f64', ...saved], (batch) => {
+    from.read('groups', [...lanes, 'f64', 'f64', ...this.#calls.saved], (batch) => {
       const entries = arena.allocate(batch.rows * 4)
       const keyCount = this.#keys.length
       table.locate(batch.columns.slice(0, keyCount), batch.rows, entries, true)
@@ -212,14 +196,8 @@ export class Aggregate extends BaseOperator {
       restorePayload(arena, entries, batch.rows, table.payload + 8, batch.columns[lanes.length + 1])
       for (let i = 0; i < batch.rows; i++) groups.push(memory.u32[(entries >>> 2) + i])
       table.storeValues(batch.columns.slice(keyCount, lanes.length), 0, batch.rows, entries)
-      let at = lanes.length + 2
-      for (const call of this.#calls) {
-        call.restore(entries, batch.rows, batch.columns.slice(at, at + call.saved.length))
-        at += call.saved.length
-      }
+      this.#calls.restore(entries, batch.rows, batch.columns.slice(lanes.length + 2))
     })
-    this.#calls.forEach((call, i) => {
-      call.restoreRows(from, `call${i}`, (ordinal) => groups[ordinal])
-    })
+    this.#calls.restoreRows(from, (ordinal) => groups[ordinal])
   }
 }
