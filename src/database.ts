@@ -11,26 +11,23 @@ import type {
 import {
   type DecodeOptions,
   type EventFormat,
-  Ingest,
   type IngestAnswer,
   ingestAnswer,
   nothingAppended,
 } from './database/ingest.ts'
 import { byName, known, ordinalOf } from './database/names.ts'
-import { Queries } from './database/queries.ts'
+import { Running } from './database/running.ts'
 import { definitionBlock, type OpenedProgram, openProgram } from './engine/definitions.ts'
-import { defaultMemoryBytes, type EngineHost, startEngine } from './engine/host.ts'
 import type { ErrorRow } from './engine/port.ts'
 import { openFileLog } from './log/file-log.ts'
 import type { Append, AppendAnswer, Idempotency, Log, LogOptions, ReadBlock } from './log/log.ts'
 import { openMemoryLog } from './log/memory-log.ts'
-import type { Program, TopicDefinition, ViewDefinition } from './plan/program.ts'
-import { TickDriver } from './views/driver.ts'
+import type { TopicDefinition, ViewDefinition } from './plan/program.ts'
 import { LiveCursor, type LiveMessage, type LiveOptions } from './views/live.ts'
 import { equalityOf, netChange, readVersion } from './views/read.ts'
 import type { Rows } from './views/rows.ts'
 import type { View } from './views/view.ts'
-import { type Moment, ViewSet } from './views/view-set.ts'
+import type { Moment } from './views/view-set.ts'
 
 export type {
   DatabaseCatalog,
@@ -45,7 +42,6 @@ export type { DecodeOptions, EventFormat, IngestAnswer } from './database/ingest
 
 export type { LiveMessage, LiveOptions } from './views/live.ts'
 
-const replayMergeRows = 262_144
 const waitMsDefault = 10_000
 
 /**
@@ -55,13 +51,7 @@ const waitMsDefault = 10_000
 export class Database {
   readonly #options: DatabaseOptions
   readonly #log: Log
-  readonly #program: Program
-  readonly #text: string
-  readonly #views: ViewSet
-  readonly #host: EngineHost
-  readonly #driver: TickDriver
-  readonly #ingest: Ingest
-  readonly #queries: Queries
+  readonly #running: Running
   #caughtUp = false
   #finished = false
   /** The newest tick that an append was told. */
@@ -73,19 +63,11 @@ export class Database {
   private constructor(options: DatabaseOptions, log: Log, opened: OpenedProgram, seals: Seals) {
     this.#options = options
     this.#log = log
-    this.#program = opened.program
-    this.#text = opened.text
-    const { io, engine = 'worker', memoryBytes = defaultMemoryBytes, reopen = false } = options
-    this.#views = new ViewSet(io.clock, opened.program.views)
-    this.#host = startEngine(io, opened.program, { engine, memoryBytes, reopen })
-    this.#ingest = new Ingest(opened.program.topics)
-    this.#queries = new Queries(options, opened.program, this.#views, log)
-    const topics = new Set(opened.program.topics.map((topic) => topic.id))
-    this.#driver = new TickDriver(io.clock, this.#host, this.#views, topics, (even) => log.requestSeal(even))
-    this.#driver.onFailure = (error) => options.onFailure?.(error)
-    seals.sealNow = () => this.#driver.idle
-    log.onTick((tick) => this.#driver.take(tick))
-    log.onPoisoned((error) => this.#driver.fail(error))
+    this.#running = new Running(options, log, opened)
+    this.#running.driver.onFailure = (error) => options.onFailure?.(error)
+    seals.sealNow = () => this.#running.driver.idle
+    log.onTick((tick) => this.#running.driver.take(tick))
+    log.onPoisoned((error) => this.#running.driver.fail(error))
     this.#replayed = this.#replay(opened.changed)
     this.#replayed.catch(() => {})
   }
@@ -113,27 +95,21 @@ export class Database {
 
   async #replay(definitionChanged: boolean): Promise<void> {
     const lastEvent = this.status().topics.reduce((sum, { nextOffset }) => sum + nextOffset, 0)
-    const tell = (): void => this.#options.onProgress?.({ events: this.#driver.events, lastEvent })
+    const tell = (): void => this.#options.onProgress?.({ events: this.#running.driver.events, lastEvent })
     try {
-      await this.#log.replay(async (tick) => {
-        this.#driver.take(tick)
-        await this.#driver.room()
-        tell()
-      }, replayMergeRows)
-      await this.#driver.drained()
-      // Replayed ticks may be several in one: nobody can go on from the middle of them.
-      for (const view of this.#views.views) view.retained.expireThrough(this.#views.tick)
-      this.#driver.goLive()
+      await this.#running.catchUp(tell)
+      this.#running.driver.goLive()
       if (definitionChanged) {
-        const { tick } = await this.#log.append({ blocks: [definitionBlock(this.#text, this.#program)] })
-        await this.#driver.waitFor(tick, waitMsDefault)
-        // Who has rows of the definitions before cannot go on from them either.
-        for (const view of this.#views.views) view.retained.expireThrough(this.#views.tick)
+        const { tick } = await this.#log.append({
+          blocks: [definitionBlock(this.#running.text, this.#running.program)],
+        })
+        await this.#running.driver.waitFor(tick, waitMsDefault)
+        this.#running.expireChanges()
       }
       tell()
       this.#caughtUp = true
     } catch (error) {
-      this.#driver.fail(error instanceof MillraceError ? error : stopped(error))
+      this.#running.driver.fail(error instanceof MillraceError ? error : stopped(error))
       throw error
     }
   }
@@ -144,14 +120,14 @@ export class Database {
   }
 
   catalog(): DatabaseCatalog {
-    return { ...this.#program, text: this.#text }
+    return { ...this.#running.program, text: this.#running.text }
   }
 
   /** @throws MillraceError topic/unknown */
   topic(name: string): TopicDefinition {
-    const found = byName(this.#program.topics, name)
+    const found = byName(this.#running.program.topics, name)
     if (found !== null) return found
-    throw new MillraceError('topic/unknown', `there is no topic ${name}`, { hint: known(this.#program.topics) })
+    throw new MillraceError('topic/unknown', `there is no topic ${name}`, { hint: known(this.#running.program.topics) })
   }
 
   /** @throws MillraceError view/unknown */
@@ -160,16 +136,16 @@ export class Database {
   }
 
   #view(name: string): View {
-    const found = this.#views.find(name)
+    const found = this.#running.views.find(name)
     if (found !== null) return found
-    throw new MillraceError('view/unknown', `there is no view ${name}`, { hint: known(this.#program.views) })
+    throw new MillraceError('view/unknown', `there is no view ${name}`, { hint: known(this.#running.program.views) })
   }
 
   /** Appends blocks atomically. @returns once durable. @throws as Log.append */
   async append(append: Append): Promise<AppendAnswer> {
     this.#checkOpen()
-    await this.#driver.room()
-    if (this.#driver.failure !== null) throw this.#driver.failure
+    await this.#running.driver.room()
+    if (this.#running.driver.failure !== null) throw this.#running.driver.failure
     if (this.#finished) throw new MillraceError('log/closed', 'the windows are closed: no event can follow')
     const answer = await this.#log.append(append)
     this.#appendedTick = Math.max(this.#appendedTick, answer.tick)
@@ -187,7 +163,7 @@ export class Database {
     options?: DecodeOptions,
   ): Promise<IngestAnswer> {
     const topic = this.topic(name)
-    const decoded = this.#ingest.decode(topic, body, format, options)
+    const decoded = this.#running.ingest.decode(topic, body, format, options)
     if (decoded.blocks.length > 0) return ingestAnswer(decoded, await this.append(decoded))
     const { tick, offsets } = this.#log.position()
     return nothingAppended(decoded, tick, offsets.get(topic.id) ?? 0)
@@ -198,7 +174,7 @@ export class Database {
    * @throws MillraceError event/invalid, and as Log.append
    */
   async appendMixed(body: Uint8Array, idempotency?: Idempotency): Promise<AppendAnswer> {
-    const append = this.#ingest.decodeList(body, idempotency)
+    const append = this.#running.ingest.decodeList(body, idempotency)
     if (append.blocks.length > 0) return this.append(append)
     return { tick: this.#log.position().tick, offsets: [], repeated: false }
   }
@@ -208,7 +184,7 @@ export class Database {
     const topic = this.topic(name)
     this.#checkOpen()
     const blocks = await this.#log.readTopic(topic.id, fromOffset, Math.max(1, limit))
-    return blocks.filter((block) => block.tick <= this.#views.tick)
+    return blocks.filter((block) => block.tick <= this.#running.views.tick)
   }
 
   /**
@@ -224,10 +200,10 @@ export class Database {
   async readAll(names: readonly string[], options: ReadOptions = {}): Promise<readonly ReadAnswer[]> {
     const views = names.map((name) => this.#view(name))
     this.#checkOpen()
-    if (options.minTick !== undefined && options.minTick > this.#views.tick) {
-      await this.#driver.waitFor(options.minTick, options.timeoutMs ?? waitMsDefault)
+    if (options.minTick !== undefined && options.minTick > this.#running.views.tick) {
+      await this.#running.driver.waitFor(options.minTick, options.timeoutMs ?? waitMsDefault)
     }
-    const moment = this.#views.pin()
+    const moment = this.#running.views.pin()
     const answers: ReadAnswer[] = []
     for (const view of views) answers.push(await this.#readAt(view, moment, options))
     return answers
@@ -241,7 +217,7 @@ export class Database {
     const where = wanted.length === 0 ? null : equalityOf(definition.columns, new Map(wanted))
     const version = moment.version(view)
     const plan = { where, order: options.order ?? [], limit: options.limit ?? null }
-    const rows = await readVersion(view, version, plan, this.#views.slices())
+    const rows = await readVersion(view, version, plan, this.#running.views.slices())
     return { view: definition, tick: moment.tick, timeMicros: moment.timeMicros, errors: version.errors, rows }
   }
 
@@ -255,17 +231,17 @@ export class Database {
   /** A view's rows, then its changes: a cursor, which costs nothing while it is not pulled. */
   live(name: string, options: LiveOptions = {}): AsyncIterableIterator<LiveMessage> {
     this.#checkOpen()
-    return new LiveCursor(this.#views, this.#view(name), options, () => this.#driver.failure)
+    return new LiveCursor(this.#running.views, this.#view(name), options, () => this.#running.driver.failure)
   }
 
   /** The net change of a view after a tick up to now; null where that is too long ago to be known. */
   async changes(name: string, fromTick: number): Promise<{ readonly tick: number; readonly rows: Rows } | null> {
     this.#checkOpen()
     const view = this.#view(name)
-    const { tick } = this.#views
+    const { tick } = this.#running.views
     const retained = fromTick > tick ? null : view.retained.since(fromTick)
     if (retained === null) return null
-    return { tick, rows: await netChange(view, retained.pages, retained.ticks, this.#views.slices()) }
+    return { tick, rows: await netChange(view, retained.pages, retained.ticks, this.#running.views.slices()) }
   }
 
   /**
@@ -274,7 +250,7 @@ export class Database {
    */
   async query(sql: string, options: QueryOptions = {}): Promise<QueryAnswer> {
     this.#checkOpen()
-    return this.#queries.query(sql, options)
+    return this.#running.queries.query(sql, options)
   }
 
   /** Makes a tick even if nothing has arrived, so that `now()` moves on. @returns its number, once reads see it */
@@ -282,7 +258,7 @@ export class Database {
     this.#checkOpen()
     const tick = this.#log.position().tick + 1
     this.#log.requestSeal(true)
-    await this.#driver.waitFor(tick, waitMsDefault)
+    await this.#running.driver.waitFor(tick, waitMsDefault)
     return tick
   }
 
@@ -293,31 +269,31 @@ export class Database {
   async closeWindows(): Promise<void> {
     this.#checkOpen()
     this.#finished = true
-    await this.#driver.waitFor(this.#appendedTick, Number.MAX_SAFE_INTEGER)
-    await this.#driver.closeWindows()
+    await this.#running.driver.waitFor(this.#appendedTick, Number.MAX_SAFE_INTEGER)
+    await this.#running.driver.closeWindows()
   }
 
   status(): DatabaseStatus {
-    const { last, failure, events, eventsPerSecond } = this.#driver
+    const { last, failure, events, eventsPerSecond } = this.#running.driver
     const { tick, offsets } = this.#log.position()
     const watermarks = new Map(last?.watermarks.map((entry) => [entry.topic, entry.micros]))
     const late = new Map(last?.late.map((entry) => [entry.topic, entry.events]))
     return {
-      tick: this.#views.tick,
-      timeMicros: this.#views.timeMicros,
+      tick: this.#running.views.tick,
+      timeMicros: this.#running.views.timeMicros,
       sealedTick: tick,
       caughtUp: this.#caughtUp,
       events,
       eventsPerSecond,
       stateBytes: last?.stateBytes ?? 0,
-      viewBytes: this.#views.views.reduce((sum, view) => sum + view.bytes, 0),
-      topics: this.#program.topics.map(({ id, name }) => ({
+      viewBytes: this.#running.views.views.reduce((sum, view) => sum + view.bytes, 0),
+      topics: this.#running.program.topics.map(({ id, name }) => ({
         name,
         nextOffset: offsets.get(id) ?? 0,
         watermarkMicros: watermarks.get(id) ?? null,
         late: late.get(id) ?? 0,
       })),
-      views: this.#views.views.map(({ definition, version }) => ({
+      views: this.#running.views.views.map(({ definition, version }) => ({
         name: definition.name,
         rows: version.rows,
         errors: version.errors,
@@ -328,14 +304,14 @@ export class Database {
 
   /** Resolves when reads see the tick. @throws MillraceError tick/not-reached, engine/stopped */
   waitForTick(tick: number, timeoutMs = waitMsDefault): Promise<void> {
-    return this.#driver.waitFor(tick, timeoutMs)
+    return this.#running.driver.waitFor(tick, timeoutMs)
   }
 
   /** An engine that has stopped leaves the views readable at its last tick, if they were ever whole. */
   #checkOpen(): void {
     if (this.#closing !== null) throw new MillraceError('log/closed', 'the database is closed')
     if (this.#caughtUp) return
-    if (this.#driver.failure !== null) throw this.#driver.failure
+    if (this.#running.driver.failure !== null) throw this.#running.driver.failure
     throw new MillraceError('request/busy', 'the log is still being replayed', { hint: 'ask again in a while' })
   }
 
@@ -346,9 +322,8 @@ export class Database {
   }
 
   async #close(): Promise<void> {
-    this.#driver.fail(new MillraceError('log/closed', 'the database was closed'))
-    this.#views.close()
-    await this.#host.stop()
+    this.#running.driver.fail(new MillraceError('log/closed', 'the database was closed'))
+    await this.#running.stop()
     await this.#log.close()
   }
 

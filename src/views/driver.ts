@@ -27,6 +27,9 @@ export class TickDriver {
   #cancelDue: (() => void) | null = null
   #lastEmptyMs = Number.NEGATIVE_INFINITY
   #samples: { readonly ms: number; readonly events: number }[] = []
+  /** The newest tick in the engine's hands, or behind it. */
+  #handed = 0
+  #afterTick: { readonly tick: number; run(): void }[] = []
   #live = false
   failure: MillraceError | null = null
   /** Told the failure of a driver that is live; a close is none. */
@@ -89,6 +92,23 @@ export class TickDriver {
     if (this.failure !== null) throw this.failure
   }
 
+  /** Goes on behind a tick that engine and views hold already. */
+  restore(last: TickOutput): void {
+    this.last = last
+    this.#handed = last.tick
+  }
+
+  /**
+   * Sends the engine a message behind the newest tick that it has been handed.
+   * @param message sends it
+   * @param run is called with that tick, when the views are there and have not moved on yet
+   */
+  behindTick(message: () => void, run: (last: TickOutput | null) => void): void {
+    message()
+    if (this.#underWay === 0) run(this.last)
+    else this.#afterTick.push({ tick: this.#handed, run: () => run(this.last) })
+  }
+
   /** Evaluates final views as if every watermark were infinite: the end of a batch run. Nothing of it is in the log. */
   async closeWindows(): Promise<void> {
     await this.drained()
@@ -145,6 +165,7 @@ export class TickDriver {
       for (const block of blocks) rows += block.rows
       const input: TickInput = { kind: 'tick', tick: tick.tick, timeMicros: tick.timeMicros, blocks }
       this.#underWay++
+      this.#handed = tick.tick
       this.#host.step(input).then(
         (output) => {
           tick.release?.()
@@ -168,6 +189,7 @@ export class TickDriver {
     }
     this.last = output
     this.events += rows
+    while (this.#afterTick.length > 0 && this.#afterTick[0].tick <= output.tick) this.#afterTick.shift()!.run()
     this.#sample()
     this.#feed()
     this.#resolveTicks()

@@ -3,7 +3,7 @@ import type { TickOutput } from '../engine/port.ts'
 import type { Clock } from '../io/io.ts'
 import type { ViewDefinition } from '../plan/program.ts'
 import { Slices } from './slices.ts'
-import { type Version, View } from './view.ts'
+import { type Version, View, type ViewState } from './view.ts'
 
 /** Changes kept per view for subscribers that lag. */
 const retainedBytesDefault = 16 * 1024 * 1024
@@ -54,6 +54,19 @@ export class ViewSet {
     this.timeMicros = output.timeMicros
     this.wake()
     if (!this.#compacting && !this.#closed) void this.#compact()
+  }
+
+  /** Goes on from the views as they were at a tick; before the first one. */
+  restore(tick: number, timeMicros: bigint, states: ReadonlyMap<View, ViewState>): void {
+    invariant(this.tick === 0, 'views with a past are restored')
+    for (const view of this.views) {
+      const state = states.get(view)
+      invariant(state !== undefined, `nothing to restore ${view.definition.name} from`)
+      view.restore(state)
+      view.retained.expireThrough(tick)
+    }
+    this.tick = tick
+    this.timeMicros = timeMicros
   }
 
   /** The views as they are right now, for reads that take longer than a turn. */

@@ -18,6 +18,14 @@ export interface Version {
   readonly errors: number
 }
 
+/** A view at one tick with all that its later ticks go on from. Immutable. */
+export interface ViewState {
+  readonly version: Version
+  readonly errors: readonly ErrorRow[]
+  readonly retracts: boolean
+  readonly changedTick: number
+}
+
 /** Orders that pages keep their rows sorted by, beside the view's own. */
 const keptOrders = 8
 
@@ -62,6 +70,24 @@ export class View {
   /** Error rows with their weights. */
   errorRows(): Iterable<ErrorRow> {
     return this.#errors.values()
+  }
+
+  state(): ViewState {
+    return {
+      version: this.version,
+      errors: [...this.#errors.values()],
+      retracts: this.#retracts,
+      changedTick: this.changedTick,
+    }
+  }
+
+  /** Goes on from a state of the same view; for one that has seen no tick yet. */
+  restore(state: ViewState): void {
+    invariant(this.version.runs.length === 0 && this.changedTick === 0, 'a view with a past is restored')
+    this.version = state.version
+    this.#retracts = state.retracts
+    this.changedTick = state.changedTick
+    for (const error of state.errors) this.#addError(error)
   }
 
   /** @throws MillraceError log/corrupt when a block is damaged; nothing has changed then */
