@@ -1,5 +1,6 @@
 import type { CrashDisk } from '../src/io/twin/crash-disk.ts'
 import type { Prng } from '../src/io/twin/prng.ts'
+import { ChunkPool } from '../src/log/chunks.ts'
 import { frameHeaderBytes, readFrameHeader, viewOf } from '../src/log/frame.ts'
 import { FrameReader } from '../src/log/frame-reader.ts'
 import { decodeFileHeader, fileHeaderBytes } from '../src/log/journal-file.ts'
@@ -44,8 +45,9 @@ export async function cutOneFrameTooMany(disk: CrashDisk, folder: string): Promi
   if (header === null) return
   const file = await disk.open(path, { readOnly: true })
   const chain = { sequence: null, previous: null }
-  const range = { from: fileHeaderBytes, end: bytes.byteLength, chain, chunkBytes: 1 << 20 }
-  const reader = new FrameReader(file, path, header, range)
+  const end = bytes.byteLength
+  const range = { from: fileHeaderBytes, to: end, end, chain, chunkBytes: 1 << 20, ahead: false }
+  const reader = new FrameReader(file, path, header, range, new ChunkPool())
   let last = reader.at
   do {
     for (let at = reader.at; reader.take() !== null; at = reader.at) last = at

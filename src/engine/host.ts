@@ -152,20 +152,25 @@ class ThreadHost implements EngineHost {
 }
 
 /**
- * The blocks side by side in one buffer that changes hands: the log keeps its own, and a block that is a part of a
- * larger buffer would take all of that along.
+ * Blocks in shared memory are read where they lie. The others come side by side in one buffer that changes hands:
+ * the log keeps its own, and a block that is a part of a larger buffer would take all of that along.
  */
 function packBlocks(blocks: readonly TopicBlock[]): { blocks: readonly TopicBlock[]; buffer: ArrayBuffer | null } {
-  if (blocks.length === 0) return { blocks, buffer: null }
   let size = 0
-  for (const { bytes } of blocks) size += (bytes.byteLength + 7) & ~7
+  for (const { bytes } of blocks) if (!isShared(bytes)) size += (bytes.byteLength + 7) & ~7
+  if (size === 0) return { blocks, buffer: null }
   const buffer = new ArrayBuffer(size)
   let at = 0
   const packed = blocks.map((block) => {
+    if (isShared(block.bytes)) return block
     const bytes = new Uint8Array(buffer, at, block.bytes.byteLength)
     bytes.set(block.bytes)
     at += (bytes.byteLength + 7) & ~7
     return { ...block, bytes }
   })
   return { blocks: packed, buffer }
+}
+
+function isShared({ buffer }: Uint8Array): boolean {
+  return buffer instanceof SharedArrayBuffer
 }

@@ -1,11 +1,12 @@
 import { crc32 } from '../data/crc32.ts'
 import type { DiskFile } from '../io/io.ts'
+import type { Chunk, ChunkPool } from './chunks.ts'
 import type { KeyedAnswer, Seal } from './commit.ts'
 import {
-  allocate,
   type Frame,
   frameHeaderBytes,
   frameVersion,
+  lengthAt,
   readAnswers,
   readBlocks,
   readFrameHeader,
@@ -21,19 +22,32 @@ export interface Chain {
   readonly previous: number | null
 }
 
-/** Where a reader's memory comes from, and who is told when no further frame will be read from a piece of it. */
-export interface ChunkPool {
-  /** @returns at least so many bytes */
-  take(bytes: number): Uint8Array
-  finished(chunk: Uint8Array): void
+export interface FrameRange {
+  /** Where the first frame starts: bytes from the file's start. */
+  readonly from: number
+  /** Frames that start from here on are left alone; usually `end`. */
+  readonly to: number
+  /** Where the last frame that may be read ends. */
+  readonly end: number
+  readonly chain: Chain
+  /** Read in one piece, unless a frame is longer. */
+  readonly chunkBytes: number
+  /** Whether the next piece is read while the one before is worked on. */
+  readonly ahead: boolean
 }
 
-const fresh: ChunkPool = { take: allocate, finished: () => {} }
+interface Piece {
+  readonly from: number
+  readonly chunk: Chunk
+  /** How many bytes were read. */
+  readonly bytes: Promise<number>
+}
 
 /**
  * Reads a file's frames in order, in large pieces, checking each one's checksums and its place in the chain.
  * `take` gives frames from memory while it can, `fill` reads on; when `fill` says false, either `end` is reached or
- * what stands at `at` is no good frame.
+ * what stands at `at` is no good frame. A frame that a piece holds in part is read again with the next one: that
+ * costs as much as copying it.
  */
 export class FrameReader {
   /** Where the next frame starts, or the bad one stands: bytes from the file's start. */
@@ -41,38 +55,36 @@ export class FrameReader {
   readonly #file: DiskFile
   readonly #path: string
   readonly #epoch: bigint
-  readonly #end: number
-  readonly #chunkBytes: number
+  readonly #range: FrameRange
   readonly #pool: ChunkPool
   #sequence: number | null
   #previous: number | null
+  #chunk: Chunk | null = null
+  #ahead: Piece | null = null
   #bytes: Uint8Array = new Uint8Array(0)
-  #chunk = this.#bytes
   #view = viewOf(this.#bytes)
   /** Where `#bytes` stands in the file. */
   #start: number
   /** What was missing when `take` last gave up. */
-  #wanted = 0
+  #wanted = frameHeaderBytes
   #frame: Frame | null = null
   #frameAt = 0
 
-  constructor(
-    file: DiskFile,
-    path: string,
-    header: JournalFile,
-    range: { readonly from: number; readonly end: number; readonly chain: Chain; readonly chunkBytes: number },
-    pool: ChunkPool = fresh,
-  ) {
+  constructor(file: DiskFile, path: string, header: JournalFile, range: FrameRange, pool: ChunkPool) {
     this.#pool = pool
     this.#file = file
     this.#path = path
     this.#epoch = header.epoch
+    this.#range = range
     this.at = range.from
     this.#start = range.from
-    this.#end = range.end
     this.#sequence = range.chain.sequence
     this.#previous = range.chain.previous
-    this.#chunkBytes = range.chunkBytes
+  }
+
+  /** All frames that were asked for were taken. */
+  get done(): boolean {
+    return this.at >= this.#range.to
   }
 
   /**
@@ -80,9 +92,10 @@ export class FrameReader {
    * @throws MillraceError log/version
    */
   take(): Frame | null {
+    this.#wanted = 0
+    if (this.done) return null
     const at = this.at - this.#start
     const held = this.#bytes.byteLength - at
-    this.#wanted = 0
     if (held < frameHeaderBytes) {
       this.#wanted = frameHeaderBytes
       return null
@@ -106,22 +119,83 @@ export class FrameReader {
   /** @returns false when nothing more can be taken */
   async fill(): Promise<boolean> {
     const missing = this.#wanted
-    const left = this.#end - this.at
+    const left = this.#range.end - this.at
     if (missing === 0 || missing > left) return false
-    const carried = this.#bytes.subarray(this.at - this.#start)
-    const wanted = Math.min(left, Math.max(missing, this.#chunkBytes))
-    const bytes = this.#pool.take(wanted)
-    bytes.set(carried)
-    const read = await this.#file.read(bytes.subarray(carried.byteLength, wanted), this.at + carried.byteLength)
-    this.#pool.finished(this.#chunk)
-    this.#chunk = bytes
-    this.#bytes = bytes.subarray(0, carried.byteLength + read)
-    this.#view = viewOf(this.#bytes)
-    this.#start = this.at
-    return this.#bytes.byteLength >= missing
+    this.#giveUp()
+    const ahead = this.#ahead
+    this.#ahead = null
+    if (ahead !== null) {
+      if (await this.#use(ahead, missing)) return true
+      this.#giveUp()
+    }
+    return this.#use(this.#read(this.at, missing), missing)
   }
 
-  /** The blocks of the frame taken last: views over memory that nobody else writes to. */
+  /** Ends reading: nothing more can be taken, and the file may be closed. */
+  async close(): Promise<void> {
+    this.#giveUp()
+    const ahead = this.#ahead
+    this.#ahead = null
+    if (ahead === null) return
+    // It was read for nothing: whether that failed is nobody's concern.
+    await ahead.bytes.catch(() => 0)
+    this.#pool.release(ahead.chunk)
+  }
+
+  #read(from: number, missing: number): Piece {
+    const { end, chunkBytes } = this.#range
+    const wanted = Math.min(end - from, Math.max(missing, chunkBytes))
+    const chunk = this.#pool.take(wanted)
+    return { from, chunk, bytes: this.#file.read(chunk.bytes.subarray(0, wanted), from) }
+  }
+
+  /** @returns whether it begins with the frame that is next, and has what is missing of it */
+  async #use({ from, chunk, bytes }: Piece, missing: number): Promise<boolean> {
+    this.#chunk = chunk
+    const read = await bytes
+    if (from !== this.at || read < missing) return false
+    this.#bytes = chunk.bytes.subarray(0, read)
+    this.#view = viewOf(this.#bytes)
+    this.#start = from
+    if (this.#range.ahead) this.#readAhead()
+    return true
+  }
+
+  #giveUp(): void {
+    if (this.#chunk !== null) this.#pool.release(this.#chunk)
+    this.#chunk = null
+    this.#bytes = this.#bytes.subarray(0, 0)
+    this.#start = this.at
+  }
+
+  /** Guesses by the lengths alone, which are not checked yet, with which frame the next piece will begin. */
+  #readAhead(): void {
+    const { to, end } = this.#range
+    const size = this.#bytes.byteLength
+    let at = 0
+    let missing = frameHeaderBytes
+    while (at + frameHeaderBytes <= size) {
+      const length = lengthAt(this.#view, at)
+      if (length < frameHeaderBytes) return
+      missing = length
+      if (at + length > size) break
+      at += length
+      missing = frameHeaderBytes
+    }
+    const from = this.#start + at
+    if (from >= to || missing > end - from) return
+    const piece = this.#read(from, missing)
+    // Whoever waits for it is told; until then nobody does.
+    piece.bytes.catch(() => {})
+    this.#ahead = piece
+  }
+
+  /** What the blocks of the frame taken last lie in. */
+  get chunk(): Chunk {
+    return this.#chunk!
+  }
+
+  /** The blocks of the frame taken last: views over `chunk`, good for as long as that is held. */
   blocks(): LoggedBlock[] {
     return readBlocks(this.#frame!, this.#bytes, this.#view, this.#frameAt)
   }

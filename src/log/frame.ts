@@ -240,6 +240,11 @@ export function readFrameHeader(bytes: Uint8Array, view: DataView, at: number): 
   }
 }
 
+/** The length of the frame that may start at `at`, unchecked; 0 where none starts. */
+export function lengthAt(view: DataView, at: number): number {
+  return view.getUint32(at, true) === frameMagic ? view.getUint32(at + 8, true) : 0
+}
+
 /** The blocks of a frame that starts at `at`: their bytes are views over `bytes`. */
 export function readBlocks(frame: Frame, bytes: Uint8Array, view: DataView, at: number): LoggedBlock[] {
   const blocks = new Array<LoggedBlock>(frame.blocks)

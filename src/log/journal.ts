@@ -1,9 +1,10 @@
 import { invariant } from '../data/errors.ts'
 import type { DiskFile, DiskLock, Io } from '../io/io.ts'
 import { IoError } from '../io/io.ts'
+import { ChunkPool, HeldChunks } from './chunks.ts'
 import { type Commit, type CommitStore, NoRoom, type Seal } from './commit.ts'
-import { allocate, FrameBuilder } from './frame.ts'
-import { type Chain, type ChunkPool, FrameReader } from './frame-reader.ts'
+import { FrameBuilder } from './frame.ts'
+import { type Chain, FrameReader } from './frame-reader.ts'
 import {
   createFile,
   damaged,
@@ -38,7 +39,7 @@ export interface JournalEnd {
 /** Builders that grew larger than this are not kept for the next commit. */
 const keptBytes = 16 << 20
 /** Read in one piece by replay. */
-const replayBytes = 1 << 20
+const replayBytes = 4 << 20
 
 /** The journal on disk: commits as frames in numbered files, all topics in one order. */
 export class Journal implements CommitStore<FrameBuilder> {
@@ -122,37 +123,41 @@ export class Journal implements CommitStore<FrameBuilder> {
     let merged: LoggedBlock[] = []
     let mergedRows = 0
     let last: Seal | null = null
-    const chunks = new ReplayChunks()
+    const pool = new ChunkPool(true)
+    const held = new HeldChunks(pool)
+    let mergedHeld = new HeldChunks(pool)
     const handOver = async (): Promise<void> => {
-      if (last !== null) {
-        const { tick, timeMicros } = last
-        await each({ tick, timeMicros, blocks: merged, release: chunks.handOver() })
-      }
+      const handed = mergedHeld
+      const blocks = merged
+      mergedHeld = new HeldChunks(pool)
       merged = []
       mergedRows = 0
+      if (last === null) return
+      await each({ tick: last.tick, timeMicros: last.timeMicros, blocks, release: () => handed.release() })
     }
     const { position } = this.#ticks.upTo(afterTick)
-    for await (const reader of this.#read(position, this.#sealed, replayBytes, chunks)) {
-      for (const block of reader.blocks()) {
-        blocks.push(block)
-        rows += block.rows
-      }
-      const seal = reader.seal()
-      if (seal === null) continue
-      if (seal.tick <= afterTick) {
+    for await (const reader of this.#read(position, this.#sealed, replayBytes, pool)) {
+      for (let frame = reader.take(); frame !== null; frame = reader.take()) {
+        if (frame.blocks > 0) held.add(reader.chunk)
+        for (const block of reader.blocks()) {
+          blocks.push(block)
+          rows += block.rows
+        }
+        const seal = reader.seal()
+        if (seal === null) continue
+        if (seal.tick > throughTick) return handOver()
+        if (seal.tick > afterTick) {
+          if (mergedRows + rows > mergeRows) await handOver()
+          if (merged.length === 0) merged = blocks
+          else for (const block of blocks) merged.push(block)
+          mergedHeld.addAll(held)
+          mergedRows += rows
+          last = seal
+        } else held.release()
         blocks = []
         rows = 0
-        continue
+        if (seal.tick === throughTick) return handOver()
       }
-      if (seal.tick > throughTick) break
-      if (mergedRows + rows > mergeRows) await handOver()
-      if (merged.length === 0) merged = blocks
-      else for (const block of blocks) merged.push(block)
-      mergedRows += rows
-      last = seal
-      blocks = []
-      rows = 0
-      if (seal.tick === throughTick) break
     }
     await handOver()
   }
@@ -160,12 +165,14 @@ export class Journal implements CommitStore<FrameBuilder> {
   async findTick(wanted: TickWanted): Promise<TickMark | null> {
     const known = 'tick' in wanted ? this.#ticks.upTo(wanted.tick) : this.#ticks.upToTime(Number(wanted.timeMicros))
     let found = known.tick === 0 ? null : { tick: known.tick, timeMicros: BigInt(known.timeMicros) }
-    for await (const reader of this.#read(known.position, this.#sealed, strideBytes)) {
-      if ('tick' in wanted && found?.tick === wanted.tick) break
-      const seal = reader.seal()
-      if (seal === null) continue
-      if (isBeyond(seal, wanted)) break
-      found = { tick: seal.tick, timeMicros: seal.timeMicros }
+    for await (const reader of this.#read(known.position, this.#sealed, strideBytes, new ChunkPool())) {
+      while (reader.take() !== null) {
+        if ('tick' in wanted && found?.tick === wanted.tick) return found
+        const seal = reader.seal()
+        if (seal === null) continue
+        if (isBeyond(seal, wanted)) return found
+        found = { tick: seal.tick, timeMicros: seal.timeMicros }
+      }
     }
     return found
   }
@@ -173,17 +180,20 @@ export class Journal implements CommitStore<FrameBuilder> {
   async readTopic(topic: number, fromOffset: number, limitRows: number): Promise<readonly ReadBlock[]> {
     const found: ReadBlock[] = []
     let rows = 0
+    const pool = new ChunkPool()
     for (const stretch of this.#index.stretches(topic, fromOffset)) {
       let { tick } = stretch
-      for await (const reader of this.#read(stretch.from, Math.min(stretch.to, this.#sealed), strideBytes)) {
-        for (const block of reader.blocks()) {
-          const end = block.firstOffset + block.rows
-          if (block.topic !== topic || end <= fromOffset || rows >= limitRows) continue
-          found.push({ ...block, bytes: block.bytes.slice(), tick })
-          rows += end - Math.max(fromOffset, block.firstOffset)
+      for await (const reader of this.#read(stretch.from, Math.min(stretch.to, this.#sealed), strideBytes, pool)) {
+        while (reader.take() !== null) {
+          for (const block of reader.blocks()) {
+            const end = block.firstOffset + block.rows
+            if (block.topic !== topic || end <= fromOffset || rows >= limitRows) continue
+            found.push({ ...block, bytes: block.bytes.slice(), tick })
+            rows += end - Math.max(fromOffset, block.firstOffset)
+          }
+          if (rows >= limitRows) return found
+          tick = (reader.seal()?.tick ?? tick - 1) + 1
         }
-        if (rows >= limitRows) return found
-        tick = (reader.seal()?.tick ?? tick - 1) + 1
       }
     }
     return found
@@ -258,66 +268,40 @@ export class Journal implements CommitStore<FrameBuilder> {
     await before.close()
   }
 
-  /** The frames that start between two journal positions; the first must be a frame's start. */
-  async *#read(from: number, to: number, chunkBytes: number, pool?: ChunkPool): AsyncGenerator<FrameReader> {
+  /**
+   * The frames that start between two journal positions; the first must be a frame's start. Whoever is handed the
+   * reader takes frames until there is none, then asks for the next piece.
+   */
+  async *#read(from: number, to: number, chunkBytes: number, pool: ChunkPool): AsyncGenerator<FrameReader> {
     const { disk } = this.#io
     let chain: Chain = { sequence: null, previous: null }
     // A copy: files may be added meanwhile, always beyond `to`.
     const files = [...this.#files]
     for (let i = 0; i < files.length; i++) {
       const header = files[i]
-      const end = files[i + 1]?.base ?? Number.POSITIVE_INFINITY
-      if (end <= from || header.base + fileHeaderBytes >= to) continue
+      const next = files[i + 1]?.base ?? Number.POSITIVE_INFINITY
+      if (next <= from || header.base + fileHeaderBytes >= to) continue
       const path = filePath(this.#folder, header.number)
       const file = await disk.open(path, { readOnly: true })
+      const range = {
+        from: Math.max(from - header.base, fileHeaderBytes),
+        to: Math.min(to, next) - header.base,
+        end: Math.min(next, this.#sealed) - header.base,
+        chain,
+        chunkBytes,
+        ahead: chunkBytes === replayBytes,
+      }
+      const reader = new FrameReader(file, path, header, range, pool)
       try {
-        const range = {
-          from: Math.max(from - header.base, fileHeaderBytes),
-          end: Math.min(end, this.#sealed) - header.base,
-          chain,
-          chunkBytes,
-        }
-        const reader = new FrameReader(file, path, header, range, pool)
-        while (header.base + reader.at < Math.min(to, end)) {
-          if (reader.take() !== null) yield reader
-          else if (!(await reader.fill())) throw damaged(path, reader.at)
+        while (!reader.done) {
+          if (!(await reader.fill())) throw damaged(path, reader.at)
+          yield reader
         }
         chain = reader.chain
       } finally {
+        await reader.close()
         await file.close()
       }
-    }
-  }
-}
-
-/**
- * Replay's memory, used again once the ticks in it are released: reading gigabytes would otherwise leave the garbage
- * collector with as many. A piece that was read to its end before tick n was handed over may hold a part of the tick
- * after it, so it goes with that one's release; ticks are released in order.
- */
-class ReplayChunks implements ChunkPool {
-  readonly #free: Uint8Array[] = []
-  /** Finished since the last hand-over, and between the two before. */
-  #finished: Uint8Array[] = []
-  #before: Uint8Array[] = []
-
-  take(bytes: number): Uint8Array {
-    const chunk = bytes <= replayBytes ? this.#free.pop() : undefined
-    return chunk ?? allocate(Math.max(bytes, replayBytes))
-  }
-
-  finished(chunk: Uint8Array): void {
-    if (chunk.byteLength === replayBytes) this.#finished.push(chunk)
-  }
-
-  /** @returns what gives the tick's memory back */
-  handOver(): () => void {
-    let done = this.#before
-    this.#before = this.#finished
-    this.#finished = []
-    return () => {
-      this.#free.push(...done)
-      done = []
     }
   }
 }

@@ -97,8 +97,8 @@ export interface SealedTick {
   readonly timeMicros: bigint
   readonly blocks: readonly LoggedBlock[]
   /**
-   * Says that nobody reads the blocks any more: their memory may be used again. Ticks are released in their order;
-   * never releasing one is safe, and costs garbage.
+   * Says that nobody reads the blocks any more: their memory may be used again. Any order will do; never releasing a
+   * tick is safe, and costs garbage.
    */
   readonly release?: () => void
 }
@@ -122,6 +122,7 @@ export interface LoggedBlock {
   readonly firstOffset: number
   readonly appendedAtMicros: bigint
   readonly rows: number
+  /** A replayed tick's lie in shared memory, so that a thread can read them in place. */
   readonly bytes: Uint8Array
 }
 

@@ -1,5 +1,6 @@
 import { MillraceError } from '../data/errors.ts'
 import type { Disk, DiskFile } from '../io/io.ts'
+import { ChunkPool } from './chunks.ts'
 import type { KeyedAnswer, LogState } from './commit.ts'
 import { align8, allocate, closedFlag, type Frame, frameHeaderBytes, readFrameHeader, viewOf } from './frame.ts'
 import { FrameReader } from './frame-reader.ts'
@@ -9,7 +10,9 @@ import type { LoggedBlock } from './log.ts'
 import { TickIndex } from './tick-index.ts'
 import { TopicIndex } from './topic-index.ts'
 
-/** Read in one piece: few calls, and still in the cache when it is checksummed. */
+/** Read in one piece by the scan: few calls, and still in the cache when it is checksummed. */
+const scanBytes = 4 << 20
+/** Looked through in one piece for frames behind the good ones. */
 const chunkBytes = 1 << 20
 
 /** What a journal on disk holds, once every frame was read and checked. */
@@ -121,6 +124,7 @@ class Scan {
   readonly #remembered = new IdempotencyTable()
   readonly #index = new TopicIndex()
   readonly #ticks = new TickIndex()
+  readonly #chunks = new ChunkPool()
   #tick = 0
   #timeMicros = 0n
   #commitMicros = 0n
@@ -138,14 +142,19 @@ class Scan {
   /** @returns where in the file the good frames end */
   async file(file: DiskFile, path: string, header: JournalFile, end: number): Promise<number> {
     const chain = { sequence: this.sequence, previous: this.previous }
-    const reader = new FrameReader(file, path, header, { from: fileHeaderBytes, end, chain, chunkBytes })
+    const range = { from: fileHeaderBytes, to: end, end, chain, chunkBytes: scanBytes, ahead: true }
+    const reader = new FrameReader(file, path, header, range, this.#chunks)
     // All before a file is durable when it is made.
     this.#durable = header.base + fileHeaderBytes
-    do {
-      for (let at = reader.at, frame = reader.take(); frame !== null; at = reader.at, frame = reader.take()) {
-        this.#frame(reader, frame, header.base + at, path, at)
-      }
-    } while (await reader.fill())
+    try {
+      do {
+        for (let at = reader.at, frame = reader.take(); frame !== null; at = reader.at, frame = reader.take()) {
+          this.#frame(reader, frame, header.base + at, path, at)
+        }
+      } while (await reader.fill())
+    } finally {
+      await reader.close()
+    }
     this.sequence = reader.chain.sequence!
     this.previous = reader.chain.previous!
     return reader.at
