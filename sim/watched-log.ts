@@ -40,6 +40,7 @@ export function watchedLog(log: Log, history: History): Log {
     onPoisoned: (listener) => log.onPoisoned(listener),
     readTopic: (topic, from, limit) => log.readTopic(topic, from, limit),
     position: () => log.position(),
+    backup: (folder, options) => log.backup(folder, options),
     close: () => log.close(),
   }
 }

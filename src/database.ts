@@ -7,6 +7,7 @@ import type {
   QueryOptions,
   ReadAnswer,
   ReadOptions,
+  Seals,
 } from './database/contract.ts'
 import {
   type DecodeOptions,
@@ -16,9 +17,11 @@ import {
   nothingAppended,
 } from './database/ingest.ts'
 import { byName, known, ordinalOf } from './database/names.ts'
+import { replayFailed } from './database/refusals.ts'
 import { Running } from './database/running.ts'
 import { definitionBlock, type OpenedProgram, openProgram } from './engine/definitions.ts'
 import type { ErrorRow } from './engine/port.ts'
+import type { BackupAnswer, BackupOptions } from './log/backup.ts'
 import { openFileLog } from './log/file-log.ts'
 import type { Append, AppendAnswer, Idempotency, Log, LogOptions, ReadBlock } from './log/log.ts'
 import { openMemoryLog } from './log/memory-log.ts'
@@ -109,7 +112,7 @@ export class Database {
       tell()
       this.#caughtUp = true
     } catch (error) {
-      this.#running.driver.fail(error instanceof MillraceError ? error : stopped(error))
+      this.#running.driver.fail(error instanceof MillraceError ? error : replayFailed(error))
       throw error
     }
   }
@@ -273,6 +276,11 @@ export class Database {
     await this.#running.driver.closeWindows()
   }
 
+  /** Copies the log up to its newest tick into an empty folder, while all goes on. @throws as Log.backup */
+  backup(folder: string, options: BackupOptions = {}): Promise<BackupAnswer> {
+    return this.#log.backup(folder, options)
+  }
+
   status(): DatabaseStatus {
     const { last, failure, events, eventsPerSecond } = this.#running.driver
     const { tick, offsets } = this.#log.position()
@@ -330,13 +338,4 @@ export class Database {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }
-}
-
-interface Seals {
-  sealNow: () => boolean
-}
-
-function stopped(error: unknown): MillraceError {
-  const reason = error instanceof Error ? error.message : String(error)
-  return new MillraceError('engine/stopped', `the replay failed: ${reason}`, { cause: error })
 }

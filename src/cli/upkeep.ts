@@ -1,5 +1,7 @@
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import { nodeIo } from '../io/node.ts'
+import { backupFolder, backupServer, restore } from './backup.ts'
+import { connect, defaultUrl } from './remote.ts'
 import { verify } from './verify.ts'
 
 /** Commands that look after a data folder. */
@@ -12,5 +14,28 @@ export function addUpkeep(program: Command, ends: (action: Promise<number>) => P
     .option('--json', 'print the findings as JSON')
     .action((flags: { data: string; full?: boolean; json?: boolean }) =>
       ends(verify(nodeIo(), { data: flags.data, full: flags.full ?? false, json: flags.json ?? false })),
+    )
+  program
+    .command('backup')
+    .description('copy all data up to now into an empty folder, while the server goes on')
+    .argument('<folder>')
+    .addOption(new Option('--url <URL>', 'the running server, on this machine').default(defaultUrl))
+    .option('--data <DIR>', 'copy a data folder that no server has open')
+    .option('--json', 'print the outcome as JSON')
+    .action((folder: string, { url, data, json = false }: { url: string; data?: string; json?: boolean }) =>
+      ends(
+        data === undefined
+          ? backupServer(nodeIo(), connect(url), folder, json)
+          : backupFolder(nodeIo(), data, folder, json),
+      ),
+    )
+  program
+    .command('restore')
+    .description('make a data folder of a backup, which is checked first')
+    .argument('<folder>')
+    .requiredOption('--data <DIR>', 'the data folder to make: empty, or not there yet')
+    .option('--json', 'print the outcome as JSON')
+    .action((folder: string, { data, json = false }: { data: string; json?: boolean }) =>
+      ends(restore(nodeIo(), folder, data, json)),
     )
 }

@@ -42,6 +42,7 @@ export const errorCodes = {
   'log/locked': { status: 503, exit: 1 },
   'log/version': { status: 500, exit: 1 },
   'log/closed': { status: 503, exit: 1 },
+  'backup/refused': { status: 409, exit: 1 },
   'state/corrupt': { status: 500, exit: 1 },
   'schema/incompatible': { status: 409, exit: 2 },
   'schema/unmappable': { status: 400, exit: 2 },

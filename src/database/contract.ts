@@ -100,3 +100,8 @@ export interface DatabaseStatus {
   /** Why nothing moves any more, if so. */
   readonly failure: MillraceError | null
 }
+
+/** Whom a log asks whether it may seal: set once there is an engine that may be idle. */
+export interface Seals {
+  sealNow: () => boolean
+}

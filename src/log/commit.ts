@@ -1,3 +1,4 @@
+import type { BackupAnswer, BackupOptions } from './backup.ts'
 import type { AppendAnswer, LoggedBlock, ReadBlock, SealedTick, TickMark, TickWanted } from './log.ts'
 
 /** What becomes durable with one sync: the appends that waited together, maybe with the seal of a tick. */
@@ -52,6 +53,8 @@ export interface CommitStore<G extends Gathering = Gathering> {
   ): Promise<void>
   findTick(wanted: TickWanted): Promise<TickMark | null>
   readTopic(topic: number, fromOffset: number, limitRows: number): Promise<readonly ReadBlock[]>
+  /** Copies what is sealed now into an empty folder. @throws MillraceError backup/refused, log/full */
+  backup(folder: string, options: BackupOptions): Promise<BackupAnswer>
   close(): Promise<void>
 }
 

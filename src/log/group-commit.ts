@@ -1,6 +1,7 @@
 import { batchRows } from '../data/batch.ts'
 import { invariant, MillraceError } from '../data/errors.ts'
 import type { Clock } from '../io/io.ts'
+import type { BackupAnswer, BackupOptions } from './backup.ts'
 import { type CommitStore, type Gathering, type KeyedAnswer, type LogState, NoRoom, type Seal } from './commit.ts'
 import { conflict, type IdempotencyTable, nameOf, sameDigest } from './idempotency.ts'
 import type {
@@ -172,6 +173,11 @@ export class GroupCommitLog implements Log {
 
   readTopic(topic: number, fromOffset: number, limitRows: number): Promise<readonly ReadBlock[]> {
     return this.#store.readTopic(topic, fromOffset, limitRows)
+  }
+
+  async backup(folder: string, options: BackupOptions = {}): Promise<BackupAnswer> {
+    if (this.#closing !== null) throw this.#refusal!
+    return this.#store.backup(folder, options)
   }
 
   position(): LogPosition {

@@ -1,6 +1,7 @@
 import { invariant } from '../data/errors.ts'
 import type { DiskFile, DiskLock, Io } from '../io/io.ts'
 import { IoError } from '../io/io.ts'
+import { type BackupAnswer, type BackupOptions, type SettledLog, writeBackup } from './backup.ts'
 import { ChunkPool, HeldChunks } from './chunks.ts'
 import { type Commit, type CommitStore, NoRoom, type Seal } from './commit.ts'
 import { FrameBuilder } from './frame.ts'
@@ -9,6 +10,7 @@ import {
   createFile,
   damaged,
   fileHeaderBytes,
+  fileName,
   filePath,
   type JournalFile,
   type JournalSizes,
@@ -197,6 +199,22 @@ export class Journal implements CommitStore<FrameBuilder> {
       }
     }
     return found
+  }
+
+  async backup(folder: string, options: BackupOptions): Promise<BackupAnswer> {
+    const { disk } = this.#io
+    return writeBackup(disk, this.#folder, await this.settled(), folder, options)
+  }
+
+  /** The files up to the newest seal: below it nothing changes any more, whatever is appended. */
+  async settled(): Promise<SettledLog> {
+    const [tick, sealed, { identity }] = [this.#nextTick - 1, this.#sealed, this]
+    const files = this.#files.flatMap(({ number, base }, i) => {
+      const end = Math.min(this.#files[i + 1]?.base ?? sealed, sealed)
+      return end <= base ? [] : [{ name: fileName(number), bytes: end - base }]
+    })
+    const mark = await this.findTick({ tick })
+    return { identity, tick, timeMicros: mark?.timeMicros ?? 0n, files }
   }
 
   async close(): Promise<void> {

@@ -1,4 +1,5 @@
 import type { MillraceError } from '../data/errors.ts'
+import type { BackupAnswer, BackupOptions } from './backup.ts'
 
 /**
  * The one durable log: events of all topics on one timeline of ticks. Commit is durability: an append is answered
@@ -58,6 +59,12 @@ export interface Log {
 
   /** Where the log stands: the newest sealed tick (0: none), its time, and the next offset per topic (sealed). */
   position(): LogPosition
+
+  /**
+   * Copies the log up to the newest sealed tick into an empty folder, while appends go on.
+   * @throws MillraceError backup/refused where the folder can't take it, or the log is kept in memory; log/full
+   */
+  backup(folder: string, options?: BackupOptions): Promise<BackupAnswer>
 
   /** Writes the mark of a clean close, after what is queued is durable. */
   close(): Promise<void>

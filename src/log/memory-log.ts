@@ -1,4 +1,6 @@
+import { MillraceError } from '../data/errors.ts'
 import type { Io } from '../io/io.ts'
+import type { BackupAnswer } from './backup.ts'
 import type { Commit, CommitStore, Gathering } from './commit.ts'
 import { GroupCommitLog } from './group-commit.ts'
 import { IdempotencyTable } from './idempotency.ts'
@@ -88,6 +90,13 @@ class MemoryStore implements CommitStore {
       rows += block.firstOffset + block.rows - Math.max(fromOffset, block.firstOffset)
     }
     return found
+  }
+
+  backup(): Promise<BackupAnswer> {
+    const error = new MillraceError('backup/refused', 'the log is kept in memory: there is nothing to copy', {
+      hint: 'open the database with a data folder',
+    })
+    return Promise.reject(error)
   }
 
   async close(): Promise<void> {}

@@ -1,6 +1,7 @@
 import { MillraceError } from '../data/errors.ts'
 import type { Database } from '../database.ts'
 import type { Io } from '../io/io.ts'
+import { backUp } from './backup.ts'
 import { type ApiAnswer, type ApiRequest, problemAnswer } from './exchange.ts'
 import { Guard, type GuardOptions } from './guard.ts'
 import { appendEvents, appendMixed } from './ingest.ts'
@@ -74,6 +75,7 @@ export class Api {
       route('/v1/views/{view}', { GET: (request, name, query) => readView(reader, request, name, query) }),
       route('/v1/views/{view}/live', { GET: (request, name, query) => streamView(live, request, name, query) }),
       route('/v1/sql', { POST: (request, _, query) => runSql(sql, request, query) }),
+      route('/v1/backup', { POST: (request, _, query) => backUp(database, io.disk, request, query) }),
       route('/v1/catalog', { GET: () => catalog(database) }),
       route('/livez', { GET: livez }),
       route('/readyz', { GET: () => readyz(database) }),

@@ -3,6 +3,8 @@ import { problemOf, problemType } from '../protocol/problem.ts'
 /** A request as handlers see it: no socket in sight. */
 export interface ApiRequest {
   readonly method: string
+  /** Whether it came from this machine. Behind a proxy on this machine every request does. */
+  readonly local: boolean
   /** The request's target as it came: path and query, still encoded. */
   readonly target: string
   /** @param name in lower case */

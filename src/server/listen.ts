@@ -138,6 +138,7 @@ class Door {
     const request: ApiRequest = {
       method: message.method ?? 'GET',
       target,
+      local: isLoopback(message.socket.remoteAddress ?? ''),
       header: (name) => headerOf(message, name),
       readBody: async () => {
         const body = new BodyBuffer(headerOf(message, 'content-length'), this.#limits, this.#bodies)
@@ -274,6 +275,10 @@ function hasBody({ headers }: IncomingMessage): boolean {
 function headerOf({ headers }: IncomingMessage, name: string): string | null {
   const value = headers[name]
   return value === undefined ? null : Array.isArray(value) ? value.join(', ') : value
+}
+
+function isLoopback(address: string): boolean {
+  return address === '::1' || /^(::ffff:)?127\./.test(address)
 }
 
 const clientErrors: Readonly<Record<string, readonly [ErrorCode, string]>> = {
