@@ -1,0 +1,114 @@
+import { crc32 } from '../data/crc32.ts'
+import type { Disk, DiskReader } from '../io/io.ts'
+import type { BlockView } from './row-store.ts'
+import {
+  type ArrangementDirectory,
+  checkRunHeader,
+  damagedRun,
+  decodeDirectory,
+  decodeRunTail,
+  type RunFile,
+  runHeaderBytes,
+  runTailBytes,
+  type SectionDirectory,
+} from './run-format.ts'
+
+/** One section of a run, and which of its blocks a cache holds. */
+export interface RunSection extends SectionDirectory {
+  readonly run: RunReader
+  /** Per block its frame in the block cache, or −1. */
+  readonly frames: Int32Array
+}
+
+/** An arrangement's part of a run. */
+export interface RunPart {
+  readonly buckets: number
+  readonly filter: Uint32Array
+  /** The first holds the empty buckets' hashes, then come the arrangement's own. */
+  readonly sections: readonly RunSection[]
+}
+
+/** A run that is open: its directory and filters are in memory and right, its blocks are checked when they are read. */
+export class RunReader {
+  readonly file: RunFile
+  readonly parts: ReadonlyMap<string, RunPart>
+  readonly #path: string
+  readonly #reader: DiskReader
+
+  private constructor(file: RunFile, path: string, reader: DiskReader) {
+    this.file = file
+    this.#path = path
+    this.#reader = reader
+    this.parts = new Map(this.#readDirectory().map((arrangement) => [arrangement.name, this.#open(arrangement)]))
+  }
+
+  /** @throws MillraceError state/corrupt, IoError */
+  static open(disk: Disk, folder: string, file: RunFile): RunReader {
+    const path = `${folder}/${file.name}`
+    const reader = disk.openReader(path)
+    try {
+      return new RunReader(file, path, reader)
+    } catch (error) {
+      reader.close()
+      throw error
+    }
+  }
+
+  /**
+   * Reads a block and checks it.
+   * @param into exactly as long as the block
+   * @throws MillraceError state/corrupt
+   */
+  readBlock(section: SectionDirectory, block: number, into: Uint8Array): void {
+    this.#read(section.positions[block], into, section.checksums[block], 'a block')
+  }
+
+  close(): void {
+    this.#reader.close()
+  }
+
+  #readDirectory(): ArrangementDirectory[] {
+    const { size } = this.#reader
+    if (size !== this.file.bytes) {
+      throw damagedRun(this.#path, Math.min(size, this.file.bytes), `it should have ${this.file.bytes} bytes`)
+    }
+    const header = new Uint8Array(runHeaderBytes)
+    this.#reader.read(header, 0)
+    checkRunHeader(this.#path, header)
+    const tailBytes = new Uint8Array(runTailBytes)
+    this.#reader.read(tailBytes, size - runTailBytes)
+    const tail = decodeRunTail(this.#path, size, tailBytes)
+    if (tail.checksum !== this.file.crc) throw damagedRun(this.#path, size - 20, 'it is not the file it should be')
+    const directory = new Uint8Array(tail.bytes)
+    this.#read(tail.position, directory, tail.checksum, 'its directory')
+    return decodeDirectory(directory)
+  }
+
+  #open({ buckets, filter: { position, words, checksum }, sections }: ArrangementDirectory): RunPart {
+    const filter = new Uint32Array(words)
+    this.#read(position, new Uint8Array(filter.buffer), checksum, 'a filter')
+    return {
+      buckets,
+      filter,
+      sections: sections.map((section) => ({
+        ...section,
+        run: this,
+        frames: new Int32Array(section.blocks).fill(-1),
+      })),
+    }
+  }
+
+  #read(position: number, into: Uint8Array, checksum: number, what: string): void {
+    const read = this.#reader.read(into, position)
+    if (read !== into.length) throw damagedRun(this.#path, position + read, `${what} is cut off`)
+    if (crc32(into) !== checksum) throw damagedRun(this.#path, position, `the checksum of ${what} is wrong`)
+  }
+}
+
+/** Reads a block past any cache. */
+export function loadBlock(section: RunSection, block: number): BlockView {
+  const buffer = new ArrayBuffer(section.bytes[block])
+  const u8 = new Uint8Array(buffer)
+  section.run.readBlock(section, block, u8)
+  return { u8, u32: new Uint32Array(buffer), base: 0, rows: section.rows[block] }
+}
