@@ -1,4 +1,5 @@
 import { type Batch, batchRows, type Column } from './batch.ts'
+import type { ByteKernels } from './byte-kernels.ts'
 import { MillraceError } from './errors.ts'
 import { type Arena, type MemoryViews, viewsOver } from './memory.ts'
 import { type Lane, laneWidth } from './sql-type.ts'
@@ -39,6 +40,33 @@ const align8 = (n: number): number => (n + 7) & ~7
 
 /** Serialises rows of a batch, strings compacted. The result owns its buffer and can be handed to another thread. */
 export function writeBlock(memory: MemoryViews, batch: Batch, ids?: readonly number[], shared = false): Uint8Array {
+  const shape = shapeOf(memory, batch, ids)
+  const out = viewsOver(shared ? new SharedArrayBuffer(shape.size) : new ArrayBuffer(shape.size))
+  fillBlock(memory, shape, out, 0, null)
+  return out.u8
+}
+
+/** As `writeBlock`, of a batch in an engine's memory: put together there by the kernels, and copied out at once. */
+export function copyOutBlock(arena: Arena, batch: Batch): Uint8Array {
+  const { memory } = arena
+  const shape = shapeOf(memory, batch)
+  const mark = arena.mark()
+  const base = arena.allocate(shape.size)
+  fillBlock(memory, shape, memory, base, memory.kernels)
+  const bytes = memory.u8.slice(base, base + shape.size)
+  arena.release(mark)
+  return bytes
+}
+
+/** What a block of a batch will hold, and how long each column's data are. */
+interface BlockShape {
+  readonly rows: number
+  readonly columns: readonly NumberedColumn[]
+  readonly lengths: readonly number[]
+  readonly size: number
+}
+
+function shapeOf(memory: MemoryViews, batch: Batch, ids?: readonly number[]): BlockShape {
   const columns: NumberedColumn[] = batch.columns.map((column, i) => ({ id: ids === undefined ? i : ids[i], column }))
   if (batch.weights !== 0) {
     columns.push({ id: blockColumn.weight, column: { lane: 'i32', data: batch.weights, state: 0, heap: 0 } })
@@ -48,25 +76,33 @@ export function writeBlock(memory: MemoryViews, batch: Batch, ids?: readonly num
   let size = headerBytes + columns.length * directoryBytes
   for (let i = 0; i < columns.length; i++)
     size += align8(lengths[i]) + (columns[i].column.state === 0 ? 0 : align8(rows))
-  const buffer = shared ? new SharedArrayBuffer(size) : new ArrayBuffer(size)
-  const out = viewsOver(buffer)
-  out.u32.set([blockMagic, blockVersion, size, rows, columns.length, 0, 0, 0])
+  return { rows, columns, lengths, size }
+}
+
+/** Writes a block at address `base` of `out`; with kernels, `out` is `memory` itself. */
+function fillBlock(
+  memory: MemoryViews,
+  { rows, columns, lengths, size }: BlockShape,
+  out: MemoryViews,
+  base: number,
+  kernels: ByteKernels | null,
+): void {
+  out.u32.set([blockMagic, blockVersion, size, rows, columns.length, 0, 0, 0], base >>> 2)
   let at = headerBytes + columns.length * directoryBytes
   for (let i = 0; i < columns.length; i++) {
     const { id, column } = columns[i]
-    const entry = (headerBytes + i * directoryBytes) >>> 2
-    out.u32[entry] = id | (lanes.indexOf(column.lane) << 16)
-    out.u32[entry + 1] = at
-    out.u32[entry + 2] = lengths[i]
-    writeCells(memory, column, rows, out, at)
+    const entry = (base + headerBytes + i * directoryBytes) >>> 2
+    const state = column.state === 0 ? 0 : at + align8(lengths[i])
+    out.u32.set([id | (lanes.indexOf(column.lane) << 16), at, lengths[i], state, 0, 0], entry)
+    writeCells(memory, column, rows, out, base + at, kernels)
+    // A block's bytes are a function of its rows: what lies between sections too.
+    out.u8.fill(0, base + at + lengths[i], base + at + align8(lengths[i]))
     at += align8(lengths[i])
-    if (column.state !== 0) {
-      out.u32[entry + 3] = at
-      out.u8.set(memory.u8.subarray(column.state, column.state + rows), at)
-      at += align8(rows)
-    }
+    if (state === 0) continue
+    out.u8.set(memory.u8.subarray(column.state, column.state + rows), base + at)
+    out.u8.fill(0, base + at + rows, base + at + align8(rows))
+    at += align8(rows)
   }
-  return out.u8
 }
 
 function cellBytes(column: Column, rows: number): number {
@@ -80,7 +116,14 @@ function heapBytes(memory: MemoryViews, column: Column, rows: number): number {
   return sum
 }
 
-function writeCells(memory: MemoryViews, column: Column, rows: number, out: MemoryViews, at: number): void {
+function writeCells(
+  memory: MemoryViews,
+  column: Column,
+  rows: number,
+  out: MemoryViews,
+  at: number,
+  kernels: ByteKernels | null,
+): void {
   if (column.lane !== 'bytes') {
     out.u8.set(memory.u8.subarray(column.data, column.data + cellBytes(column, rows)), at)
     return
@@ -98,6 +141,10 @@ function writeCells(memory: MemoryViews, column: Column, rows: number, out: Memo
       out.u32[write + 2 * i] = u32[read + 2 * i] - first + cells
       out.u32[write + 2 * i + 1] = u32[read + 2 * i + 1]
     }
+    return
+  }
+  if (kernels !== null) {
+    kernels.packStrings(column.data, column.heap, rows, at)
     return
   }
   let heap = cells

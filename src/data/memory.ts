@@ -1,3 +1,4 @@
+import { type ByteKernels, byteKernels } from './byte-kernels.ts'
 import { Bug, MillraceError } from './errors.ts'
 
 /**
@@ -42,6 +43,8 @@ export class LinearMemory implements MemoryViews {
   u32!: Uint32Array
   f64!: Float64Array
   i64!: BigInt64Array
+  /** Work on bytes, always over the whole memory: unlike views, they need no refreshing. */
+  readonly kernels: ByteKernels
   readonly #memory: WebAssembly.Memory
   readonly #maximumPages: number
   #pages: number
@@ -56,6 +59,7 @@ export class LinearMemory implements MemoryViews {
     this.#maximumPages = Math.min(65536, Math.ceil(maximumBytes / pageBytes))
     this.#pages = Math.min(16, this.#maximumPages)
     this.#memory = new WebAssembly.Memory({ initial: this.#pages, maximum: this.#maximumPages, shared: true })
+    this.kernels = byteKernels(this.#memory)
     this.#refresh()
   }
 
@@ -173,7 +177,9 @@ export class Arena {
         return
       }
     }
-    const pages = Math.max(chunkPages, Math.ceil(size / pageBytes))
+    // Powers of two, so that what one tick gave back fits the next one's needs.
+    let pages = chunkPages
+    while (pages * pageBytes < size) pages *= 2
     const chunk = { address: this.memory.allocatePages(pages), pages }
     this.#chunks.push(chunk)
     this.#chunk = this.#chunks.length

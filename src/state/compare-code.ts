@@ -76,7 +76,7 @@ function compareValues(field: Field, a: Operand, b: Operand, less: 1 | -1): stri
       return `const x = ${a.first}, y = ${b.first};
         if (x !== y && !(x !== x && y !== y)) return (y !== y || x < y) ? ${less} : ${-less};`
     case 'bytes':
-      return `const c = compareBytes(u8, ${a.first}, ${a.second}, ${b.first}, ${b.second}); if (c !== 0) return c < 0 ? ${less} : ${-less};`
+      return `const c = memory.kernels.compareBytes(${a.first}, ${a.second}, ${b.first}, ${b.second}); if (c !== 0) return c < 0 ? ${less} : ${-less};`
   }
 }
 

@@ -1,5 +1,5 @@
 import { type Batch, batchRows, type Column } from '../data/batch.ts'
-import { openBlock, readBlock, writeBlock } from '../data/block.ts'
+import { copyOutBlock, openBlock, readBlock } from '../data/block.ts'
 import type { Arena } from '../data/memory.ts'
 import type { Lane } from '../data/sql-type.ts'
 
@@ -28,7 +28,7 @@ export class StateWriter {
     if (batch.rows === 0) return
     const key = `${this.#prefix}/${name}`
     const blocks = this.#dump.get(key) ?? []
-    blocks.push(writeBlock(this.arena.memory, batch))
+    blocks.push(copyOutBlock(this.arena, batch))
     this.#dump.set(key, blocks)
   }
 

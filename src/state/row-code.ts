@@ -2,7 +2,7 @@ import type { Field } from './layout.ts'
 
 /**
  * Snippets of JavaScript that arrangements are generated from, so that lanes and offsets are constants in the loop.
- * In them `u8, i32, u32` are the memory's views, `i` is the row of the batch, `e` an entry's address, and for column
+ * In them `u8, i32, u32` are the views of `memory`, `i` is the row of the batch, `e` an entry's address, and for column
  * k `d_k` is its data as a word index, `s_k` its state address, `h_k` its heap.
  */
 
@@ -49,7 +49,7 @@ export function equalCell(k: number, field: Field): string {
     case 'f64':
       return `i32[d${k} + 2 * i] === i32[${at}] && i32[d${k} + 2 * i + 1] === i32[${at} + 1] && ${state}`
     case 'bytes':
-      return `u32[d${k} + 2 * i + 1] === u32[${at} + 1] && ${state} && equalBytes(u8, h${k} + u32[d${k} + 2 * i], u32[${at}], u32[${at} + 1])`
+      return `u32[d${k} + 2 * i + 1] === u32[${at} + 1] && ${state} && memory.kernels.equalBytes(h${k} + u32[d${k} + 2 * i], u32[${at}], u32[${at} + 1]) === 1`
   }
 }
 
@@ -64,7 +64,7 @@ export function storeCell(k: number, field: Field): string {
     case 'f64':
       return `i32[${at}] = i32[d${k} + 2 * i]; i32[${at} + 1] = i32[d${k} + 2 * i + 1]; ${state}`
     case 'bytes':
-      return `{ const l = u32[d${k} + 2 * i + 1], f = h${k} + u32[d${k} + 2 * i]; let t = 0; if (l !== 0) { t = heap.allocate(l); ${refreshViews} copyBytes(u8, f, t, l); } u32[${at}] = t; u32[${at} + 1] = l; ${state} }`
+      return `{ const l = u32[d${k} + 2 * i + 1], f = h${k} + u32[d${k} + 2 * i]; let t = 0; if (l !== 0) { t = heap.allocate(l); ${refreshViews} memory.kernels.copyBytes(f, t, l); } u32[${at}] = t; u32[${at} + 1] = l; ${state} }`
   }
 }
 
@@ -81,7 +81,7 @@ export function rowBytes(fields: readonly Field[], fixed: number): string {
 export function storeInlineCell(k: number, field: Field): string {
   if (field.lane !== 'bytes') return storeCell(k, field)
   const at = `(e + ${field.offset} >>> 2)`
-  return `{ const l = u32[d${k} + 2 * i + 1]; u32[${at}] = tail; u32[${at} + 1] = l; copyBytes(u8, h${k} + u32[d${k} + 2 * i], tail, l); tail += l; u8[e + ${field.state}] = ${stateOf(k)}; }`
+  return `{ const l = u32[d${k} + 2 * i + 1]; u32[${at}] = tail; u32[${at} + 1] = l; memory.kernels.copyBytes(h${k} + u32[d${k} + 2 * i], tail, l); tail += l; u8[e + ${field.state}] = ${stateOf(k)}; }`
 }
 
 /** Gives entry `e`'s strings back at the end of the tick. */
@@ -104,38 +104,12 @@ export function hashBytes(u8: Uint8Array, start: number, length: number, seed: n
   return h
 }
 
-export function equalBytes(u8: Uint8Array, a: number, b: number, length: number): boolean {
-  for (let i = 0; i < length; i++) if (u8[a + i] !== u8[b + i]) return false
-  return true
-}
-
-export function copyBytes(u8: Uint8Array, from: number, to: number, length: number): void {
-  if (length > 48) u8.copyWithin(to, from, from + length)
-  else for (let i = 0; i < length; i++) u8[to + i] = u8[from + i]
-}
-
-/** Collation "C": by bytes, a prefix first. */
-export function compareBytes(u8: Uint8Array, a: number, aLength: number, b: number, bLength: number): number {
-  const length = aLength < bLength ? aLength : bLength
-  for (let i = 0; i < length; i++) {
-    const d = u8[a + i] - u8[b + i]
-    if (d !== 0) return d
-  }
-  return aLength - bLength
-}
-
 /**
- * Compiles a generated body with the helpers in scope.
+ * Compiles a generated body with the hash in scope.
  * @param name what a profile shows
  * @param names its parameters
  */
 export function generate<F>(name: string, names: readonly string[], body: string): F {
-  const factory = new Function(
-    'hashBytes',
-    'equalBytes',
-    'copyBytes',
-    'compareBytes',
-    `'use strict'; return function ${name}(${names.join(', ')}) { ${body} }`,
-  )
-  return factory(hashBytes, equalBytes, copyBytes, compareBytes) as F
+  const factory = new Function('hashBytes', `'use strict'; return function ${name}(${names.join(', ')}) { ${body} }`)
+  return factory(hashBytes) as F
 }

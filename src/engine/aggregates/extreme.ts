@@ -1,7 +1,6 @@
 import type { Column } from '../../data/batch.ts'
 import type { Lane } from '../../data/sql-type.ts'
 import { blobColumn, payloadColumn, restorePayload, type StateReader, type StateWriter } from '../../state/dump.ts'
-import { compareBytes, copyBytes } from '../../state/row-code.ts'
 import { Tree } from '../../state/tree.ts'
 import type { Step } from '../operator.ts'
 import type { Accumulator } from './accumulator.ts'
@@ -47,17 +46,18 @@ export class AppendOnlyExtreme implements Accumulator {
 
   #updateBytes(groups: number, rows: number, column: Column): void {
     const { memory, heap } = this.#step
+    const { kernels } = memory
     for (let i = 0; i < rows; i++) {
-      const { u8, u32, f64 } = memory
+      const { u32, f64 } = memory
       const entry = u32[(groups >>> 2) + i] + this.offset
       const at = (entry + 8) >>> 2
       const from = column.heap + u32[(column.data >>> 2) + 2 * i]
       const length = u32[(column.data >>> 2) + 2 * i + 1]
       const first = f64[entry / 8] === 0
-      if (!first && compareBytes(u8, from, length, u32[at], u32[at + 1]) * this.#sign <= 0) continue
+      if (!first && kernels.compareBytes(from, length, u32[at], u32[at + 1]) * this.#sign <= 0) continue
       if (u32[at + 1] !== 0) heap.freeLater(u32[at], u32[at + 1])
       const to = length === 0 ? 0 : heap.allocate(length)
-      copyBytes(memory.u8, from, to, length)
+      kernels.copyBytes(from, to, length)
       memory.u32[at] = to
       memory.u32[at + 1] = length
       if (first) memory.f64[entry / 8] = 1

@@ -1,5 +1,5 @@
 import { type Batch, batchRows } from '../../data/batch.ts'
-import { writeBlock } from '../../data/block.ts'
+import { copyOutBlock } from '../../data/block.ts'
 import type { Lane } from '../../data/sql-type.ts'
 import { addressLane } from '../../state/dump.ts'
 import { Table } from '../../state/table.ts'
@@ -30,7 +30,7 @@ export class Sink extends BaseOperator {
   push(batch: Batch, _port: number): void {
     const clean = this.#withoutErrors(batch)
     if (clean.rows === 0) return
-    if (this.#table === null) this.#blocks.push(writeBlock(this.step.memory, clean))
+    if (this.#table === null) this.#blocks.push(copyOutBlock(this.step.arena, clean))
     else this.#net(this.#table, clean)
   }
 
@@ -92,7 +92,7 @@ export class Sink extends BaseOperator {
         memory.i32[(weights >>> 2) + i] = weight
         if (weight !== 1) plain = false
       }
-      this.#blocks.push(writeBlock(memory, { rows, columns, weights: plain ? 0 : weights }))
+      this.#blocks.push(copyOutBlock(arena, { rows, columns, weights: plain ? 0 : weights }))
       arena.release(mark)
     }
     if (this.#touched.length > 0) table.clear()

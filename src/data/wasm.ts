@@ -1,0 +1,119 @@
+/**
+ * The few of WebAssembly's instructions that our kernels need, as the bytes they are. Locals are numbered, parameters
+ * first; `block` is nothing, `0x40`, and a branch counts the blocks it leaves.
+ */
+export type Code = readonly number[]
+
+const i32 = 0x7f
+
+export const wasm = {
+  get: (local: number): Code => [0x20, local],
+  set: (local: number): Code => [0x21, local],
+  tee: (local: number): Code => [0x22, local],
+  constant: (value: number): Code => [0x41, ...signed(value)],
+  constant64: (value: number): Code => [0x42, ...signed(value)],
+  call: (index: number): Code => [0x10, index],
+  when: (...body: readonly Code[]): Code => [0x04, 0x40, ...body.flat(), 0x0b],
+  loop: (...body: readonly Code[]): Code => [0x03, 0x40, ...body.flat(), 0x0b],
+  again: (depth: number): Code => [0x0c, depth],
+  againIf: (depth: number): Code => [0x0d, depth],
+  return: [0x0f],
+  add: [0x6a],
+  subtract: [0x6b],
+  shiftLeft: [0x74],
+  shiftRight: [0x76],
+  less: [0x49],
+  atLeast: [0x4f],
+  isZero: [0x45],
+  differ: [0x47],
+  xor64: [0x85],
+  isZero64: [0x50],
+  trailingZeros64: [0x7a],
+  toInt32: [0xa7],
+  load8: [0x2d, 0, 0],
+  load32: [0x28, 0, 0],
+  load64: [0x29, 0, 0],
+  load128: [0xfd, 0, 0, 0],
+  store8: [0x3a, 0, 0],
+  store32: [0x36, 0, 0],
+  store64: [0x37, 0, 0],
+  store128: [0xfd, 0x0b, 0, 0],
+} as const
+
+export interface WasmFunction {
+  readonly name: string
+  readonly parameters: number
+  /** Whether it returns an i32. */
+  readonly returns: boolean
+  /** Further locals: i32 first, then i64. */
+  readonly locals?: readonly [i32: number, i64: number]
+  readonly body: readonly Code[]
+}
+
+/** A module of exported functions over one imported shared memory, `engine.memory`. */
+export function wasmModule(functions: readonly WasmFunction[], maximumPages: number): Uint8Array<ArrayBuffer> {
+  const sections = [
+    section(
+      1,
+      functions.map(({ parameters, returns }) => [
+        0x60,
+        ...list(new Array<Code>(parameters).fill([i32])),
+        ...list(returns ? [[i32]] : []),
+      ]),
+    ),
+    section(2, [[...name('engine'), ...name('memory'), 2, 3, ...unsigned(1), ...unsigned(maximumPages)]]),
+    section(
+      3,
+      functions.map((_, i) => [i]),
+    ),
+    section(
+      7,
+      functions.map((each, i) => [...name(each.name), 0, i]),
+    ),
+    section(
+      10,
+      functions.map(({ locals = [0, 0], body }) => {
+        const code = [
+          ...list([
+            [...unsigned(locals[0]), i32],
+            [...unsigned(locals[1]), 0x7e],
+          ]),
+          ...body.flat(),
+          0x0b,
+        ]
+        return [...unsigned(code.length), ...code]
+      }),
+    ),
+  ]
+  return Uint8Array.from([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, ...sections.flat()])
+}
+
+function section(id: number, items: readonly Code[]): Code {
+  const bytes = list(items)
+  return [id, ...unsigned(bytes.length), ...bytes]
+}
+
+function list(items: readonly Code[]): Code {
+  return [...unsigned(items.length), ...items.flat()]
+}
+
+function name(text: string): Code {
+  return [...unsigned(text.length), ...Array.from(text, (letter) => letter.charCodeAt(0))]
+}
+
+function unsigned(value: number): Code {
+  const bytes: number[] = []
+  for (let rest = value; ; rest >>>= 7) {
+    if (rest < 0x80) return [...bytes, rest]
+    bytes.push((rest & 0x7f) | 0x80)
+  }
+}
+
+function signed(value: number): Code {
+  const bytes: number[] = []
+  for (let rest = value; ; rest >>= 7) {
+    const byte = rest & 0x7f
+    if ((rest >> 7 === 0 && (byte & 0x40) === 0) || (rest >> 7 === -1 && (byte & 0x40) !== 0)) return [...bytes, byte]
+    bytes.push(byte | 0x80)
+  }
+}
