@@ -8,6 +8,7 @@ import type { BaseOperator, Operator, Step } from './operator.ts'
 import { Aggregate } from './operators/aggregate.ts'
 import { Distinct } from './operators/distinct.ts'
 import { Final } from './operators/final.ts'
+import { FirstRow } from './operators/first-row.ts'
 import { Hop } from './operators/hop.ts'
 import { Join } from './operators/join.ts'
 import { MapRows, Pick, Union } from './operators/map.ts'
@@ -197,7 +198,12 @@ class Builder {
           true,
         )
       case 'topN':
-        return add(new TopN(step, columns, { ...plan, appendOnly }), false)
+        return add(
+          appendOnly && plan.limit === 1 && plan.offset === 0
+            ? new FirstRow(step, columns, plan)
+            : new TopN(step, columns, { ...plan, appendOnly }),
+          false,
+        )
       case 'final': {
         const found = evictable(plan, this.#program)
         const aggregate = found === null ? undefined : this.#nodes.get(JSON.stringify(found.aggregate))?.operator

@@ -40,43 +40,48 @@ function entryOperand(name: string, field: Field): Operand {
   }
 }
 
-function freshOperand(k: number, field: Field): Operand {
-  const state = `(s${k} === 0 ? 0 : u8[s${k} + i])`
+function freshOperand(k: number, field: Field, row = 'i'): Operand {
+  const state = `(s${k} === 0 ? 0 : u8[s${k} + ${row}])`
   switch (field.lane) {
     case 'i32':
-      return { state, first: `i32[d${k} + i]`, second: '0' }
+      return { state, first: `i32[d${k} + ${row}]`, second: '0' }
     case 'i64':
-      return { state, first: `i32[d${k} + 2 * i + 1]`, second: `u32[d${k} + 2 * i]` }
+      return { state, first: `i32[d${k} + 2 * ${row} + 1]`, second: `u32[d${k} + 2 * ${row}]` }
     case 'f64':
-      return { state, first: `f64[d${k} / 2 + i]`, second: '0' }
+      return { state, first: `f64[d${k} / 2 + ${row}]`, second: '0' }
     case 'bytes':
-      return { state, first: `h${k} + u32[d${k} + 2 * i]`, second: `u32[d${k} + 2 * i + 1]` }
+      return { state, first: `h${k} + u32[d${k} + 2 * ${row}]`, second: `u32[d${k} + 2 * ${row} + 1]` }
   }
 }
 
-function compareOperands(field: Field, a: Operand, b: Operand, order: FieldOrder): string {
+/** What is done with the answer: ends the comparison. */
+type Answer = (value: string) => string
+const returned: Answer = (value) => `return ${value};`
+
+function compareOperands(field: Field, a: Operand, b: Operand, order: FieldOrder, answer = returned): string {
   const less = order.descending ? 1 : -1
   const nulls = order.nullsFirst
     ? '(p !== 0 && (q === 0 || p > q)) ? -1 : 1'
     : '(p === 0 || (q !== 0 && p < q)) ? -1 : 1'
   return `{ const p = ${a.state}, q = ${b.state};
-    if (p !== 0 || q !== 0) { if (p !== q) return ${nulls}; }
-    else { ${compareValues(field, a, b, less)} } }`
+    if (p !== 0 || q !== 0) { if (p !== q) { ${answer(nulls)} } }
+    else { ${compareValues(field, a, b, less, answer)} } }`
 }
 
-function compareValues(field: Field, a: Operand, b: Operand, less: 1 | -1): string {
+function compareValues(field: Field, a: Operand, b: Operand, less: 1 | -1, answer: Answer): string {
   switch (field.lane) {
     case 'i32':
-      return `const x = ${a.first}, y = ${b.first}; if (x !== y) return x < y ? ${less} : ${-less};`
+      return `const x = ${a.first}, y = ${b.first}; if (x !== y) { ${answer(`x < y ? ${less} : ${-less}`)} }`
     case 'i64':
-      return `const x = ${a.first}, y = ${b.first}; if (x !== y) return x < y ? ${less} : ${-less};
-        const v = ${a.second}, w = ${b.second}; if (v !== w) return v < w ? ${less} : ${-less};`
+      return `const x = ${a.first}, y = ${b.first}; if (x !== y) { ${answer(`x < y ? ${less} : ${-less}`)} }
+        const v = ${a.second}, w = ${b.second}; if (v !== w) { ${answer(`v < w ? ${less} : ${-less}`)} }`
     case 'f64':
       // NaN is greater than everything and equal to itself.
       return `const x = ${a.first}, y = ${b.first};
-        if (x !== y && !(x !== x && y !== y)) return (y !== y || x < y) ? ${less} : ${-less};`
+        if (x !== y && !(x !== x && y !== y)) { ${answer(`(y !== y || x < y) ? ${less} : ${-less}`)} }`
     case 'bytes':
-      return `const c = memory.kernels.compareBytes(${a.first}, ${a.second}, ${b.first}, ${b.second}); if (c !== 0) return c < 0 ? ${less} : ${-less};`
+      return `const x = memory.kernels.compareBytes(${a.first}, ${a.second}, ${b.first}, ${b.second});
+        if (x !== 0) { ${answer(`x < 0 ? ${less} : ${-less}`)} }`
   }
 }
 
@@ -108,4 +113,18 @@ export function compileCompareFresh(
     ['memory', 'columns', 'i', 'b'],
     `${comparedViews} ${fields.map((_, k) => declareColumn(k)).join(' ')} ${body.join('\n')} return 0;`,
   )
+}
+
+/**
+ * Code for a loop over rows: compares row `i` of the declared columns with another of them, or with an entry, whichever
+ * the local `other` names, and leaves the answer in the local `c`.
+ */
+export function compareInLoop(fields: readonly Field[], order: readonly FieldOrder[], kind: 'row' | 'entry'): string {
+  const answer: Answer = (value) => `c = ${value}; break compared;`
+  const body = completed(fields, order).map((each) => {
+    const field = fields[each.field]
+    const other = kind === 'row' ? freshOperand(each.field, field, 'other') : entryOperand('other', field)
+    return compareOperands(field, freshOperand(each.field, field), other, each, answer)
+  })
+  return `c = 0; compared: { ${body.join('\n')} }`
 }

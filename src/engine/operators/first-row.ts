@@ -1,0 +1,162 @@
+import { type Batch, batchRows, type Column } from '../../data/batch.ts'
+import { type ColumnSchema, type Lane, laneOf } from '../../data/sql-type.ts'
+import type { Order } from '../../plan/plan.ts'
+import { addressLane, type StateReader, type StateWriter } from '../../state/dump.ts'
+import { FirstRows, firstRowBytes } from '../../state/first-rows.ts'
+import { Table } from '../../state/table.ts'
+import { errorReason, withoutErrors } from '../lanes.ts'
+import { BaseOperator, type Step } from '../operator.ts'
+
+/**
+ * row_number() = 1 and ORDER BY … LIMIT 1 over an input that only inserts: Δout = new first row − old first row of
+ * each partition touched.
+ *
+ * State: each partition's first row. Costs one comparison per row, and a copy per partition that a batch improves.
+ * Right because the order is total (completed by all columns) and what is once behind the first row stays behind it.
+ */
+export class FirstRow extends BaseOperator {
+  readonly #partition: readonly number[]
+  readonly #rest: readonly number[]
+  readonly #errorColumns: readonly number[]
+  readonly #rank: boolean
+  readonly #lanes: readonly Lane[]
+  readonly #table: Table
+  readonly #rows: FirstRows
+  #touched: number[] = []
+
+  /** @param options.rank whether the row's number, 1, comes out as the last column */
+  constructor(
+    step: Step,
+    input: readonly ColumnSchema[],
+    options: { readonly partition: readonly number[]; readonly order: readonly Order[]; readonly rank: boolean },
+  ) {
+    super(step)
+    this.#partition = options.partition
+    this.#rest = input.map((_, i) => i).filter((i) => !options.partition.includes(i))
+    const order = options.order.filter(({ column }) => !options.partition.includes(column))
+    this.#errorColumns = [...options.partition, ...order.map(({ column }) => column)]
+    this.#rank = options.rank
+    this.#lanes = input.map(({ type }) => laneOf(type))
+    this.#table = new Table(
+      step.heap,
+      options.partition.map((i) => this.#lanes[i]),
+      firstRowBytes,
+    )
+    this.#rows = new FirstRows(
+      this.#table,
+      this.#rest.map((i) => this.#lanes[i]),
+      order.map(({ column, descending, nullsFirst }) => ({
+        field: this.#rest.indexOf(column),
+        descending,
+        nullsFirst,
+      })),
+    )
+  }
+
+  push(batch: Batch, _port: number): void {
+    const { arena, memory, epoch } = this.step
+    const clean = withoutErrors(arena, batch, this.#errorColumns, (code, weight) =>
+      this.output.error(code, errorReason(code, 'ORDER BY'), weight),
+    )
+    if (clean.rows === 0) return
+    const list = arena.allocate(clean.rows * 4)
+    const improved = this.#offer(clean.columns, clean.rows, list)
+    const { u32 } = memory
+    for (let k = 0; k < improved; k++) {
+      const key = u32[(list >>> 2) + k]
+      if (u32[(key >>> 2) + 1] === epoch) continue
+      u32[(key >>> 2) + 1] = epoch
+      this.#touched.push(key)
+    }
+  }
+
+  #offer(columns: readonly Column[], rows: number, list: number): number {
+    const keys = this.step.arena.allocate(rows * 4)
+    this.#table.locate(
+      this.#partition.map((i) => columns[i]),
+      rows,
+      keys,
+      true,
+    )
+    return this.#rows.offer(
+      this.#rest.map((i) => columns[i]),
+      rows,
+      keys,
+      list,
+    )
+  }
+
+  override endTick(): void {
+    const touched = this.#touched
+    this.#touched = []
+    const half = batchRows / 2
+    for (let from = 0; from < touched.length; from += half)
+      this.#settle(touched, from, Math.min(touched.length, from + half))
+  }
+
+  /** Puts out the old and new first rows of some partitions. */
+  #settle(touched: readonly number[], from: number, to: number): void {
+    const { arena, memory } = this.step
+    const { u32, i32 } = memory
+    const mark = arena.mark()
+    const keys = arena.allocate((to - from) * 8)
+    const found = arena.allocate((to - from) * 8)
+    const weights = arena.allocate((to - from) * 8)
+    let rows = 0
+    const add = (key: number, row: number, weight: number): void => {
+      u32[(keys >>> 2) + rows] = key
+      u32[(found >>> 2) + rows] = row
+      i32[(weights >>> 2) + rows++] = weight
+    }
+    for (let i = from; i < to; i++) {
+      const key = touched[i]
+      const old = this.#rows.shown(key)
+      if (old !== 0) add(key, old, -1)
+      add(key, this.#rows.first(key), 1)
+      this.#rows.show(key)
+    }
+    const columns = this.#load(keys, found, rows)
+    if (this.#rank) columns.push(ones(this.step, rows))
+    this.output.emit({ rows, columns, weights: rows === to - from ? 0 : weights })
+    arena.release(mark)
+  }
+
+  #load(keys: number, found: number, rows: number): Column[] {
+    const { arena } = this.step
+    const columns = new Array<Column>(this.#lanes.length)
+    const rest = this.#rows.load(arena, found, rows)
+    const key = this.#table.load(arena, keys, rows)
+    this.#rest.forEach((column, k) => {
+      columns[column] = rest[k]
+    })
+    this.#partition.forEach((column, k) => {
+      columns[column] = key[k]
+    })
+    return columns
+  }
+
+  override save(out: StateWriter): void {
+    const keys = this.#table.entries()
+    let done = 0
+    out.writeAll('rows', keys, (addresses, rows) => {
+      const found = keys.slice(done, done + rows).map((key) => this.#rows.first(key))
+      done += rows
+      return this.#load(addresses, addressLane(this.step.arena, found, 0, rows), rows)
+    })
+  }
+
+  override restore(from: StateReader): void {
+    const { arena, memory } = this.step
+    from.read('rows', this.#lanes, (batch) => {
+      const list = arena.allocate(batch.rows * 4)
+      const made = this.#offer(batch.columns, batch.rows, list)
+      for (let k = 0; k < made; k++) this.#rows.show(memory.u32[(list >>> 2) + k])
+    })
+  }
+}
+
+function ones({ arena, memory }: Step, rows: number): Column {
+  const data = arena.allocate(rows * 8)
+  memory.i64.fill(1n, data / 8, data / 8 + rows)
+  return { lane: 'i64', data, state: 0, heap: 0 }
+}
