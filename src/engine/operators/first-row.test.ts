@@ -105,7 +105,7 @@ function run(make: (step: Step) => BaseOperator, ticks: readonly (readonly Row[]
 describe('the first row of a partition', () => {
   const row: fc.Arbitrary<Row> = fc.tuple(
     fc.integer({ min: 0, max: 3 }),
-    fc.option(fc.integer({ min: -2, max: 2 })),
+    fc.option(fc.integer({ min: -2, max: 2 }), { nil: null }),
     fc.constantFrom('', 'a', 'ab', 'a text that is longer than a word or two'),
   )
   const ticks = fc.array(fc.array(fc.array(row, { minLength: 1, maxLength: 12 }), { maxLength: 3 }), { maxLength: 5 })
