@@ -33,6 +33,7 @@ import type { View } from './views/view.ts'
 import type { Moment } from './views/view-set.ts'
 
 export type {
+  AsOf,
   DatabaseCatalog,
   DatabaseOptions,
   DatabaseStatus,
@@ -42,6 +43,8 @@ export type {
   ReadOptions,
 } from './database/contract.ts'
 export type { DecodeOptions, EventFormat, IngestAnswer } from './database/ingest.ts'
+export { parseMoment } from './database/past.ts'
+export { StillReplaying } from './database/replays.ts'
 
 export type { LiveMessage, LiveOptions } from './views/live.ts'
 
@@ -201,14 +204,14 @@ export class Database {
 
   /** Several views at the same tick. */
   async readAll(names: readonly string[], options: ReadOptions = {}): Promise<readonly ReadAnswer[]> {
-    const views = names.map((name) => this.#view(name))
+    const ids = names.map((name) => this.#view(name).definition.id)
     this.#checkOpen()
     if (options.minTick !== undefined && options.minTick > this.#running.views.tick) {
       await this.#running.driver.waitFor(options.minTick, options.timeoutMs ?? waitMsDefault)
     }
-    const moment = this.#running.views.pin()
+    const { views, moment } = await this.#running.past.scene(options.asOf, this.#appendedTick, new Set(ids))
     const answers: ReadAnswer[] = []
-    for (const view of views) answers.push(await this.#readAt(view, moment, options))
+    for (const id of ids) answers.push(await this.#readAt(views.byId(id), moment, options))
     return answers
   }
 
@@ -237,6 +240,16 @@ export class Database {
     return new LiveCursor(this.#running.views, this.#view(name), options, () => this.#running.driver.failure)
   }
 
+  /**
+   * The changes of a view after a past tick: each tick's own up to now, then as `live` tells them. No snapshot.
+   * @throws MillraceError tick/future, tick/expired
+   */
+  async changesAfter(name: string, tick: number, signal?: AbortSignal): Promise<AsyncIterableIterator<LiveMessage>> {
+    this.#checkOpen()
+    await this.#running.past.check(tick, this.#appendedTick, this.#view(name))
+    return this.live(name, { fromTick: tick, eachTick: true, ...(signal === undefined ? {} : { signal }) })
+  }
+
   /** The net change of a view after a tick up to now; null where that is too long ago to be known. */
   async changes(name: string, fromTick: number): Promise<{ readonly tick: number; readonly rows: Rows } | null> {
     this.#checkOpen()
@@ -253,7 +266,7 @@ export class Database {
    */
   async query(sql: string, options: QueryOptions = {}): Promise<QueryAnswer> {
     this.#checkOpen()
-    return this.#running.queries.query(sql, options)
+    return this.#running.queries.query(sql, options, this.#appendedTick)
   }
 
   /** Makes a tick even if nothing has arrived, so that `now()` moves on. @returns its number, once reads see it */

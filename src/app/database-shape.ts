@@ -91,8 +91,15 @@ export interface GetOptions<Row> {
   readonly limit?: number
   /** Waits until this tick is visible: read your own writes. */
   readonly minTick?: number
+  /** A past tick, or a time: the rows as they were then, always the same. */
+  readonly asOf?: AsOf
+  /** Where what changed since `asOf` is no longer known: reads the log again up to there, which may take a while. */
+  readonly replay?: boolean
   readonly signal?: AbortSignal
 }
+
+/** A tick's number or a time (a Date, or text as PostgreSQL reads a timestamptz): the newest tick not after it. */
+export type AsOf = number | Date | string
 
 type Ordering<Row> = (keyof Row & string) | `-${keyof Row & string}`
 
@@ -124,6 +131,9 @@ export interface Change<Row> {
 
 export interface SqlOptions {
   readonly params?: readonly unknown[]
+  /** A past tick, or a time: the answer as it was then, all relations at the same tick. */
+  readonly asOf?: AsOf
+  readonly replay?: boolean
   readonly signal?: AbortSignal
 }
 

@@ -122,9 +122,12 @@ function addRemote(program: Command, ends: Ends): void {
     .addOption(new Option('--format <FORMAT>', 'how rows are printed').choices(formats))
     .option('--json', 'the same as --format json')
     .addOption(new Option('--numbers <FORM>', 'bigint and numeric').choices(['exact', 'string']).default('exact'))
+    .option('--as-of <TICK|TIME>', 'the answer as it was at a past tick or time')
+    .option('--replay', 'where views no longer know it: read the log again up to there')
     .action((sql: string, flags: QueryCommandFlags) => {
       const format = flags.json ? 'json' : (flags.format ?? (process.stdout.isTTY ? 'table' : 'ndjson'))
-      return ends(query(connect(flags.url), sql, { format, numbers: flags.numbers, parameters: flags.param }))
+      const { numbers, param: parameters, asOf = null, replay = false } = flags
+      return ends(query(connect(flags.url), sql, { format, numbers, parameters, asOf, replay }))
     })
   program
     .command('tail')
@@ -132,9 +135,10 @@ function addRemote(program: Command, ends: Ends): void {
     .argument('<relation>')
     .addOption(url())
     .option('--json', 'what it prints is JSON lines in any case')
-    .action((relation: string, flags: { url: string }) => {
+    .option('--from-tick <N>', 'no rows first, but the changes after this tick', wholeNumber)
+    .action((relation: string, flags: { url: string; fromTick?: number }) => {
       listenToSignals()
-      return ends(tail(connect(flags.url), nodeIo().clock, relation, stop.signal))
+      return ends(tail(connect(flags.url), nodeIo().clock, relation, flags.fromTick ?? null, stop.signal))
     })
 }
 
@@ -144,6 +148,8 @@ interface QueryCommandFlags {
   readonly format?: Format
   readonly json?: boolean
   readonly numbers: 'exact' | 'string'
+  readonly asOf?: string
+  readonly replay?: boolean
 }
 
 function addExplain(program: Command, ends: Ends): void {
@@ -212,6 +218,13 @@ function repeated(value: string, before: readonly string[]): readonly string[] {
 function portNumber(text: string): number {
   const value = Number(text)
   if (!/^\d+$/.test(text) || value > 65535) throw new InvalidArgumentError('it is a number from 0 to 65535.')
+  return value
+}
+
+function wholeNumber(text: string): number {
+  const value = Number(text)
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value))
+    throw new InvalidArgumentError('it is a whole number from 0.')
   return value
 }
 

@@ -1,31 +1,55 @@
 import type { Connection } from '../client/connection.ts'
 import type { ColumnSchema } from '../data/sql-type.ts'
 import { csvHeader, csvLine, textTable } from '../data/text-print.ts'
+import type { ReplayingBody } from '../protocol/answers.ts'
 import { typeOfName } from '../protocol/type-names.ts'
-import { writeOut } from './output.ts'
+import { say, writeOut } from './output.ts'
 import type { Format } from './print-views.ts'
+import { ProgressBar } from './progress.ts'
 import { elements, members } from './raw-json.ts'
 
 export interface QueryFlags {
   readonly format: Format
   readonly numbers: 'exact' | 'string'
   readonly parameters: readonly string[]
+  /** A tick's number or a time. */
+  readonly asOf: string | null
+  readonly replay: boolean
 }
 
 /** Asks a running server, and prints the rows as the server wrote them. */
 export async function query(connection: Connection, sql: string, flags: QueryFlags): Promise<number> {
-  const { numbers, parameters, format } = flags
-  const response = await connection.open(`/v1/sql?numbers=${numbers}`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ sql, params: parameters }),
-  })
+  const { numbers, parameters, format, asOf, replay } = flags
+  const body = { sql, params: parameters, ...(asOf === null ? {} : { as_of: asOf }) }
+  const told = new ReplayTold()
+  const response = await connection.open(
+    `/v1/sql?numbers=${numbers}${replay ? '&replay=true' : ''}`,
+    { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) },
+    (progress) => told.tell(progress),
+  )
+  told.end()
   const answer = members(await response.text())
   const columns = (JSON.parse(answer.get('columns') ?? '[]') as { name: string; type: string }[]).map(
     ({ name, type }): ColumnSchema => ({ name, type: typeOfName(type), nullable: true }),
   )
   await writeOut(printed(columns, elements(answer.get('rows') ?? '[]').map(elements), format))
   return 0
+}
+
+/** Progress on stderr: a bar on a terminal, else a line now and then. */
+class ReplayTold {
+  readonly #bar = new ProgressBar('replaying')
+  #lines = 0
+
+  tell({ tick, through_tick: through, events }: ReplayingBody): void {
+    const figures = `tick ${tick} of ${through} · ${events} events`
+    if (process.stderr.isTTY) this.#bar.update(tick, through, figures)
+    else if (this.#lines++ % 5 === 0) say(`replaying: ${figures}`)
+  }
+
+  end(): void {
+    this.#bar.stop()
+  }
 }
 
 function printed(columns: readonly ColumnSchema[], rows: readonly (readonly string[])[], format: Format): string {

@@ -10,16 +10,25 @@ import { elements, members } from './raw-json.ts'
 const pollMs = 500
 const pageEvents = 1000
 
-/** Prints a relation's rows and then its changes as `{"tick", "row", "weight"}`, until interrupted. */
-export async function tail(connection: Connection, clock: Clock, name: string, signal: AbortSignal): Promise<number> {
+/**
+ * Prints a relation's rows and then its changes as `{"tick", "row", "weight"}`, until interrupted.
+ * @param fromTick leaves the rows out: the changes after this tick
+ */
+export async function tail(
+  connection: Connection,
+  clock: Clock,
+  name: string,
+  fromTick: number | null,
+  signal: AbortSignal,
+): Promise<number> {
   const { topics, views } = await connection.catalog()
   const named = <T extends { readonly name: string }>(all: readonly T[]): T | undefined =>
     all.find((one) => one.name === name) ?? all.find((one) => one.name.toLowerCase() === name.toLowerCase())
   const view = named(views)
   const topic = named(topics)
   try {
-    if (view !== undefined) await tailView(connection, view.name, signal)
-    else if (topic !== undefined) await tailTopic(connection, clock, topic.name, topic.primary_key, signal)
+    if (view !== undefined) await tailView(connection, view.name, fromTick, signal)
+    else if (topic !== undefined) await tailTopic(connection, clock, topic.name, topic.primary_key, fromTick, signal)
     else {
       const known = [...topics, ...views].map((one) => one.name).join(', ')
       throw new MillraceError('not-found', `the server has no relation ${name}`, { hint: `there are ${known}` })
@@ -34,8 +43,13 @@ function line(tick: string | number, row: string, weight: string | number): stri
   return `{"tick":${tick},"row":${row},"weight":${weight}}\n`
 }
 
-async function tailView(connection: Connection, name: string, signal: AbortSignal): Promise<void> {
-  const path = `/v1/views/${encodeURIComponent(name)}/live`
+async function tailView(
+  connection: Connection,
+  name: string,
+  fromTick: number | null,
+  signal: AbortSignal,
+): Promise<void> {
+  const path = `/v1/views/${encodeURIComponent(name)}/live${fromTick === null ? '' : `?from_tick=${fromTick}`}`
   const response = await connection.open(path, { headers: { accept: eventStreamType }, signal })
   const parser = new EventStreamParser()
   for await (const piece of response.body as unknown as AsyncIterable<Uint8Array>) {
@@ -65,10 +79,11 @@ async function tailTopic(
   clock: Clock,
   name: string,
   key: readonly string[],
+  fromTick: number | null,
   signal: AbortSignal,
 ): Promise<void> {
   const rows = new Map<string, { tick: string; row: string }>()
-  let current = key.length === 0
+  let current = key.length === 0 || fromTick !== null
   for (let from = 0; !signal.aborted; ) {
     const path = `/v1/topics/${encodeURIComponent(name)}/events?from=${from}&limit=${pageEvents}`
     const body = members(await (await connection.open(path, { signal })).text())
@@ -78,11 +93,9 @@ async function tailTopic(
     for (const event of events) {
       const tick = event.get('tick')!
       const row = event.get('data')!
-      if (key.length === 0) out += line(tick, row, 1)
-      else {
-        const printed = upsert(rows, key, tick, row, event.get('op') === '"delete"')
-        if (current) out += printed
-      }
+      const printed =
+        key.length === 0 ? line(tick, row, 1) : upsert(rows, key, tick, row, event.get('op') === '"delete"')
+      if (current && Number(tick) > (fromTick ?? 0)) out += printed
     }
     if (!current && events.length === 0) {
       current = true

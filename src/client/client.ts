@@ -2,6 +2,7 @@ import type { App } from '../app/app.ts'
 import type {
   AppendOptions,
   AppendReceipt,
+  AsOf,
   DatabaseShape,
   GetOptions,
   LiveOptions,
@@ -150,9 +151,9 @@ function withClosing(options: LiveOptions, closing: AbortSignal): LiveOptions {
 }
 
 /** Parameters of a view's read: a column of one of these names is asked for as `eq.NAME`. */
-const taken = new Set(['order', 'limit', 'min_tick', 'as_of', 'numbers', 'isnull'])
+const taken = new Set(['order', 'limit', 'min_tick', 'as_of', 'replay', 'numbers', 'isnull'])
 
-function viewQuery({ where = {}, order = [], limit, minTick }: GetOptions<Row>): string {
+function viewQuery({ where = {}, order = [], limit, minTick, asOf, replay }: GetOptions<Row>): string {
   const pairs: [string, string | number | undefined][] = [['numbers', 'string']]
   for (const [column, value] of Object.entries(where)) {
     if (value === undefined) continue
@@ -161,8 +162,13 @@ function viewQuery({ where = {}, order = [], limit, minTick }: GetOptions<Row>):
     pairs.push(text === null ? ['isnull', column] : [prefixed ? `eq.${column}` : column, text])
   }
   for (const column of typeof order === 'string' ? [order] : order) pairs.push(['order', column])
-  pairs.push(['limit', limit], ['min_tick', minTick])
+  pairs.push(['limit', limit], ['min_tick', minTick], ['as_of', asOf === undefined ? undefined : momentText(asOf)])
+  if (replay === true) pairs.push(['replay', 'true'])
   return queryOf(pairs)
+}
+
+function momentText(asOf: AsOf): string {
+  return asOf instanceof Date ? asOf.toISOString() : String(asOf)
 }
 
 function queryOf(pairs: readonly (readonly [string, string | number | undefined])[]): string {
@@ -173,12 +179,17 @@ function queryOf(pairs: readonly (readonly [string, string | number | undefined]
 async function runSql(
   connection: Connection,
   query: string | Sql<unknown>,
-  { params = [], signal }: SqlOptions = {},
+  { params = [], asOf, replay, signal }: SqlOptions = {},
 ): Promise<SqlAnswer<Row>> {
   const sql = typeof query === 'string' ? query : query.text
-  const body = { sql, params: params.map(parameterText) }
+  const body = {
+    sql,
+    params: params.map(parameterText),
+    ...(asOf === undefined ? {} : { as_of: momentText(asOf) }),
+  }
   const options = signal === undefined ? {} : { signal }
-  const { tick, columns, rows } = await connection.post<SqlBody>('/v1/sql?numbers=string', body, options)
+  const path = `/v1/sql?numbers=string${replay === true ? '&replay=true' : ''}`
+  const { tick, columns, rows } = await connection.post<SqlBody>(path, body, options)
   const types = columns.map(({ type }) => typeOfName(type))
   const named = rows.map((row) => {
     const made: Row = {}

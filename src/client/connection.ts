@@ -1,4 +1,4 @@
-import type { CatalogBody } from '../protocol/answers.ts'
+import type { CatalogBody, ReplayingBody } from '../protocol/answers.ts'
 import { errorOf, notMillrace, unreachable } from '../protocol/problem.ts'
 
 export type Fetch = (input: string, init?: RequestInit) => Promise<Response>
@@ -16,8 +16,20 @@ export class Connection {
     this.#headers = headers
   }
 
-  /** @throws MillraceError server/unreachable, or what the server refuses with; the signal's reason once aborted */
-  async open(path: string, init: RequestInit = {}): Promise<Response> {
+  /**
+   * Asks, and asks again for as long as the server says that it is still replaying.
+   * @throws MillraceError server/unreachable, or what the server refuses with; the signal's reason once aborted
+   */
+  async open(path: string, init: RequestInit = {}, onReplaying = ignore): Promise<Response> {
+    for (;;) {
+      const response = await this.#ask(path, init)
+      if (response.status !== 202) return response
+      onReplaying((await response.json()) as ReplayingBody)
+      await pause(Number(response.headers.get('retry-after') ?? 1) * 1000, init.signal ?? null)
+    }
+  }
+
+  async #ask(path: string, init: RequestInit): Promise<Response> {
     const headers = { ...this.#headers, ...(init.headers as Readonly<Record<string, string>> | undefined) }
     let response: Response
     try {
@@ -69,6 +81,24 @@ export class Connection {
     }
     return this.#catalog!
   }
+}
+
+function ignore(_: ReplayingBody): void {}
+
+/** @throws the signal's reason */
+function pause(ms: number, signal: AbortSignal | null): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const stop = (): void => {
+      clearTimeout(timer)
+      reject(signal?.reason)
+    }
+    const timer = setTimeout(() => {
+      signal?.removeEventListener('abort', stop)
+      resolve()
+    }, ms)
+    if (signal?.aborted) stop()
+    else signal?.addEventListener('abort', stop, { once: true })
+  })
 }
 
 export interface PostOptions {

@@ -36,6 +36,8 @@ export const errorCodes = {
   'view/unknown': { status: 404, exit: 2 },
   'topic/unknown': { status: 404, exit: 2 },
   'tick/not-reached': { status: 504, exit: 1 },
+  'tick/expired': { status: 410, exit: 1 },
+  'tick/future': { status: 400, exit: 1 },
   'log/corrupt': { status: 500, exit: 1 },
   'log/poisoned': { status: 503, exit: 1 },
   'log/full': { status: 507, exit: 1 },
@@ -65,6 +67,8 @@ export interface ErrorPlace {
   readonly pointer?: string
   readonly topic?: string
   readonly offset?: number
+  /** The nearest tick that can be asked for. */
+  readonly tick?: number
   /** The source line itself, so that a caret can be drawn under the column. */
   readonly source?: string
 }

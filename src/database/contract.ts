@@ -2,10 +2,11 @@ import type { MillraceError } from '../data/errors.ts'
 import type { ColumnSchema } from '../data/sql-type.ts'
 import type { Definition } from '../engine/definitions.ts'
 import type { Io } from '../io/io.ts'
-import type { Log, LogOptions } from '../log/log.ts'
+import type { Log, LogOptions, TickWanted } from '../log/log.ts'
 import type { Order } from '../plan/plan.ts'
 import type { TopicDefinition, ViewDefinition } from '../plan/program.ts'
 import type { Rows } from '../views/rows.ts'
+import type { ReplayWait } from './replays.ts'
 
 /** What goes into a database and what comes out of it. */
 
@@ -43,6 +44,13 @@ export interface DatabaseCatalog {
   readonly text: string
 }
 
+/** A past moment: a tick's number, or a time, which means the newest tick that is not after it. */
+export interface AsOf {
+  readonly at: TickWanted
+  /** Where views have forgotten what has changed since: read the log again up to there, and wait so long for it. */
+  readonly replay?: ReplayWait
+}
+
 export interface ReadOptions {
   /** Columns that must equal a value, given as text the way PostgreSQL reads it; null matches NULL. */
   readonly where?: Readonly<Record<string, string | null>>
@@ -53,6 +61,7 @@ export interface ReadOptions {
   readonly minTick?: number
   /** How long to wait for `minTick` (default 10 s). */
   readonly timeoutMs?: number
+  readonly asOf?: AsOf
 }
 
 export interface ReadAnswer {
@@ -69,6 +78,7 @@ export interface QueryOptions {
   readonly parameters?: readonly (string | null)[]
   /** More rows than this are refused (default 10 000). */
   readonly maxRows?: number
+  readonly asOf?: AsOf
   readonly signal?: AbortSignal
 }
 

@@ -34,6 +34,7 @@ import type { Rows } from '../views/rows.ts'
 import type { QueryAnswer, QueryOptions, ReadAnswer, ReadOptions } from './contract.ts'
 import { digestOf } from './digest.ts'
 import { badEvents } from './ingest.ts'
+import { parseMoment } from './past.ts'
 
 /** A change of a view as its app's types show it. */
 export function plainChanges(rows: Rows): readonly Change<Row>[] {
@@ -184,7 +185,19 @@ function readOptionsOf(columns: readonly ColumnSchema[], view: string, options: 
     order: orders.map((order) => orderOf(columns, view, order)),
     ...(options.limit === undefined ? {} : { limit: options.limit }),
     ...(options.minTick === undefined ? {} : { minTick: options.minTick }),
+    ...momentOf(options),
   }
+}
+
+function momentOf({ asOf, replay, signal }: GetOptions<Row> | SqlOptions): Pick<ReadOptions, 'asOf'> {
+  if (asOf === undefined) return {}
+  const text = asOf instanceof Date ? asOf.toISOString() : String(asOf)
+  const at = parseMoment(text)
+  if (at === null) {
+    const what = `asOf is a tick or a time, not ${JSON.stringify(text)}`
+    throw new MillraceError('request/parameter', what, { hint: "give a tick's number or a Date" })
+  }
+  return { asOf: replay === true ? { at, replay: signal === undefined ? {} : { signal } } : { at } }
 }
 
 /** A column's name, with a minus before it for descending. */
@@ -212,6 +225,7 @@ async function runSql<R = AnyRow>(
 ): Promise<SqlAnswer<R>> {
   const { tick, columns, rows } = await core.query(typeof query === 'string' ? query : query.text, {
     parameters: (options.params ?? []).map(parameterText),
+    ...momentOf(options),
     ...(options.signal === undefined ? {} : { signal: options.signal }),
   })
   return {

@@ -2,13 +2,14 @@ import { MillraceError } from '../data/errors.ts'
 import { defaultMemoryBytes } from '../engine/host.ts'
 import type { Log } from '../log/log.ts'
 import { Catalog } from '../plan/catalog.ts'
+import { nodesOf } from '../plan/nodes.ts'
 import { planSelect } from '../plan/optimise.ts'
 import type { Program } from '../plan/program.ts'
 import { loadParser, parseSql } from '../sql/parse.ts'
 import { type AdHocOptions, type AdHocSource, runOnce } from '../views/ad-hoc.ts'
 import { Rows } from '../views/rows.ts'
-import type { ViewSet } from '../views/view-set.ts'
 import type { DatabaseOptions, QueryAnswer, QueryOptions } from './contract.ts'
+import type { Past } from './past.ts'
 
 const queryRowsDefault = 10_000
 
@@ -16,22 +17,23 @@ const queryRowsDefault = 10_000
 export class Queries {
   readonly #options: DatabaseOptions
   readonly #program: Program
-  readonly #views: ViewSet
+  readonly #past: Past
   readonly #log: Log
   #catalog: Promise<Catalog> | null = null
 
-  constructor(options: DatabaseOptions, program: Program, views: ViewSet, log: Log) {
+  constructor(options: DatabaseOptions, program: Program, past: Past, log: Log) {
     this.#options = options
     this.#program = program
-    this.#views = views
+    this.#past = past
     this.#log = log
   }
 
   /**
    * Runs one SELECT through the planner and the engine, once.
+   * @param promised the newest tick that an append was told
    * @throws MillraceError sql/…, sql/too-many-rows, sql/error-rows
    */
-  async query(sql: string, options: QueryOptions = {}): Promise<QueryAnswer> {
+  async query(sql: string, options: QueryOptions, promised: number): Promise<QueryAnswer> {
     await loadParser()
     const [statement, ...more] = parseSql(sql)
     if (statement === undefined || more.length > 0 || statement.kind !== 'select') {
@@ -41,16 +43,13 @@ export class Queries {
     const catalog = await this.#queryCatalog()
     const { parameters = [] } = options
     const bound = planSelect(catalog, statement.node, statement, { adHoc: true, parameters })
-    const source = this.#source()
+    const scans = nodesOf(bound.plan).filter((node) => node.op === 'scan')
+    const scene = await this.#past.scene(options.asOf, promised, new Set(scans.map(({ relation }) => relation)))
+    const source: AdHocSource = { io: this.#options.io, program: this.#program, log: this.#log, ...scene }
     const rows = await runOnce(source, bound, this.#runOptions(options))
     // Columns behind those of the query were there to order by.
     const shown = new Rows(bound.columns, rows.pages, rows.refs, rows.weights)
     return { tick: source.moment.tick, columns: bound.columns, rows: shown }
-  }
-
-  #source(): AdHocSource {
-    const moment = this.#views.pin()
-    return { io: this.#options.io, program: this.#program, views: this.#views, moment, log: this.#log }
   }
 
   #runOptions({ maxRows = queryRowsDefault, signal }: QueryOptions): AdHocOptions {

@@ -3,9 +3,11 @@ import { defaultMemoryBytes, type EngineHost, startEngine } from '../engine/host
 import type { Log, SealedTick } from '../log/log.ts'
 import type { Program } from '../plan/program.ts'
 import { TickDriver } from '../views/driver.ts'
+import { mergeableRows } from '../views/replay.ts'
 import { ViewSet } from '../views/view-set.ts'
 import type { DatabaseOptions } from './contract.ts'
 import { Ingest } from './ingest.ts'
+import { Past } from './past.ts'
 import { Queries } from './queries.ts'
 
 const replayMergeRows = 262_144
@@ -21,6 +23,7 @@ export class Running {
   readonly driver: TickDriver
   readonly ingest: Ingest
   readonly queries: Queries
+  readonly past: Past
   readonly #log: Log
   readonly #host: EngineHost
 
@@ -32,9 +35,10 @@ export class Running {
     this.views = new ViewSet(io.clock, program.views)
     this.#host = startEngine(io, program, { engine, memoryBytes, reopen })
     this.ingest = new Ingest(program.topics)
-    this.queries = new Queries(options, program, this.views, log)
     const topics = new Set(program.topics.map((topic) => topic.id))
     this.driver = new TickDriver(io.clock, this.#host, this.views, topics, (even) => log.requestSeal(even))
+    this.past = new Past(options, log, program, this.views, this.driver)
+    this.queries = new Queries(options, program, this.past, log)
   }
 
   /**
@@ -47,7 +51,7 @@ export class Running {
       await this.driver.room()
       told()
     }
-    await this.#log.replay(each, replayMergeRows, this.views.tick)
+    await this.#log.replay(each, mergeableRows(this.program, replayMergeRows), this.views.tick)
     await this.driver.drained()
     this.expireChanges()
   }
@@ -60,6 +64,7 @@ export class Running {
   /** Ends the engine; the views stay readable. */
   async stop(): Promise<void> {
     this.views.close()
+    await this.past.close()
     await this.#host.stop()
   }
 }

@@ -45,6 +45,15 @@ export interface SqlBody {
   readonly rows: readonly (readonly unknown[])[]
 }
 
+/** 202, with Retry-After: a past tick is being made anew from the log; the same request gets it when it is there. */
+export interface ReplayingBody {
+  readonly status: 'replaying'
+  /** The last tick that went through. */
+  readonly tick: number
+  readonly through_tick: number
+  readonly events: number
+}
+
 /** GET /v1/views/{view}/live: the data of its events. `reset` has only the tick. */
 export interface LiveBody {
   readonly tick: number

@@ -20,6 +20,7 @@ const titles: Readonly<Record<number, string>> = {
   405: 'Method Not Allowed',
   408: 'Request Timeout',
   409: 'Conflict',
+  410: 'Gone',
   413: 'Content Too Large',
   415: 'Unsupported Media Type',
   421: 'Misdirected Request',
@@ -53,9 +54,9 @@ function problem(code: ErrorCode, detail: string, { file: _, ...place }: ErrorPl
 /** The error that a problem tells of, or null for a body that is none. */
 export function errorOf(body: unknown): MillraceError | null {
   if (typeof body !== 'object' || body === null) return null
-  const { code, detail, hint, errors, line, column, source, pointer, topic, offset } = body as Partial<Problem>
+  const { code, detail, hint, errors, line, column, source, pointer, topic, offset, tick } = body as Partial<Problem>
   if (typeof code !== 'string' || !Object.hasOwn(errorCodes, code)) return null
-  const place = { line, column, source, pointer, topic, offset }
+  const place = { line, column, source, pointer, topic, offset, tick }
   const known = Object.fromEntries(Object.entries(place).filter(([, value]) => value !== undefined))
   return new MillraceError(code, String(detail), {
     place: known,

@@ -26,6 +26,9 @@ export interface Limits {
   /** Ad-hoc queries at the same time, and how long one may take. */
   readonly queries: number
   readonly queryMs: number
+  /** How long one request waits for a replay before it is told to ask again, and how long a replay may take. */
+  readonly replayWaitMs: number
+  readonly replayMs: number
   /** How long a read waits for its tick at most. */
   readonly minTickMs: number
   /** A reader that takes nothing for so long is cut off. */
@@ -48,6 +51,8 @@ export const defaultLimits: Limits = {
   topicBytes: 16 * 1024 * 1024,
   queries: 4,
   queryMs: 30_000,
+  replayWaitMs: 2000,
+  replayMs: 600_000,
   minTickMs: 10_000,
   slowReaderMs: 30_000,
   heartbeatMs: 15_000,

@@ -23,10 +23,16 @@ const encoder = new TextEncoder()
 const retryMs = 1000
 
 /** GET /v1/views/{view}/live: rows leave here, the last file of an event's life. */
-export function streamView(server: LiveServer, request: ApiRequest, name: string, query: string): ApiAnswer {
+export async function streamView(
+  server: LiveServer,
+  request: ApiRequest,
+  name: string,
+  query: string,
+): Promise<ApiAnswer> {
   const view = server.database.view(name)
   const parameters = new Parameters(query)
   const numbers = parameters.choice('numbers', numberForms) ?? 'exact'
+  const afterTick = parameters.integer('from_tick')
   parameters.end()
   const last = request.header('last-event-id')
   const fromTick = last === null || last === '' ? null : wholeNumber('Last-Event-ID', last)
@@ -50,8 +56,12 @@ export function streamView(server: LiveServer, request: ApiRequest, name: string
   for (const signal of signals) signal.addEventListener('abort', end)
   if (signals.some((signal) => signal.aborted)) end()
   try {
-    const options = { signal: ending.signal, ...(fromTick === null ? {} : { fromTick }) }
-    const cursor = server.database.live(view.name, options)
+    const { signal } = ending
+    // Who comes back names the tick that he has; from_tick is where he began.
+    const cursor =
+      fromTick === null && afterTick !== null
+        ? await server.database.changesAfter(view.name, afterTick, signal)
+        : server.database.live(view.name, { signal, ...(fromTick === null ? {} : { fromTick }) })
     return { status: 200, headers, body: streamOf(server, cursor, { numbers }, end) }
   } catch (error) {
     end()

@@ -213,7 +213,9 @@ describe('GET /v1/views/{view}', () => {
       'min_tick=x',
       'numbers=roman',
       'isnull=nope',
-      'as_of=1',
+      'as_of=yesterdayish',
+      'replay=true',
+      'as_of=1&replay=maybe',
       'id=%E0%A4',
     ]) {
       const answer = await get(`${url}?${query}`)

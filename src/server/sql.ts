@@ -3,6 +3,7 @@ import { JsonScanner } from '../data/ingest/json-scan.ts'
 import { resultTypeName } from '../data/sql-type.ts'
 import type { Database } from '../database.ts'
 import type { Clock } from '../io/io.ts'
+import { asOfMember, asOfParameter, stillReplaying } from './as-of.ts'
 import { type ApiAnswer, type ApiRequest, jsonType, piecedAnswer } from './exchange.ts'
 import type { Gate, Limits } from './limits.ts'
 import { requireJson } from './media-type.ts'
@@ -18,25 +19,31 @@ export interface SqlServer {
 }
 
 /** POST /v1/sql */
-export async function runSql(server: SqlServer, request: ApiRequest, query: string): Promise<ApiAnswer> {
+export function runSql(server: SqlServer, request: ApiRequest, query: string): Promise<ApiAnswer> {
+  return answerSql(server, request, query).catch(stillReplaying)
+}
+
+async function answerSql(server: SqlServer, request: ApiRequest, query: string): Promise<ApiAnswer> {
+  const { clock, limits } = server
   const parameters = new Parameters(query)
   const numbers = parameters.choice('numbers', numberForms) ?? 'exact'
-  parameters.end()
   requireJson(request)
-  const { sql, params } = readSqlBody(await request.readBody())
-  const { clock, limits } = server
+  const { sql, params, asOf: moment } = readSqlBody(await request.readBody())
+  const asOf = asOfParameter(moment, parameters, limits, request.signal)
+  parameters.end()
   const leave = server.queries.enter()
   const timeout = new AbortController()
   const cancel = clock.after(limits.queryMs, () => timeout.abort(tooLong(limits)))
   try {
     const signal = AbortSignal.any([request.signal, timeout.signal])
-    const answer = server.database.query(sql, { parameters: params, maxRows: limits.sqlRows, signal })
+    const options = { parameters: params, maxRows: limits.sqlRows, signal, ...(asOf === null ? {} : { asOf }) }
+    const answer = server.database.query(sql, options)
     const { tick, columns, rows } = await orAborted(answer, signal)
     const named = columns.map(({ name, type }) => ({ name, type: resultTypeName(type) }))
     const head = `{"tick":${tick},"columns":${JSON.stringify(named)},"rows":[`
     return piecedAnswer(
       200,
-      { 'content-type': jsonType, 'cache-control': 'no-store' },
+      { 'content-type': jsonType, 'cache-control': 'no-store', 'millrace-tick': String(tick) },
       rowsJson(clock, head, rows, 'rows', ']}\n', { numbers, shape: 'array' }),
     )
   } finally {
@@ -63,10 +70,12 @@ function orAborted<T>(answer: Promise<T>, signal: AbortSignal): Promise<T> {
 interface SqlBody {
   readonly sql: string
   readonly params: readonly (string | null)[]
+  /** A tick or a time; null: now. */
+  readonly asOf: string | null
 }
 
 /**
- * Reads `{"sql": "…", "params": […]}`. Numbers are taken over digit by digit, as they were written.
+ * Reads `{"sql": "…", "params": […], "as_of": …}`. Numbers are taken over digit by digit, as they were written.
  * @throws MillraceError request/malformed
  */
 export function readSqlBody(body: Uint8Array): SqlBody {
@@ -81,6 +90,7 @@ export function readSqlBody(body: Uint8Array): SqlBody {
   if (scanner.bytes[whole] !== 0x7b) throw malformed('the body is an object', '')
   let sql: string | null = null
   let params: readonly (string | null)[] | null = null
+  let asOf: string | null = null
   for (const [key, start, valueEnd] of entriesOf(scanner, whole, true)) {
     if (key === 'sql' && sql === null) {
       if (scanner.bytes[start] !== 0x22) throw malformed('sql is text', '/sql')
@@ -88,13 +98,16 @@ export function readSqlBody(body: Uint8Array): SqlBody {
     } else if (key === 'params' && params === null) {
       if (scanner.bytes[start] !== 0x5b) throw malformed('params is an array', '/params')
       params = Array.from(entriesOf(scanner, start, false), ([, from, to]) => parameterText(scanner, from, to))
+    } else if (key === 'as_of' && asOf === null) {
+      const quoted = scanner.bytes[start] === 0x22
+      asOf = asOfMember(quoted ? scanner.string(start, valueEnd) : scanner.text(start, valueEnd), !quoted)
     } else {
-      const why = key === 'sql' || key === 'params' ? 'is there twice' : 'is unknown'
+      const why = key === 'sql' || key === 'params' || key === 'as_of' ? 'is there twice' : 'is unknown'
       throw malformed(`${JSON.stringify(key)} ${why}`, `/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`)
     }
   }
   if (sql === null) throw malformed('sql is missing', '/sql')
-  return { sql, params: params ?? [] }
+  return { sql, params: params ?? [], asOf }
 }
 
 /** Members of an object or elements of an array that has been checked: key, start, end. */

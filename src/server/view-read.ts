@@ -4,6 +4,7 @@ import type { Database } from '../database.ts'
 import type { Clock } from '../io/io.ts'
 import type { Order } from '../plan/plan.ts'
 import type { ViewDefinition } from '../plan/program.ts'
+import { asOfParameter, stillReplaying } from './as-of.ts'
 import { type ApiAnswer, type ApiRequest, jsonType, piecedAnswer } from './exchange.ts'
 import type { Limits } from './limits.ts'
 import { Parameters, refused } from './parameters.ts'
@@ -20,7 +21,11 @@ export interface ViewReader {
 }
 
 /** GET /v1/views/{view} */
-export async function readView(
+export function readView(reader: ViewReader, request: ApiRequest, name: string, query: string): Promise<ApiAnswer> {
+  return readRows(reader, request, name, query).catch(stillReplaying)
+}
+
+async function readRows(
   { database, clock, limits, nonce }: ViewReader,
   request: ApiRequest,
   name: string,
@@ -31,15 +36,14 @@ export async function readView(
   const numbers = parameters.choice('numbers', numberForms) ?? 'exact'
   const minTick = parameters.integer('min_tick')
   const limit = parameters.integer('limit')
-  if (parameters.one('as_of') !== null) {
-    throw refused('as_of', 'is not supported yet', 'leave it out: views are read at their newest tick')
-  }
+  const asOf = asOfParameter(parameters.one('as_of'), parameters, limits, request.signal)
   const order = parameters.all('order').flatMap((text) => ordersOf(view, text))
   const where = equalities(view, parameters)
   if (minTick !== null) await database.waitForTick(minTick, limits.minTickMs)
   // A limit beyond what one answer may have is none of the reader's business as long as there are fewer rows.
   const most = Math.min(limit ?? Number.POSITIVE_INFINITY, limits.viewRows + 1)
-  const { tick, errors, rows } = await database.read(view.name, { where, order, limit: most })
+  const options = { where, order, limit: most, ...(asOf === null ? {} : { asOf }) }
+  const { tick, errors, rows } = await database.read(view.name, options)
   if (rows.count > limits.viewRows) {
     const what = `${view.name} has more than the ${limits.viewRows} rows that one answer may have`
     throw new MillraceError('request/too-many-rows', what, { hint: 'add a limit or a filter, or read it live' })

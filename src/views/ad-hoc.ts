@@ -69,7 +69,12 @@ export async function runOnce(
   const stop = (): void => void host.stop()
   options.signal?.addEventListener('abort', stop, { once: true })
   try {
-    const feed = new Feed(host, new ViewSet(source.io.clock, [view], 0), source.moment.timeMicros, options)
+    const feed = new Feed(
+      host,
+      new ViewSet(source.io.clock, [view], { micros: null, bytes: 0 }),
+      source.moment.timeMicros,
+      options,
+    )
     for (const input of inputs) await feed.viewRows(source, input.definition)
     const byTick = scans.some((scan) => scan.reads.includes(systemColumn.tick))
     await (byTick ? feed.topicsByTick(source, topics) : feed.topics(source, topics))

@@ -17,6 +17,8 @@ export type LiveMessage =
 export interface LiveOptions {
   /** Resume: the tick up to which the subscriber has everything. */
   readonly fromTick?: number
+  /** Of what happened up to the start tell each tick's own change, instead of the net change of all. */
+  readonly eachTick?: boolean
   /** Ends the stream. */
   readonly signal?: AbortSignal
   /** Rows in one piece of a snapshot (default 1000). */
@@ -33,6 +35,8 @@ export class LiveCursor implements AsyncIterableIterator<LiveMessage> {
   readonly #pieceRows: number
   readonly #signal: AbortSignal | undefined
   readonly #failure: () => Error | null
+  /** Up to here each tick's change is told by itself. */
+  readonly #singlyThrough: number
   /** The subscriber has everything up to here; null before its first snapshot. */
   #tick: number | null
   #snapshot: { readonly tick: number; readonly merge: Merge } | null = null
@@ -49,6 +53,7 @@ export class LiveCursor implements AsyncIterableIterator<LiveMessage> {
     this.#view = view
     this.#pieceRows = Math.max(1, options.pieceRows ?? 1000)
     this.#tick = options.fromTick ?? null
+    this.#singlyThrough = options.eachTick === true ? set.tick : 0
     this.#failure = failure
     this.#signal = options.signal
     if (this.#signal?.aborted) this.#ended = true
@@ -118,6 +123,12 @@ export class LiveCursor implements AsyncIterableIterator<LiveMessage> {
   /** The net change since the cursor, or null when it has to look again. */
   async #change(from: number): Promise<LiveMessage | null> {
     const { tick } = this.#set
+    const single = from < this.#singlyThrough ? this.#view.retained.next(from) : null
+    if (single && single.tick <= this.#singlyThrough) {
+      this.#tick = single.tick
+      const rows = await netChange(this.#view, single.pages, 1, this.#set.slices())
+      return rows.length === 0 ? null : { kind: 'change', tick: single.tick, rows }
+    }
     const retained = from > tick ? null : this.#view.retained.since(from)
     if (retained === null) {
       this.#tick = null

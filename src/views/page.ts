@@ -29,6 +29,13 @@ export function refOf(page: number, row: number): number {
   return ((page << rowBits) | row) >>> 0
 }
 
+/** The same rows with the opposite weights. What is known of the order of one holds for the other. */
+export function negated(page: Page): Page {
+  const weights = new Int32Array(page.rows)
+  for (let row = 0; row < page.rows; row++) weights[row] = page.weights === null ? -1 : -page.weights[row]
+  return { ...page, weights }
+}
+
 /** @throws MillraceError log/corrupt */
 export function openPage(bytes: Uint8Array, schema: readonly ColumnSchema[]): Page {
   return pageOf(openBlock(bytes), schema)

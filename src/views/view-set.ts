@@ -1,12 +1,11 @@
-import { invariant } from '../data/errors.ts'
+import { invariant, MillraceError } from '../data/errors.ts'
 import type { TickOutput } from '../engine/port.ts'
 import type { Clock } from '../io/io.ts'
+import type { TickMark } from '../log/log.ts'
 import type { ViewDefinition } from '../plan/program.ts'
+import type { Retention } from './retained.ts'
 import { Slices } from './slices.ts'
 import { type Version, View, type ViewState } from './view.ts'
-
-/** Changes kept per view for subscribers that lag. */
-const retainedBytesDefault = 16 * 1024 * 1024
 
 /** Several views at the same tick. */
 export interface Moment {
@@ -26,10 +25,17 @@ export class ViewSet {
   #compacting = false
   #closed = false
 
-  constructor(clock: Clock, definitions: readonly ViewDefinition[], retainedBytes = retainedBytesDefault) {
+  /** @param retention of all views (default: each one's own) */
+  constructor(clock: Clock, definitions: readonly ViewDefinition[], retention?: Retention) {
     this.#clock = clock
-    this.views = definitions.map((definition) => new View(definition, retainedBytes))
+    this.views = definitions.map((definition) => new View(definition, retention))
     for (const view of this.views) this.#byId.set(view.definition.id, view)
+  }
+
+  byId(id: number): View {
+    const view = this.#byId.get(id)
+    invariant(view !== undefined, `there is no view ${id}`)
+    return view
   }
 
   /** Names resolve in their own spelling first, then in any case. */
@@ -48,7 +54,7 @@ export class ViewSet {
     for (const delta of output.deltas) {
       const view = this.#byId.get(delta.view)
       invariant(view !== undefined, `a change of the unknown view ${delta.view}`)
-      view.apply(output.tick, delta)
+      view.apply(output, delta)
     }
     this.tick = output.tick
     this.timeMicros = output.timeMicros
@@ -75,8 +81,28 @@ export class ViewSet {
     return { tick: this.tick, timeMicros: this.timeMicros, version: (view) => versions.get(view)! }
   }
 
+  /**
+   * Some of the views as they were at a past tick: what they are now less what has changed since.
+   * @throws MillraceError tick/expired, naming the oldest tick at which all of them are known
+   */
+  pinPast({ tick, timeMicros }: TickMark, views: readonly View[]): Moment {
+    this.checkKnown(tick, views)
+    const versions = new Map(views.map((view) => [view, view.past(tick)]))
+    return { tick, timeMicros, version: (view) => versions.get(view)! }
+  }
+
   slices(): Slices {
     return new Slices(this.#clock)
+  }
+
+  /** Whether all that changed in these views after a tick is still known. */
+  knowsPast(tick: number, views: readonly View[]): boolean {
+    return tick >= oldestOf(views)
+  }
+
+  /** @throws MillraceError tick/expired where it is not */
+  checkKnown(tick: number, views: readonly View[]): void {
+    if (!this.knowsPast(tick, views)) throw expired(views, tick, oldestOf(views))
   }
 
   /** Calls `listener` once: at the next tick or when whoever waits should look around. @returns stops waiting */
@@ -113,4 +139,17 @@ export class ViewSet {
       this.#compacting = false
     }
   }
+}
+
+function oldestOf(views: readonly View[]): number {
+  return views.reduce((oldest, view) => Math.max(oldest, view.retained.expiredTick), 0)
+}
+
+function expired(views: readonly View[], tick: number, oldest: number): MillraceError {
+  const names = views.filter(({ retained }) => retained.expiredTick === oldest).map(({ definition }) => definition.name)
+  const what = `${names.join(', ')} no longer knows what changed after tick ${tick}; the oldest tick held is ${oldest}`
+  return new MillraceError('tick/expired', what, {
+    hint: 'ask with replay: the log is then read again up to that tick; or keep more (retain)',
+    place: { tick: oldest },
+  })
 }

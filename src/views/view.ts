@@ -1,10 +1,11 @@
 import { invariant } from '../data/errors.ts'
 import type { ErrorRow, ViewDelta } from '../engine/port.ts'
+import type { TickMark } from '../log/log.ts'
 import type { Order } from '../plan/plan.ts'
 import type { ViewDefinition } from '../plan/program.ts'
 import { dueMerge } from './compaction.ts'
 import { openPage, type Page } from './page.ts'
-import { RetainedChanges } from './retained.ts'
+import { RetainedChanges, type Retention, takenBack, usualBytes } from './retained.ts'
 import { keyCompare, orderName, type RowCompare, type RowOrder, rowOrder } from './row-order.ts'
 import { mergeRuns, packRuns, type Run, runOf } from './run.ts'
 import type { Slices } from './slices.ts'
@@ -50,11 +51,11 @@ export class View {
   readonly #compares = new Map<string, RowCompare>()
   readonly #uses = new Map<number, number>()
 
-  constructor(definition: ViewDefinition, retainedBytes: number) {
+  constructor(definition: ViewDefinition, retention: Retention = { micros: null, bytes: usualBytes }) {
     this.definition = definition
     this.order = rowOrder(0, definition.order, definition.columns)
     this.#ownOrder = orderName(definition.order, definition.columns)
-    this.retained = new RetainedChanges(retainedBytes)
+    this.retained = new RetainedChanges(retention)
   }
 
   get bytes(): number {
@@ -90,10 +91,23 @@ export class View {
     for (const error of state.errors) this.#addError(error)
   }
 
+  /** The view as it was at a tick that the set has seen; null where too much of what has changed since is forgotten. */
+  past(tick: number): Version | null {
+    const since = this.retained.since(tick)
+    if (since === null) return null
+    const { runs, rows, errors } = this.version
+    return {
+      runs: since.pages.length === 0 ? runs : [...runs, takenBack(since.pages)],
+      rows: rows - since.rows,
+      errors: errors - since.errors,
+    }
+  }
+
   /** @throws MillraceError log/corrupt when a block is damaged; nothing has changed then */
-  apply(tick: number, delta: ViewDelta): void {
+  apply({ tick, timeMicros }: TickMark, delta: ViewDelta): void {
     const pages = delta.blocks.map((bytes) => openPage(bytes, this.definition.columns)).filter((page) => page.rows > 0)
-    let { rows, errors, runs } = this.version
+    const before = this.version
+    let { rows, errors, runs } = before
     for (const page of pages) {
       if (page.weights === null) rows += page.rows
       else {
@@ -110,7 +124,8 @@ export class View {
     if (pages.length > 0) runs = [...runs, runOf(pages, false)]
     this.version = { runs, rows, errors }
     this.changedTick = tick
-    if (pages.length > 0) this.retained.add(tick, pages)
+    const change = { tick, timeMicros, pages, rows: rows - before.rows, errors: errors - before.errors }
+    if (pages.length > 0 || change.errors !== 0) this.retained.add(change)
   }
 
   #addError(error: ErrorRow): void {

@@ -56,6 +56,12 @@ class Multiset {
     else this.counts.set(key, entry)
   }
 
+  copy(): Multiset {
+    const copy = new Multiset()
+    for (const [key, entry] of this.counts) copy.counts.set(key, { ...entry })
+    return copy
+  }
+
   sorted(order: readonly Order[], wanted: (row: Row) => boolean = () => true): string[] {
     const keys = [...order, ...schema.map((_, column) => ({ column, descending: false, nullsFirst: false }))]
     return [...this.counts.values()]
@@ -159,6 +165,7 @@ type Step =
     }
   | { readonly do: 'read'; readonly order: readonly Order[]; readonly limit: number | null }
   | { readonly do: 'find'; readonly columns: readonly number[]; readonly like: number }
+  | { readonly do: 'past'; readonly tick: number; readonly order: readonly Order[]; readonly limit: number | null }
   | { readonly do: 'pull'; readonly times: number }
   | { readonly do: 'rest' }
 
@@ -185,6 +192,15 @@ const stepOf: fc.Arbitrary<Step> = fc.oneof(
       like: fc.nat(),
     }),
     weight: 2,
+  },
+  {
+    arbitrary: fc.record({
+      do: fc.constant('past' as const),
+      tick: fc.nat(),
+      order: orderOf,
+      limit: fc.option(fc.nat({ max: 20 }), { nil: null }),
+    }),
+    weight: 3,
   },
   { arbitrary: fc.record({ do: fc.constant('pull' as const), times: fc.integer({ min: 1, max: 3 }) }), weight: 2 },
   { arbitrary: fc.record({ do: fc.constant('rest' as const) }), weight: 1 },
@@ -214,12 +230,28 @@ async function runSteps(
   steps: readonly Step[],
 ): Promise<void> {
   const model = new Multiset()
-  const set = new ViewSet(clock, [definition(order)], retainedBytes)
+  const set = new ViewSet(clock, [definition(order)], { micros: null, bytes: retainedBytes })
   const view = set.views[0]
   const cursor = new LiveCursor(set, view, { pieceRows: 7 })
   const believer = new Believer()
   const ever: Row[] = []
   let tick = 0
+  /** What the rows were at each tick. */
+  const past = new Map([[0, model.copy()]])
+  const readPast = async (at: number, asked: readonly Order[], limit: number | null): Promise<void> => {
+    const then = past.get(at)!
+    const moment = set.pinPast({ tick: at, timeMicros: BigInt(at) }, [view])
+    const version = moment.version(view)
+    expect([moment.tick, version.rows]).toEqual([at, then.sorted([]).length])
+    const expected = then.sorted(asked.length === 0 ? order : asked)
+    const rows = await readVersion(view, version, { where: null, order: asked, limit }, set.slices())
+    expect(keysOf(rows)).toEqual(limit === null ? expected : expected.slice(0, limit))
+    const like = ever[at % Math.max(1, ever.length)]
+    if (like === undefined) return
+    const where = { ordinals: [0], page: openPage(deltaBlock(schema, [{ row: like, weight: 1 }]), schema) }
+    const found = await readVersion(view, version, { where, order: [], limit: null }, set.slices())
+    expect(keysOf(found)).toEqual(then.sorted(order, (row) => Object.is(row[0], like[0])))
+  }
   const read = (plan: Parameters<typeof readVersion>[2]): Promise<Rows> =>
     readVersion(view, set.pin().version(view), plan, set.slices())
   let pending = null as Promise<IteratorResult<LiveMessage>> | null
@@ -256,6 +288,7 @@ async function runSteps(
         deltas: blocks.length === 0 ? [] : [{ view: 7, blocks, errors: [] }],
       })
       expect(view.version.rows).toBe(model.sorted([]).length)
+      past.set(tick, model.copy())
     } else if (step.do === 'read') {
       const wanted = model.sorted([...step.order, ...order])
       const rows = await read({ where: null, order: step.order, limit: step.limit })
@@ -270,12 +303,17 @@ async function runSteps(
         const equal = (row: Row): boolean => step.columns.every((column) => Object.is(row[column], like[column]))
         expect(keysOf(rows)).toEqual(model.sorted(order, equal))
       }
+    } else if (step.do === 'past') {
+      const at = [...past.keys()][step.tick % past.size]
+      if (set.knowsPast(at, [view])) await readPast(at, step.order, step.limit)
+      else expect(() => set.pinPast({ tick: at, timeMicros: 0n }, [view])).toThrow(/the oldest tick held is \d/)
     } else if (step.do === 'pull') {
       for (let i = 0; i < step.times && (await pull()); i++);
     } else if (step.do === 'rest') {
       await afterAWhile()
     }
   }
+  if (retainedBytes === 1e6) for (const at of past.keys()) await readPast(at, [], null)
   // Whatever was pulled before, a subscriber that catches up believes what is there.
   while (await pull());
   await cursor.return()

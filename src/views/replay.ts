@@ -1,0 +1,72 @@
+import { startEngine } from '../engine/host.ts'
+import type { Io } from '../io/io.ts'
+import type { Log, TickMark } from '../log/log.ts'
+import { nodesOf } from '../plan/nodes.ts'
+import { systemColumn } from '../plan/plan.ts'
+import type { Program } from '../plan/program.ts'
+import { TickDriver } from './driver.ts'
+import { ViewSet } from './view-set.ts'
+
+export interface ReplayOptions {
+  readonly engine: 'inline' | 'worker'
+  readonly memoryBytes: number
+  readonly signal: AbortSignal
+  /** Told where it stands: the last tick that went through, and events so far. */
+  readonly onTick: (tick: number, events: number) => void
+}
+
+/** Rows of neighbouring ticks that go through as one: few, so that this thread serves others in between. */
+const mergeRows = 65_536
+
+/** Neighbouring ticks may be replayed as one, unless somebody looks at their numbers. */
+export function mergeableRows(program: Program, rows: number): number {
+  const looks = program.views.some(({ plan }) =>
+    nodesOf(plan).some((node) => node.op === 'scan' && node.reads.includes(systemColumn.tick)),
+  )
+  return looks ? 0 : rows
+}
+
+/** What of a program makes some of its views: they, the views below them and the topics that these read. */
+export function partOf(program: Program, views: ReadonlySet<number>): Program {
+  const needed = new Set(views)
+  const kept = [...program.views].reverse().filter(({ id, plan }) => {
+    if (!needed.has(id)) return false
+    for (const node of nodesOf(plan)) if (node.op === 'scan') needed.add(node.relation)
+    return true
+  })
+  return { topics: program.topics.filter(({ id }) => needed.has(id)), views: kept.reverse() }
+}
+
+/**
+ * Makes views anew as they were at a past tick: an engine of its own goes through the log up to there, beside the
+ * one that is live.
+ * @throws MillraceError log/corrupt, engine/memory, engine/stopped; the signal's reason
+ */
+export async function replayViews(io: Io, log: Log, part: Program, to: TickMark, options: ReplayOptions) {
+  const { engine, memoryBytes, signal, onTick } = options
+  signal.throwIfAborted()
+  const views = new ViewSet(io.clock, part.views, { micros: null, bytes: 0 })
+  const host = startEngine(io, part, { engine, memoryBytes })
+  const topics = new Set(part.topics.map(({ id }) => id))
+  const driver = new TickDriver(io.clock, host, views, topics, () => {})
+  try {
+    await log.replay(
+      async (tick) => {
+        driver.take(tick)
+        await driver.room()
+        if (driver.failure !== null) throw driver.failure
+        signal.throwIfAborted()
+        onTick(views.tick, driver.events)
+      },
+      mergeableRows(part, mergeRows),
+      0,
+      to.tick,
+    )
+    await driver.drained()
+    signal.throwIfAborted()
+    return views
+  } finally {
+    views.close()
+    await host.stop()
+  }
+}
