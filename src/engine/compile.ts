@@ -1,15 +1,16 @@
 import { laneOf } from '../data/sql-type.ts'
 import { compileMap } from '../expr/compile.ts'
-import type { Join as JoinPlan, Plan, Scan } from '../plan/plan.ts'
+import type { Aggregate as AggregatePlan, Hop as HopPlan, Join as JoinPlan, Plan, Scan } from '../plan/plan.ts'
 import type { Program, ViewDefinition } from '../plan/program.ts'
 import type { StateReader, StateWriter } from '../state/dump.ts'
+import { mergeable } from './aggregates/calls.ts'
 import { evictable } from './eviction.ts'
 import type { BaseOperator, Operator, Step } from './operator.ts'
 import { Aggregate } from './operators/aggregate.ts'
 import { Distinct } from './operators/distinct.ts'
 import { Final } from './operators/final.ts'
 import { FirstRow } from './operators/first-row.ts'
-import { Hop } from './operators/hop.ts'
+import { Hop, Panes } from './operators/hop.ts'
 import { Join } from './operators/join.ts'
 import { MapRows, Pick, Union } from './operators/map.ts'
 import { Match } from './operators/match.ts'
@@ -17,7 +18,9 @@ import { Sink } from './operators/sink.ts'
 import { Temporal } from './operators/temporal.ts'
 import { TopN } from './operators/top-n.ts'
 import { Values } from './operators/values.ts'
+import { panedBy } from './panes.ts'
 import { type Events, TopicSource } from './source.ts'
+import { Windows } from './windows.ts'
 
 /** What can be saved: an operator or a source. */
 export interface Stateful {
@@ -158,6 +161,8 @@ class Builder {
       }
       case 'join':
         return this.#join(plan)
+      case 'aggregate':
+        return this.#paned(plan) ?? this.#unary(plan, this.#build(plan.input))
       case 'unionAll': {
         const inputs = plan.inputs.map((input) => this.#build(input))
         return {
@@ -186,7 +191,7 @@ class Builder {
       case 'map':
         return add(new MapRows(step, compileMap(columns, plan.filter, plan.outputs)), true)
       case 'hop':
-        return add(new Hop(step, plan.time, BigInt(plan.slideMicros), BigInt(plan.sizeMicros)), true)
+        return add(new Hop(step, plan.time, windowsOf(plan)), true)
       case 'aggregate':
         return add(new Aggregate(step, columns, plan.keys, plan.calls, plan.columns, appendOnly), false)
       case 'distinct':
@@ -213,6 +218,22 @@ class Builder {
       case 'temporal':
         return add(new Temporal(step, columns, plan.from, plan.until), plan.until === null)
     }
+  }
+
+  /** A GROUP BY over overlapping windows, where it can be computed pane by pane. */
+  #paned(plan: AggregatePlan): Node | null {
+    const paned = panedBy(plan)
+    if (paned === null) return null
+    const { hop, maps, starts, ends } = paned
+    const input = this.#build(hop.input)
+    const { columns } = plan.input
+    if (!plan.calls.every((call) => mergeable(call, columns, input.appendOnly))) return null
+    const windows = windowsOf(hop)
+    let node: Node = { ...input, operator: this.#add(new Panes(this.#step, hop.time, windows), [input]), net: false }
+    for (const map of maps) node = this.#unary(map, node)
+    const keys = { windows, starts, ends }
+    const operator = new Aggregate(this.#step, columns, plan.keys, plan.calls, plan.columns, input.appendOnly, keys)
+    return { ...node, operator: this.#add(operator, [node]), appendOnly: false, net: true }
   }
 
   /** Up to when windows are closed for good; a batch run's last step closes them for its output only. */
@@ -349,6 +370,10 @@ class Builder {
     this.#flow.operators.push(map)
     return map
   }
+}
+
+function windowsOf(hop: HopPlan): Windows {
+  return new Windows(BigInt(hop.slideMicros), BigInt(hop.sizeMicros))
 }
 
 /** Aggregates, DISTINCT and top-N put out −old +new once; a projection keeps that if it keeps every column. */

@@ -79,13 +79,13 @@ export function withoutErrors(
   arena: Arena,
   batch: Batch,
   keys: readonly number[],
-  report: (code: number, weight: number) => void,
+  report: (code: number, weight: number, row: number) => void,
 ): Batch {
   const columns = keys.map((key) => batch.columns[key])
   if (!anyErrors(arena, columns, batch.rows)) return batch
   const { list, rows } = listRows(arena, batch.rows, (row) => {
     const code = rowError(arena, columns, row)
-    if (code !== 0) report(code, batch.weights === 0 ? 1 : arena.memory.i32[(batch.weights >>> 2) + row])
+    if (code !== 0) report(code, batch.weights === 0 ? 1 : arena.memory.i32[(batch.weights >>> 2) + row], row)
     return code === 0
   })
   return gatherBatch(arena, batch, list, rows)

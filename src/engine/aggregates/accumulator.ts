@@ -19,6 +19,8 @@ export interface Accumulator {
    * @param wide an expression for the value as a BigInt
    */
   code?(wide: string): string
+  /** JavaScript that adds what `p` holds, another entry of the same shape, to what `e` holds. */
+  merge?(): string
   /**
    * Adds a batch of values, where that is too much for `code`.
    * @param groups address of `rows` u32 entries

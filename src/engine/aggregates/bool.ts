@@ -13,6 +13,11 @@ export class BooleanFold extends Words implements Accumulator {
     return `f64[(e + ${this.offset} >>> 3) + (v === 0 ? 1 : 0)] += w;`
   }
 
+  merge(): string {
+    const word = (at: number): string => `f64[e + ${at} >>> 3] += f64[p + ${at} >>> 3];`
+    return word(this.offset) + word(this.offset + 8)
+  }
+
   finish(and: boolean, entries: number, rows: number): Column {
     const { arena, memory } = this.step
     const data = arena.allocate(rows * 4)

@@ -12,7 +12,7 @@ import { DistinctValues, feedsMax } from './distinct-values.ts'
 import { DoubleSum } from './double-sum.ts'
 import { ErrorCounts } from './error-counts.ts'
 import { AppendOnlyExtreme, RetractableExtreme } from './extreme.ts'
-import { compileFeeds, Feed, type FeedLoop, type RowList } from './feeds.ts'
+import { compileFeeds, compileMerge, Feed, type FeedLoop, type MergeLoop, type RowList } from './feeds.ts'
 import { IntegerExtreme } from './integer-extreme.ts'
 import { addWide, IntegerSum } from './integer-sum.ts'
 
@@ -37,6 +37,7 @@ export class Calls {
   readonly #distinct: readonly DistinctValues[]
   readonly #lists: readonly (Feed | DistinctValues)[]
   #loop: FeedLoop | null = null
+  #merge: MergeLoop | null = null
 
   /**
    * @param outputs the calls' result types
@@ -95,6 +96,19 @@ export class Calls {
       else if (one.argument !== null)
         one.update(this.#step, groups, batch.columns[one.argument], batch.weights, lists[l].list, lists[l].rows)
     })
+  }
+
+  /**
+   * Adds groups of the same calls, kept in another table, to others; without DISTINCT, and where `mergeable` holds.
+   * @param from address of `rows` u32 entries
+   * @param into the entries that each is added to
+   * @param touched receives those of them that this tick touches for the first time
+   */
+  merge(from: number, into: number, rows: number, touched: number[]): void {
+    const { memory, epoch } = this.#step
+    this.#merge ??= compileMerge(this.#accumulators, this.#all.offset)
+    this.#merge(memory, from, into, rows, epoch, touched)
+    this.#errors.merge(from, into, rows)
   }
 
   readonly #fail = (feed: number, entry: number, code: number, weight: number): void => {
@@ -252,4 +266,24 @@ function extremeFor(step: Step, lane: Lane, max: boolean, appendOnly: boolean, c
   if (!appendOnly) return new RetractableExtreme(step, lane, max)
   if (lane === 'i32' || lane === 'i64') return new IntegerExtreme(step, lane, max, counter)
   return new AppendOnlyExtreme(step, lane, max)
+}
+
+/** Can what one part of a group's rows gave be added to what the others did, in a few words? */
+export function mergeable(call: AggregateCall, input: readonly ColumnSchema[], appendOnly: boolean): boolean {
+  if (call.argument === null) return true
+  const lane = laneOf(input[call.argument].type)
+  const narrow = lane === 'i32' || lane === 'i64'
+  switch (call.fn) {
+    case 'count':
+      return !call.distinct
+    case 'sum':
+    case 'avg':
+      return !call.distinct && narrow
+    case 'min':
+    case 'max':
+      return appendOnly && narrow
+    case 'boolAnd':
+    case 'boolOr':
+      return true
+  }
 }

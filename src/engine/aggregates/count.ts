@@ -17,6 +17,10 @@ export class Count extends Words implements Accumulator, Counter {
   code(): string {
     return `f64[e + ${this.offset} >>> 3] += w;`
   }
+
+  merge(): string {
+    return `f64[e + ${this.offset} >>> 3] += f64[p + ${this.offset} >>> 3];`
+  }
 }
 
 /** count(*), count(x): the counter as a bigint. */

@@ -39,6 +39,20 @@ export class ErrorCounts {
     memory.i32[(blob >>> 2) + feed * codes + (code % codes)] += weight
   }
 
+  /** Adds what the groups `from` counted to the groups `into`. */
+  merge(from: number, into: number, rows: number): void {
+    if (!this.#any) return
+    const { memory } = this.#step
+    for (let i = 0; i < rows; i++) {
+      const blob = memory.u32[(memory.u32[(from >>> 2) + i] + this.offset) >>> 2]
+      const entry = memory.u32[(into >>> 2) + i]
+      for (let k = 0; blob !== 0 && k < this.#blobBytes / 4; k++) {
+        const weight = memory.i32[(blob >>> 2) + k]
+        if (weight !== 0) this.add(Math.floor(k / codes), entry, k % codes, weight)
+      }
+    }
+  }
+
   /** Replaces results of a feed's call by errors where a group has some. */
   apply(feed: number, entries: number, rows: number, column: Column): Column {
     if (!this.#any) return column

@@ -156,3 +156,27 @@ function feedCode(feed: Feed, body: string): string {
       : `{ const s = u8OrZero(s${argument}); if (s === 0) { ${body} } else if (s > 1) ${failed('s')} }`
   return filter === null ? value : `if (f${filter} > 0) { ${value} } else if (f${filter} < 0) ${failed(`-f${filter}`)}`
 }
+
+export type MergeLoop = (
+  memory: MemoryViews,
+  from: number,
+  into: number,
+  rows: number,
+  epoch: number,
+  touched: number[],
+) => void
+
+/** One loop that adds to each group, with its weight, what another one of the same shape holds. */
+export function compileMerge(accumulators: readonly Accumulator[], weight: number): MergeLoop {
+  return generate(
+    'mergeGroups',
+    ['memory', 'from', 'into', 'rows', 'epoch', 'touched'],
+    `const { u32, f64 } = memory;
+    for (let i = 0; i < rows; i++) {
+      const e = u32[(into >>> 2) + i], p = u32[(from >>> 2) + i];
+      f64[e + ${weight} >>> 3] += f64[p + ${weight} >>> 3];
+      if (u32[(e >>> 2) + 1] !== epoch) { u32[(e >>> 2) + 1] = epoch; touched.push(e); }
+      ${accumulators.map((one) => one.merge?.()).join('\n')}
+    }`,
+  )
+}

@@ -35,6 +35,15 @@ export class IntegerExtreme extends Words implements Accumulator {
     }`
   }
 
+  merge(): string {
+    const head = `const q = e + ${this.offset} >>> 2, r = p + ${this.offset} >>> 2`
+    if (this.#lane === 'i32') return `{ ${head}; if (u32[r] > u32[q]) u32[q] = u32[r]; }`
+    return `{
+      ${head}, x = u32[r + 1], b = u32[q + 1];
+      if (x > b || (x === b && u32[r] > u32[q])) { u32[q] = u32[r]; u32[q + 1] = x; }
+    }`
+  }
+
   finish(entries: number, rows: number): Column {
     const { arena, memory } = this.step
     const data = arena.allocate(rows * laneWidth(this.#lane))

@@ -44,6 +44,15 @@ export class IntegerSum extends Words implements Accumulator {
     }`
   }
 
+  merge(): string {
+    return `{
+      const q = e + ${this.offset} >>> 3, r = p + ${this.offset} >>> 3, t = f64[q] + f64[r];
+      const up = t >= ${limb} ? 1 : t <= -${limb} ? -1 : 0;
+      f64[q] = t - up * ${limb};
+      f64[q + 1] += f64[r + 1] + up;
+    }`
+  }
+
   finishBigint(entries: number, rows: number): Column {
     const { arena, memory } = this.step
     const data = arena.allocate(rows * 8)

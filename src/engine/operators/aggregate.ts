@@ -5,6 +5,7 @@ import type { AggregateCall } from '../../plan/plan.ts'
 import { addressLane, payloadColumn, restorePayload, type StateReader, type StateWriter } from '../../state/dump.ts'
 import { Table } from '../../state/table.ts'
 import { Calls } from '../aggregates/calls.ts'
+import { PaneGroups, type PaneKeys } from '../aggregates/pane-groups.ts'
 import { constantWeights, errorReason, gatherColumn, withoutErrors } from '../lanes.ts'
 import { BaseOperator, type Step } from '../operator.ts'
 
@@ -13,6 +14,9 @@ const groupHeader = 16
 
 /**
  * GROUP BY: γ(ΔA) = −old(g) + new(g) for each group g that ΔA touches.
+ *
+ * Over overlapping windows a change goes to its pane first, and at the end of the tick the panes' sums go to the windows:
+ * one lookup per change, and as many per touched pane as windows overlap.
  *
  * State: one entry per group: its key, an accumulator per call, and the row last put out. Costs O(1) per change for
  * count, sum, avg, bool_and and bool_or, and for min and max of an append-only input; O(log n) for min and max where
@@ -26,6 +30,8 @@ export class Aggregate extends BaseOperator {
   readonly #calls: Calls
   readonly #table: Table
   readonly #outputLanes: readonly Lane[]
+  /** Set where the input names panes, of which windows are put together. */
+  readonly #panes: PaneGroups | null
   #touched: number[] = []
   /** Set where groups may be forgotten: the key that closes them, and up to when all are closed. */
   #eviction: { readonly field: number; readonly watermark: () => bigint | null } | null = null
@@ -39,6 +45,7 @@ export class Aggregate extends BaseOperator {
     calls: readonly AggregateCall[],
     outputs: readonly ColumnSchema[],
     appendOnly: boolean,
+    panes: PaneKeys | null = null,
   ) {
     super(step)
     this.#keys = keys
@@ -47,7 +54,9 @@ export class Aggregate extends BaseOperator {
     const results = outputs.slice(keys.length).map(({ type }) => type)
     const all = { offset: Number.NaN }
     this.#calls = new Calls(step, input, keys, calls, results, appendOnly, all)
-    this.#table = new Table(step.heap, keyLanes, groupHeader + this.#calls.bytes, false, this.#outputLanes)
+    const payload = groupHeader + this.#calls.bytes
+    this.#table = new Table(step.heap, keyLanes, payload, false, this.#outputLanes)
+    this.#panes = panes === null ? null : new PaneGroups(step, keyLanes, payload, panes, this.#calls)
     all.offset = this.#table.payload
     this.#calls.place(this.#table.payload + groupHeader)
     if (keys.length === 0) this.#makeOnlyGroup()
@@ -72,17 +81,35 @@ export class Aggregate extends BaseOperator {
   }
 
   push(batch: Batch, _port: number): void {
-    const clean = withoutErrors(this.step.arena, batch, this.#keys, (code, weight) =>
-      this.output.error(code, errorReason(code, 'GROUP BY'), weight),
-    )
+    const panes = this.#panes
+    const clean = withoutErrors(this.step.arena, batch, this.#keys, (code, weight, row) => {
+      const windows = panes === null ? 1 : panes.windowsOf(this.#keyColumns(batch), row)
+      this.#report(code, weight * windows)
+    })
     if (clean.rows === 0) return
-    const keys = this.#keys.map((key) => clean.columns[key])
     const groups = this.step.arena.allocate(clean.rows * 4)
-    this.#table.locate(keys, clean.rows, groups, true)
-    this.#calls.update(clean, groups, this.#touched)
+    const { table } = panes ?? { table: this.#table }
+    table.locate(this.#keyColumns(clean), clean.rows, groups, true)
+    this.#calls.update(clean, groups, panes === null ? this.#touched : panes.touched)
+  }
+
+  #keyColumns(batch: Batch): Column[] {
+    return this.#keys.map((key) => batch.columns[key])
+  }
+
+  readonly #report = (code: number, weight: number): void => {
+    this.output.error(code, errorReason(code, 'GROUP BY'), weight)
+  }
+
+  /** Adds a part of a group to each of the windows that it lies in. */
+  readonly #merge = (keys: readonly Column[], rows: number, parts: number): void => {
+    const groups = this.step.arena.allocate(rows * 4)
+    this.#table.locate(keys, rows, groups, true)
+    this.#calls.merge(parts, groups, rows, this.#touched)
   }
 
   override endTick(): void {
+    this.#panes?.empty(this.#merge, this.#report)
     const touched = this.#touched
     this.#touched = []
     for (let from = 0; from < touched.length; from += batchRows) {
