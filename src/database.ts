@@ -1,3 +1,4 @@
+import type { ErrorsOptions, ViewErrors } from './app/database-shape.ts'
 import { MillraceError } from './data/errors.ts'
 import type {
   DatabaseCatalog,
@@ -232,6 +233,15 @@ export class Database {
     const rows: ErrorRow[] = []
     for (const row of this.#view(name).errorRows()) if (rows.push(row) >= limit) break
     return rows
+  }
+
+  /**
+   * Error rows of a view with the positions of the events that they come from, found by a run over the log.
+   * @throws MillraceError view/unknown
+   */
+  async errors(name: string, options: ErrorsOptions = {}): Promise<ViewErrors> {
+    this.#checkOpen()
+    return this.#running.queries.errors(this.#view(name), options, this.#finished)
   }
 
   /** A view's rows, then its changes: a cursor, which costs nothing while it is not pulled. */

@@ -14,7 +14,10 @@ export type {
   AppendReceipt,
   Change,
   DatabaseShape,
+  ErrorsOptions,
+  EventPosition,
   GetOptions,
+  ListedError,
   LiveOptions,
   LiveStep,
   SqlAnswer,
@@ -24,6 +27,7 @@ export type {
   TopicHandle,
   TopicPage,
   TopicReadOptions,
+  ViewErrors,
   ViewHandle,
   ViewRows,
 } from './app/database-shape.ts'

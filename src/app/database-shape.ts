@@ -46,6 +46,8 @@ export interface TableHandle<In, Row, Key> extends TopicHandle<In, Row> {
 export interface ViewHandle<Row> {
   /** The rows at one tick. */
   get(options?: GetOptions<Row>): Promise<ViewRows<Row>>
+  /** The rows that could not be computed, and the events that they come from: found by a run over the log. */
+  errors(options?: ErrorsOptions): Promise<ViewErrors>
   /** The rows, then their changes, without gap or duplicate, until the signal aborts. */
   live(options?: LiveOptions): AsyncIterable<LiveStep<Row>>
 }
@@ -108,6 +110,38 @@ export interface ViewRows<Row> {
   /** Rows that could not be computed, beside these. */
   readonly errors: number
   readonly rows: readonly Row[]
+}
+
+export interface ErrorsOptions {
+  /** Error rows to list at most (default 100). */
+  readonly limit?: number
+  readonly signal?: AbortSignal
+}
+
+export interface ViewErrors {
+  readonly tick: number
+  /** Error rows beside the view's rows, listed or not. */
+  readonly errors: number
+  readonly rows: readonly ListedError[]
+}
+
+/** Error rows that are made of the same. */
+export interface ListedError {
+  /** What went wrong and where: `division by zero (in WHERE)`. */
+  readonly reason: string
+  /** PostgreSQL's code for the same mistake. */
+  readonly sqlstate: string
+  readonly count: number
+  /** The events that the row is made of; of a table's row, its last upsert. None behind an aggregate. */
+  readonly positions: readonly EventPosition[]
+  /** Behind an aggregate: the group's key, by column, as PostgreSQL prints it. */
+  readonly key: Readonly<Record<string, string | null>> | null
+}
+
+export interface EventPosition {
+  readonly topic: string
+  readonly partition: number
+  readonly offset: number
 }
 
 export interface LiveOptions {

@@ -1,3 +1,4 @@
+import type { ListedError } from '../app/database-shape.ts'
 import { type ByteSource, fileSource, openInput, streamSource } from '../connectors/files/byte-source.ts'
 import { formatOf, readEventList, readInput, readSource } from '../connectors/files/input.ts'
 import { parseTimestamptz } from '../data/datetime.ts'
@@ -93,21 +94,39 @@ async function runIn(io: Io, db: Database, now: bigint, options: RunOptions): Pr
   const answers = await db.readAll(names)
   const views = answers.map(({ view, rows }) => ({ name: view.name, rows }))
   await printViews(views, views.length === 1, options.format, options.numbers, writeOut)
-  return tellErrors(db, answers)
+  return await tellErrors(db, answers)
 }
 
-function tellErrors(
+const toldErrors = 3
+
+async function tellErrors(
   db: Database,
   answers: readonly { readonly view: { name: string }; readonly errors: number }[],
-): number {
+): Promise<number> {
   let code = 0
   for (const { view, errors } of answers) {
     if (errors === 0) continue
     code = 1
-    const reasons = db.errorRows(view.name, 3).map(({ reason }) => reason)
-    say(`view ${view.name} has ${errors} error ${errors === 1 ? 'row' : 'rows'}: ${reasons.join('; ')}`)
+    const { rows } = await db.errors(view.name, { limit: toldErrors })
+    const counted = rows.reduce((sum, { count }) => sum + count, 0)
+    const more = errors > counted ? '; …' : ''
+    say(
+      `view ${view.name} has ${errors} error ${errors === 1 ? 'row' : 'rows'}: ${rows.map(errorText).join('; ')}${more}`,
+    )
   }
   return code
+}
+
+/** `division by zero (in WHERE) from bid, event 5` */
+function errorText({ reason, positions, key }: ListedError): string {
+  const from = positions.map(({ topic, offset }) => `${topic}, event ${offset}`)
+  if (key !== null)
+    from.push(
+      Object.entries(key)
+        .map(([name, value]) => `${name} = ${value ?? 'NULL'}`)
+        .join(', '),
+    )
+  return from.length === 0 ? reason : `${reason} from ${from.join(' and ')}`
 }
 
 function timeOf(text: string): bigint {

@@ -4,6 +4,7 @@ import type {
   AppendReceipt,
   AsOf,
   DatabaseShape,
+  ErrorsOptions,
   GetOptions,
   LiveOptions,
   LiveStep,
@@ -12,13 +13,21 @@ import type {
   TableHandle,
   TopicPage,
   TopicReadOptions,
+  ViewErrors,
   ViewHandle,
   ViewRows,
 } from '../app/database-shape.ts'
 import type { Table, Topic } from '../app/definitions.ts'
 import type { Sql } from '../app/sql-text.ts'
 import { decodeValue, encodeEvents } from '../app/values.ts'
-import type { AppendBody, AppendMixedBody, SqlBody, TopicEventsBody, ViewBody } from '../protocol/answers.ts'
+import type {
+  AppendBody,
+  AppendMixedBody,
+  ErrorsBody,
+  SqlBody,
+  TopicEventsBody,
+  ViewBody,
+} from '../protocol/answers.ts'
 import { typeOfName } from '../protocol/type-names.ts'
 import { Connection, type Fetch } from './connection.ts'
 import { liveSteps } from './live.ts'
@@ -133,6 +142,8 @@ function viewHandle(connection: Connection, readers: RowReaders, closing: AbortS
       const read = await readers.of('views', name, rows[0])
       return { tick, errors, rows: rows.map(read) }
     },
+    errors: ({ limit, signal }: ErrorsOptions = {}): Promise<ViewErrors> =>
+      connection.get<ErrorsBody>(`/v1/views/${encodeURIComponent(name)}/errors${queryOf([['limit', limit]])}`, signal),
     live: (options: LiveOptions = {}): AsyncIterable<LiveStep<Row>> => ({
       [Symbol.asyncIterator]: () => liveSteps(connection, readers, name, withClosing(options, closing)),
     }),

@@ -4,6 +4,7 @@ import type {
   AppendReceipt,
   Change,
   DatabaseShape,
+  ErrorsOptions,
   GetOptions,
   LiveOptions,
   LiveStep,
@@ -12,6 +13,7 @@ import type {
   TableHandle,
   TopicPage,
   TopicReadOptions,
+  ViewErrors,
   ViewHandle,
   ViewRows,
 } from '../app/database-shape.ts'
@@ -48,6 +50,7 @@ export interface DatabaseCore {
   append(append: Append): Promise<AppendAnswer>
   readTopic(name: string, fromOffset: number, limit: number): Promise<readonly ReadBlock[]>
   read(name: string, options?: ReadOptions): Promise<ReadAnswer>
+  errors(name: string, options?: ErrorsOptions): Promise<ViewErrors>
   live(name: string, options?: CursorOptions): AsyncIterable<LiveMessage>
   query(sql: string, options?: QueryOptions): Promise<QueryAnswer>
   close(): Promise<void>
@@ -149,6 +152,7 @@ function viewHandle(core: DatabaseCore, name: string): ViewHandle<Row> {
       options.signal?.throwIfAborted()
       return { tick, errors, rows: [...expanded(rows, reader)] }
     },
+    errors: (options) => core.errors(name, options),
     live: (options) => liveSteps(core, name, reader, options),
   }
 }

@@ -1,17 +1,22 @@
+import type { ErrorsOptions, ViewErrors } from '../app/database-shape.ts'
 import { MillraceError } from '../data/errors.ts'
 import { defaultMemoryBytes } from '../engine/host.ts'
 import type { Log } from '../log/log.ts'
 import { Catalog } from '../plan/catalog.ts'
+import { errorQuery } from '../plan/error-places.ts'
 import { nodesOf } from '../plan/nodes.ts'
 import { planSelect } from '../plan/optimise.ts'
 import type { Program } from '../plan/program.ts'
 import { loadParser, parseSql } from '../sql/parse.ts'
 import { type AdHocOptions, type AdHocSource, runOnce } from '../views/ad-hoc.ts'
 import { Rows } from '../views/rows.ts'
+import type { View } from '../views/view.ts'
 import type { DatabaseOptions, QueryAnswer, QueryOptions } from './contract.ts'
+import { listedErrors } from './listed-errors.ts'
 import type { Past } from './past.ts'
 
 const queryRowsDefault = 10_000
+const errorsDefault = 100
 
 /** Ad-hoc SQL over all relations at one tick: each query is a view for a moment. */
 export class Queries {
@@ -50,6 +55,23 @@ export class Queries {
     // Columns behind those of the query were there to order by.
     const shown = new Rows(bound.columns, rows.pages, rows.refs, rows.weights)
     return { tick: source.moment.tick, columns: bound.columns, rows: shown }
+  }
+
+  /**
+   * A view's error rows with the events that they come from: found by running its plan once more over the log.
+   * @param closed whether final views show what infinite watermarks would
+   */
+  async errors(view: View, { limit = errorsDefault, signal }: ErrorsOptions, closed: boolean): Promise<ViewErrors> {
+    const scene = await this.#past.scene(undefined, 0, new Set())
+    const source: AdHocSource = { io: this.#options.io, program: this.#program, log: this.#log, ...scene, closed }
+    const { tick } = source.moment
+    const { errors } = source.moment.version(view)
+    if (errors === 0) return { tick, errors, rows: [] }
+    const asked = errorQuery(this.#program, view.definition, limit)
+    const own = this.#runOptions({ maxRows: limit, ...(signal === undefined ? {} : { signal }) })
+    // Rows that erred further up stand beside this query, too: they are what it is about.
+    const options = { ...own, besideErrors: true }
+    return { tick, errors, rows: listedErrors(asked, await runOnce(source, { plan: asked.plan, order: [] }, options)) }
   }
 
   #runOptions({ maxRows = queryRowsDefault, signal }: QueryOptions): AdHocOptions {

@@ -332,6 +332,7 @@ class Builder {
   #composedJoin(plan: JoinPlan, left: Node, right: Node): BaseOperator {
     const step = this.#step
     const inner = this.#plainJoin({ ...plan, kind: 'inner' }, left, right)
+    const ownWay = plan.kind === 'semi' || plan.kind === 'anti'
     const matched = (port: 0 | 1, semi: boolean): BaseOperator => {
       const [node, input] = port === 0 ? [left, plan.left] : [right, plan.right]
       const from = port === 0 ? 0 : plan.left.columns.length
@@ -343,14 +344,15 @@ class Builder {
         ),
         [],
       )
-      inner.output.to(mine, 0)
+      // The inputs' error rows come by the inner join; its own come by the first way to the output there is.
+      inner.output.to(mine, 0, ownWay)
       const match = new Match(step, semi, { columns: input.columns, keys: all, appendOnly: node.appendOnly }, all, true)
       this.#add(match, [])
-      node.operator.output.to(match, 0)
+      node.operator.output.to(match, 0, false)
       mine.output.to(match, 1)
       return match
     }
-    if (plan.kind === 'semi' || plan.kind === 'anti') return matched(0, plan.kind === 'semi')
+    if (ownWay) return matched(0, plan.kind === 'semi')
     const out = new Union(step)
     const parts = [this.#padded(plan, matched(0, false), 0)]
     if (plan.kind === 'full') parts.push(this.#padded(plan, matched(1, false), 1))

@@ -40,10 +40,11 @@ export interface Operator {
 
 /** Where an operator's output goes. */
 export class Output {
-  readonly #targets: { readonly operator: Operator; readonly port: number }[] = []
+  readonly #targets: { readonly operator: Operator; readonly port: number; readonly errors: boolean }[] = []
 
-  to(operator: Operator, port: number): void {
-    this.#targets.push({ operator, port })
+  /** @param errors false where error rows reach the target's output on another way already */
+  to(operator: Operator, port: number, errors = true): void {
+    this.#targets.push({ operator, port, errors })
   }
 
   emit(batch: Batch): void {
@@ -53,7 +54,7 @@ export class Output {
 
   error(code: number, reason: string, weight: number): void {
     if (weight === 0) return
-    for (const { operator } of this.#targets) operator.pushError(code, reason, weight)
+    for (const { operator, errors } of this.#targets) if (errors) operator.pushError(code, reason, weight)
   }
 }
 

@@ -38,6 +38,25 @@ export interface ViewBody {
   readonly rows: readonly WireRow[]
 }
 
+/** GET /v1/views/{view}/errors */
+export interface ErrorsBody {
+  readonly tick: number
+  /** Error rows beside the view's rows, listed or not. */
+  readonly errors: number
+  readonly rows: readonly ErrorRowBody[]
+}
+
+export interface ErrorRowBody {
+  readonly reason: string
+  /** PostgreSQL's code for the same mistake. */
+  readonly sqlstate: string
+  readonly count: number
+  /** The events that the row is made of; of a table's row, its last upsert. None behind an aggregate. */
+  readonly positions: readonly { readonly topic: string; readonly partition: number; readonly offset: number }[]
+  /** Behind an aggregate: the group's key, by column, as PostgreSQL prints it. */
+  readonly key: Readonly<Record<string, string | null>> | null
+}
+
 /** POST /v1/sql: rows as arrays, in the order of the columns. */
 export interface SqlBody {
   readonly tick: number

@@ -12,6 +12,7 @@ import { Page } from './page.ts'
 import { runSql } from './sql.ts'
 import { catalog, livez, readyz } from './status.ts'
 import { readEvents } from './topic-events.ts'
+import { viewErrors } from './view-errors.ts'
 import { readView } from './view-read.ts'
 
 export interface ApiOptions extends GuardOptions {
@@ -73,6 +74,7 @@ export class Api {
       }),
       route('/v1/append', { POST: (request, _, query) => appendMixed(database, request, query) }),
       route('/v1/views/{view}', { GET: (request, name, query) => readView(reader, request, name, query) }),
+      route('/v1/views/{view}/errors', { GET: (request, name, query) => viewErrors(sql, request, name, query) }),
       route('/v1/views/{view}/live', { GET: (request, name, query) => streamView(live, request, name, query) }),
       route('/v1/sql', { POST: (request, _, query) => runSql(sql, request, query) }),
       route('/v1/backup', { POST: (request, _, query) => backUp(database, io.disk, request, query) }),

@@ -260,6 +260,24 @@ describe('GET /v1/views/{view}', () => {
     })
   })
 
+  it('lists error rows with the events that they come from', async () => {
+    const url = await start()
+    const { body } = await post(`${url}/v1/topics/bid/events`, `[${bidJson(50)},${bidJson(0)},${bidJson(0)}]`)
+    await get(`${url}/v1/views/shares?min_tick=${body.tick}`)
+    const from = (offset: number): object => ({
+      reason: 'division by zero (in SELECT)',
+      sqlstate: '22012',
+      count: 1,
+      positions: [{ topic: 'bid', partition: 0, offset }],
+      key: null,
+    })
+    const listed = await get(`${url}/v1/views/shares/errors`)
+    expect(listed.body).toEqual({ tick: body.tick, errors: 2, rows: [from(1), from(2)] })
+    expect((await get(`${url}/v1/views/shares/errors?limit=1`)).body).toMatchObject({ errors: 2, rows: [from(1)] })
+    expect((await get(`${url}/v1/views/shares/errors?limit=x`)).status).toBe(400)
+    expect((await get(`${url}/v1/views/nothing/errors`)).status).toBe(404)
+  })
+
   it('answers HEAD without a body', async () => {
     const url = await filled()
     const response = await fetch(url, { method: 'HEAD' })

@@ -1,70 +1,38 @@
 import { MillraceError } from '../data/errors.ts'
 import { JsonScanner } from '../data/ingest/json-scan.ts'
 import { resultTypeName } from '../data/sql-type.ts'
-import type { Database } from '../database.ts'
-import type { Clock } from '../io/io.ts'
 import { asOfMember, asOfParameter, stillReplaying } from './as-of.ts'
 import { type ApiAnswer, type ApiRequest, jsonType, piecedAnswer } from './exchange.ts'
-import type { Gate, Limits } from './limits.ts'
 import { requireJson } from './media-type.ts'
 import { Parameters } from './parameters.ts'
+import { bounded, type QueryServer } from './query-server.ts'
 import { rowsJson } from './rows-json.ts'
 import { numberForms } from './view-read.ts'
 
-export interface SqlServer {
-  readonly database: Database
-  readonly clock: Clock
-  readonly limits: Limits
-  readonly queries: Gate
-}
-
 /** POST /v1/sql */
-export function runSql(server: SqlServer, request: ApiRequest, query: string): Promise<ApiAnswer> {
+export function runSql(server: QueryServer, request: ApiRequest, query: string): Promise<ApiAnswer> {
   return answerSql(server, request, query).catch(stillReplaying)
 }
 
-async function answerSql(server: SqlServer, request: ApiRequest, query: string): Promise<ApiAnswer> {
-  const { clock, limits } = server
+async function answerSql(server: QueryServer, request: ApiRequest, query: string): Promise<ApiAnswer> {
   const parameters = new Parameters(query)
   const numbers = parameters.choice('numbers', numberForms) ?? 'exact'
   requireJson(request)
+  const { database, clock, limits } = server
   const { sql, params, asOf: moment } = readSqlBody(await request.readBody())
   const asOf = asOfParameter(moment, parameters, limits, request.signal)
   parameters.end()
-  const leave = server.queries.enter()
-  const timeout = new AbortController()
-  const cancel = clock.after(limits.queryMs, () => timeout.abort(tooLong(limits)))
-  try {
-    const signal = AbortSignal.any([request.signal, timeout.signal])
+  const { tick, columns, rows } = await bounded(server, request.signal, (signal) => {
     const options = { parameters: params, maxRows: limits.sqlRows, signal, ...(asOf === null ? {} : { asOf }) }
-    const answer = server.database.query(sql, options)
-    const { tick, columns, rows } = await orAborted(answer, signal)
-    const named = columns.map(({ name, type }) => ({ name, type: resultTypeName(type) }))
-    const head = `{"tick":${tick},"columns":${JSON.stringify(named)},"rows":[`
-    return piecedAnswer(
-      200,
-      { 'content-type': jsonType, 'cache-control': 'no-store', 'millrace-tick': String(tick) },
-      rowsJson(clock, head, rows, 'rows', ']}\n', { numbers, shape: 'array' }),
-    )
-  } finally {
-    cancel()
-    leave()
-  }
-}
-
-function tooLong({ queryMs }: Limits): MillraceError {
-  return new MillraceError('request/timeout', `the query took longer than the ${queryMs} ms that it may take`, {
-    hint: 'ask for less, or define a view: its result is kept up to date',
+    return database.query(sql, options)
   })
-}
-
-/** Whatever an aborted query ends with, the reason counts. */
-function orAborted<T>(answer: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const stop = (): void => reject(signal.reason)
-    signal.addEventListener('abort', stop, { once: true })
-    answer.then(resolve, (error) => reject(signal.aborted ? signal.reason : error))
-  })
+  const named = columns.map(({ name, type }) => ({ name, type: resultTypeName(type) }))
+  const head = `{"tick":${tick},"columns":${JSON.stringify(named)},"rows":[`
+  return piecedAnswer(
+    200,
+    { 'content-type': jsonType, 'cache-control': 'no-store', 'millrace-tick': String(tick) },
+    rowsJson(clock, head, rows, 'rows', ']}\n', { numbers, shape: 'array' }),
+  )
 }
 
 interface SqlBody {

@@ -19,6 +19,8 @@ export interface AdHocOptions {
   readonly engine: 'inline' | 'worker'
   readonly memoryBytes: number
   readonly signal?: AbortSignal
+  /** The result is what can be computed; otherwise an error row beside it fails the query. */
+  readonly besideErrors?: boolean
 }
 
 /** What a query sees: one moment of the views, and the log up to the same tick. */
@@ -28,6 +30,8 @@ export interface AdHocSource {
   readonly views: ViewSet
   readonly moment: Moment
   readonly log: Log
+  /** Final views are as if every watermark were infinite: the end of a batch run. */
+  readonly closed?: boolean
 }
 
 /** Events of one step of the engine: between two steps others get a turn. */
@@ -78,6 +82,7 @@ export async function runOnce(
     for (const input of inputs) await feed.viewRows(source, input.definition)
     const byTick = scans.some((scan) => scan.reads.includes(systemColumn.tick))
     await (byTick ? feed.topicsByTick(source, topics) : feed.topics(source, topics))
+    if (source.closed === true) await feed.closeWindows()
     return await feed.result()
   } finally {
     options.signal?.removeEventListener('abort', stop)
@@ -105,10 +110,14 @@ class Feed {
     this.#options = options
   }
 
-  async step(blocks: readonly TopicBlock[], tick = this.#tick + 1): Promise<void> {
+  closeWindows(): Promise<void> {
+    return this.step([], this.#tick + 1, true)
+  }
+
+  async step(blocks: readonly TopicBlock[], tick = this.#tick + 1, closeWindows = false): Promise<void> {
     this.#options.signal?.throwIfAborted()
     this.#tick = tick
-    const output = await this.#host.step({ kind: 'tick', tick, timeMicros: this.#timeMicros, blocks })
+    const output = await this.#host.step({ kind: 'tick', tick, timeMicros: this.#timeMicros, blocks, closeWindows })
     this.#results.apply(output)
     const { rows, errors } = this.#results.views[0].version
     if (errors === 0 && rows > this.#options.maxRows * onTheWay + 100_000) throw this.#tooMany()
@@ -176,7 +185,7 @@ class Feed {
     const { maxRows } = this.#options
     const view = this.#results.views[0]
     this.#results.close()
-    if (view.version.errors > 0) {
+    if (view.version.errors > 0 && this.#options.besideErrors !== true) {
       const reason = [...view.errorRows()][0]?.reason ?? ''
       throw new MillraceError('sql/error-rows', `the query fails: ${reason}`, {
         hint: 'leave the rows out that cause it',
