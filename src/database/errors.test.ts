@@ -146,6 +146,7 @@ CREATE MATERIALIZED VIEW top AS SELECT auction, price FROM bid ORDER BY 10 / pri
 CREATE MATERIALIZED VIEW both_ AS SELECT 10 / price AS x FROM bid UNION ALL SELECT 10 / share FROM item;
 CREATE MATERIALIZED VIEW above AS SELECT x + 1 AS y FROM both_ WHERE x < 9;
 CREATE MATERIALIZED VIEW windows AS SELECT window_start, sum(10 / price) AS s FROM tumble(bid, at, interval '10 seconds') GROUP BY window_start;
+CREATE MATERIALIZED VIEW panes AS SELECT window_end, 10 / price AS k, count(*) AS n FROM hop(bid, at, interval '5 seconds', interval '10 seconds') GROUP BY window_end, 10 / price;
 CREATE MATERIALIZED VIEW passing AS SELECT price FROM bid WHERE at + price / auction * interval '1 second' < now();
 `
 
