@@ -2,9 +2,10 @@ import { laneOf } from '../data/sql-type.ts'
 import { compileMap } from '../expr/compile.ts'
 import type { Aggregate as AggregatePlan, Hop as HopPlan, Join as JoinPlan, Plan, Scan } from '../plan/plan.ts'
 import type { Program, ViewDefinition } from '../plan/program.ts'
-import type { StateReader, StateWriter } from '../state/dump.ts'
+import type { StatePart } from '../state/arrangement.ts'
 import { mergeable } from './aggregates/calls.ts'
 import { evictable } from './eviction.ts'
+import { nameArrangements } from './names.ts'
 import type { BaseOperator, Operator, Step } from './operator.ts'
 import { Aggregate } from './operators/aggregate.ts'
 import { Distinct } from './operators/distinct.ts'
@@ -22,12 +23,6 @@ import { panedBy } from './panes.ts'
 import { type Events, TopicSource } from './source.ts'
 import { Windows } from './windows.ts'
 
-/** What can be saved: an operator or a source. */
-export interface Stateful {
-  save(out: StateWriter): void
-  restore(from: StateReader): void
-}
-
 /** A program's running operators, in topological order. */
 export class Dataflow {
   readonly sources = new Map<number, TopicSource>()
@@ -41,13 +36,8 @@ export class Dataflow {
     for (const operator of this.operators) operator.endTick()
   }
 
-  /** Visits all that has state, under names that are the same in every engine of the program. */
-  each(visit: (name: string, part: Stateful) => void): void {
-    for (const [topic, source] of this.sources) visit(`topic${topic}`, source)
-    this.operators.forEach((operator, i) => {
-      visit(`operator${i}`, operator)
-    })
-  }
+  /** All state, under names that are the same wherever the same is computed. */
+  readonly arrangements: StatePart[] = []
 
   /** The next time at which a tick is due though nothing arrives, or null. */
   dueMicros(): bigint | null {
@@ -79,6 +69,7 @@ export function compileProgram(program: Program, step: Step): Dataflow {
     eachScan(view.plan, (scan) => flow.sources.get(scan.relation)?.want(eventsOf(scan), scan.reads))
   const builder = new Builder(flow, step, program)
   for (const view of program.views) builder.addView(view)
+  nameArrangements(flow, program, builder.made, builder.evicted)
   return flow
 }
 
@@ -111,6 +102,11 @@ class Builder {
   readonly #views = new Map<number, { readonly node: Node; readonly width: number }>()
 
   readonly #program: Program
+  /** The operators of each plan, in the order in which they were made. */
+  readonly made = new Map<Plan, BaseOperator[]>()
+  /** Aggregates that forget groups, with the key that closes them. */
+  readonly evicted = new Map<BaseOperator, number>()
+  readonly #making: BaseOperator[][] = []
   /** By the plan as JSON. */
   readonly #nodes = new Map<string, Node>()
 
@@ -138,6 +134,7 @@ class Builder {
       input.operator.output.to(operator, port)
     })
     this.#flow.operators.push(operator)
+    this.#making.at(-1)?.push(operator)
     return operator
   }
 
@@ -146,7 +143,11 @@ class Builder {
     const key = JSON.stringify(plan)
     const known = this.#nodes.get(key)
     if (known !== undefined) return known
+    const operators: BaseOperator[] = []
+    this.#making.push(operators)
     const node = this.#make(plan)
+    this.#making.pop()
+    this.made.set(plan, operators)
     this.#nodes.set(key, node)
     return node
   }
@@ -212,7 +213,10 @@ class Builder {
       case 'final': {
         const found = evictable(plan, this.#program)
         const aggregate = found === null ? undefined : this.#nodes.get(JSON.stringify(found.aggregate))?.operator
-        if (found !== null && aggregate instanceof Aggregate) aggregate.evict(found.key, () => this.#passed(topics))
+        if (found !== null && aggregate instanceof Aggregate) {
+          aggregate.evict(found.key, () => this.#passed(topics))
+          this.evicted.set(aggregate, found.key)
+        }
         return add(new Final(step, columns, plan.windowEnd, () => this.#watermark(topics)), false)
       }
       case 'temporal':

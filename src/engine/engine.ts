@@ -1,8 +1,10 @@
 import { Bug, MillraceError } from '../data/errors.ts'
 import { Arena, LinearMemory } from '../data/memory.ts'
 import type { Program } from '../plan/program.ts'
-import { type StateDump, StateReader, StateWriter } from '../state/dump.ts'
+import { Captures } from '../state/captures.ts'
+import type { ColdStore, Piece } from '../state/cold.ts'
 import { Heap } from '../state/heap.ts'
+import { MemoryColdStore } from '../state/memory-cold.ts'
 import { compileProgram, type Dataflow } from './compile.ts'
 import type { Step } from './operator.ts'
 import type { TickInput, TickOutput, ViewDelta } from './port.ts'
@@ -10,12 +12,31 @@ import type { TickInput, TickOutput, ViewDelta } from './port.ts'
 export interface EngineOptions {
   /** The most memory the engine may use, in bytes; up to 4 GiB. */
   readonly memoryBytes?: number
+  /** Keeps track of what changes, so that captures can be taken; implied by `cold`. */
+  readonly tracked?: boolean
+  /** Where the state is found that the engine begins with, and the tick that it is of. */
+  readonly cold?: { readonly store: ColdStore; readonly tick: number }
+  /** Beyond this many bytes the engine forgets state that can be found outside. */
+  readonly budgetBytes?: number
   /**
-   * Test mode: after every tick all state is copied out, engine and memory are destroyed, and state is rebuilt in a
-   * new memory at other addresses. It must change nothing.
+   * Test mode: after every tick all state is captured, engine and memory are destroyed, and a new engine in another
+   * memory finds everything outside. It must change nothing.
    */
   readonly reopen?: boolean
+  /** Test mode: hashes of few bits. */
+  readonly weakHash?: boolean
 }
+
+/** What a slice of a capture brought. */
+export interface CaptureSlice {
+  /** The tick at whose end the capture began: it holds the state as it was then. */
+  readonly tick: number
+  readonly pieces: readonly Piece[]
+  readonly done: boolean
+}
+
+/** Reopening takes captures in slices of this size, so that they meet the ends of slices. */
+const reopenBytes = 4096
 
 /**
  * The incremental engine: a program's dataflow in one linear memory. A synchronous step over messages: one `step` is
@@ -27,12 +48,16 @@ export class Engine {
   #core: Core
   #lastTick = -1
   #lastMicros: bigint | null = null
+  /** The tick at whose end the last capture began, and whether it is whole. */
+  #capture = { tick: -1, done: false }
+  readonly #store = new MemoryColdStore()
 
   /** @throws MillraceError when the program needs what the engine does not do */
   constructor(program: Program, options: EngineOptions = {}) {
     this.#program = program
     this.#options = options
-    this.#core = new Core(program, options.memoryBytes, 0)
+    this.#core = new Core(program, options, options.cold?.store ?? null, 0)
+    if (options.cold !== undefined) this.#lastTick = options.cold.tick
   }
 
   /**
@@ -49,17 +74,44 @@ export class Engine {
     return output
   }
 
-  #reopen(): void {
-    const dump = this.#core.save()
-    this.#core.destroy()
-    // Another start shifts every address.
-    this.#core = new Core(this.#program, this.#options.memoryBytes, 1 + (this.#lastTick % 7))
-    this.#core.restore(dump)
+  /** Names of everything that has state: what a capture is a capture of. */
+  get arrangements(): readonly string[] {
+    return this.#core.arrangements
   }
 
-  /** All state, free of addresses: what a snapshot holds. */
-  save(): StateDump {
-    return this.#core.save()
+  /** Begins a capture of the state after the last tick; one that is not whole yet is given up. */
+  beginCapture(): void {
+    this.#core.beginCapture()
+    this.#capture = { tick: this.#lastTick, done: false }
+  }
+
+  /** @returns about so many bytes more of the capture that was begun; ticks may run before the next slice */
+  captureSlice(maxBytes: number): CaptureSlice {
+    const { pieces, done } = this.#core.captureSlice(maxBytes)
+    this.#capture.done = done
+    return { tick: this.#capture.tick, pieces, done }
+  }
+
+  /**
+   * What was captured up to the end of `tick` is durable and found in `store` from now on: the engine may forget it.
+   * The same tick again: the store has moved, as after a merge.
+   */
+  adopt(store: ColdStore, tick: number): void {
+    this.#core.adopt(store, this.#capture.done && this.#capture.tick === tick)
+  }
+
+  #reopen(): void {
+    const pieces: Piece[] = []
+    this.beginCapture()
+    for (let done = false; !done; ) {
+      const slice = this.captureSlice(reopenBytes)
+      pieces.push(...slice.pieces)
+      done = slice.done
+    }
+    this.#store.apply(pieces)
+    this.#core.destroy()
+    // Another start shifts every address.
+    this.#core = new Core(this.#program, this.#options, this.#store, 1 + (this.#lastTick % 7))
   }
 
   destroy(): void {
@@ -72,15 +124,25 @@ class Core {
   readonly #memory: LinearMemory
   readonly #step: Step
   readonly #flow: Dataflow
+  readonly #captures: Captures
+  readonly #budgetBytes: number
 
-  constructor(program: Program, memoryBytes: number | undefined, shiftPages: number) {
-    this.#memory = new LinearMemory(memoryBytes)
+  constructor(program: Program, options: EngineOptions, cold: ColdStore | null, shiftPages: number) {
+    this.#memory = new LinearMemory(options.memoryBytes)
     if (shiftPages > 0) this.#memory.allocatePages(shiftPages)
     const arena = new Arena(this.#memory)
-    const heap = new Heap(this.#memory)
-    // Stamps of entries start at 0: the first epoch is 1.
-    this.#step = { memory: this.#memory, arena, heap, epoch: 1, tick: 0, nowMicros: 0n }
+    const tracked = options.tracked === true || options.reopen === true || cold !== null
+    const heap = new Heap(this.#memory, { tracked, weakHash: options.weakHash ?? false })
+    // Stamps of entries start at 0, or at 1 where they are tracked: the first epoch is 2.
+    this.#step = { memory: this.#memory, arena, heap, epoch: 2, tick: 0, nowMicros: 0n }
     this.#flow = compileProgram(program, this.#step)
+    this.#captures = new Captures(this.#flow.arrangements, heap, cold)
+    this.#budgetBytes = options.budgetBytes ?? Number.POSITIVE_INFINITY
+    arena.reset()
+  }
+
+  get arrangements(): readonly string[] {
+    return this.#flow.arrangements.map(({ name }) => name)
   }
 
   step(input: TickInput): TickOutput {
@@ -97,6 +159,7 @@ class Core {
       if (delta !== null) deltas.push(delta)
     }
     this.#endStep()
+    this.#captures.evict(this.#budgetBytes)
     const withTime = [...this.#flow.sources.values()].filter(({ topic }) => topic.eventTime !== null)
     return {
       kind: 'tick',
@@ -107,29 +170,32 @@ class Core {
       late: withTime.map((source) => ({ topic: source.topic.id, events: source.lateEvents })),
       dueMicros: this.#flow.dueMicros(),
       stateBytes: step.heap.usedBytes,
+      wantsCapture: this.#captures.wanted(this.#budgetBytes),
     }
   }
 
   #endStep(): void {
     this.#step.heap.endTick()
     this.#step.arena.reset()
-    this.#step.epoch = (this.#step.epoch + 1) >>> 0
+    this.#step.epoch++
     // After 2^32 ticks a stale stamp could match; refusing beats a wrong answer.
-    if (this.#step.epoch === 0)
+    if (this.#step.epoch > 0xffffff00)
       throw new MillraceError('engine/stopped', 'the engine has run 2^32 ticks', { hint: 'restart the process' })
   }
 
-  save(): StateDump {
-    const dump: StateDump = new Map()
-    this.#flow.each((name, part) => part.save(new StateWriter(this.#step.arena, dump, name)))
-    this.#step.arena.reset()
-    return dump
+  beginCapture(): void {
+    this.#step.epoch = this.#captures.begin(this.#step.epoch)
   }
 
-  restore(dump: StateDump): void {
-    this.#flow.each((name, part) => part.restore(new StateReader(this.#step.arena, dump, name)))
-    this.#step.heap.endTick()
+  captureSlice(maxBytes: number): { pieces: Piece[]; done: boolean } {
+    const slice = this.#captures.slice(maxBytes)
     this.#step.arena.reset()
+    return slice
+  }
+
+  adopt(store: ColdStore, captured: boolean): void {
+    this.#captures.adopt(store, captured)
+    this.#captures.evict(this.#budgetBytes)
   }
 
   destroy(): void {

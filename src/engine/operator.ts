@@ -1,7 +1,6 @@
 import type { Batch } from '../data/batch.ts'
 import type { Arena, LinearMemory } from '../data/memory.ts'
-import type { ColdStore } from '../state/cold.ts'
-import type { StateReader, StateWriter } from '../state/dump.ts'
+import type { StatePart } from '../state/arrangement.ts'
 import type { Heap } from '../state/heap.ts'
 
 /** What the operators of one engine share, and what is the same for all of them within a tick. */
@@ -11,9 +10,7 @@ export interface Step {
   readonly arena: Arena
   /** For arrangements. */
   readonly heap: Heap
-  /** Where state is that is not in memory. */
-  readonly cold?: ColdStore
-  /** Grows by one at each tick; stamps tell an arrangement what this tick has touched. */
+  /** Grows with each tick, from 2; stamps tell an arrangement what this tick has touched. */
   epoch: number
   tick: number
   nowMicros: bigint
@@ -32,10 +29,8 @@ export interface Operator {
   /** An error row of an input: it stands beside the relation and passes every operator unchanged. */
   pushError(code: number, reason: string, weight: number): void
   endTick(): void
-  /** Writes all of its state, in any order, without addresses. */
-  save(out: StateWriter): void
-  /** Takes what `save` wrote, into empty arrangements, possibly in another memory. */
-  restore(from: StateReader): void
+  /** All state it has, by names of its own. */
+  readonly arrangements?: ReadonlyMap<string, StatePart>
 }
 
 /** Where an operator's output goes. */
@@ -61,6 +56,7 @@ export class Output {
 /** What most operators have in common: one output, errors handed on, nothing to do at the end, no state. */
 export abstract class BaseOperator implements Operator {
   readonly output = new Output()
+  readonly arrangements = new Map<string, StatePart>()
   protected readonly step: Step
 
   constructor(step: Step) {
@@ -74,8 +70,4 @@ export abstract class BaseOperator implements Operator {
   }
 
   endTick(): void {}
-
-  save(_out: StateWriter): void {}
-
-  restore(_from: StateReader): void {}
 }

@@ -62,6 +62,8 @@ export interface TickOutput {
   /** When some row's presence depends on `now()`: the next time at which a tick is due, else null. */
   readonly dueMicros: bigint | null
   readonly stateBytes: number
+  /** The state is beyond its budget, and a capture that becomes durable would let some of it go. */
+  readonly wantsCapture: boolean
 }
 
 /** The engine stopped for good: out of memory or a broken invariant. */

@@ -4,8 +4,9 @@ import { encodeInterval } from '../data/interval.ts'
 import { type Lane, laneOf } from '../data/sql-type.ts'
 import { systemColumn } from '../plan/plan.ts'
 import type { TopicDefinition } from '../plan/program.ts'
-import type { StateReader, StateWriter } from '../state/dump.ts'
+import { Single, type SingleWriter } from '../state/single.ts'
 import { ByteColumn } from './aggregates/byte-column.ts'
+import { intColumn } from './aggregates/extreme.ts'
 import { gatherBatch, gatherWords, listRows } from './lanes.ts'
 import { BaseOperator, type Step } from './operator.ts'
 import { Upsert } from './operators/upsert.ts'
@@ -25,6 +26,8 @@ const microsPerDay = 86_400_000_000n
  */
 export class TopicSource {
   readonly topic: TopicDefinition
+  /** What it keeps beside its tables. */
+  readonly watermarks: Single
   readonly #step: Step
   readonly #wanted = new Map<Events, number[]>()
   readonly #outlets = new Map<Events, Outlet>()
@@ -36,6 +39,7 @@ export class TopicSource {
     this.#step = step
     this.topic = topic
     this.#lateness = BigInt(topic.latenessMicros)
+    this.watermarks = this.#single()
   }
 
   /** Says that somebody reads these columns (ordinals or systemColumn) of these events; before `outlet`. */
@@ -57,6 +61,10 @@ export class TopicSource {
       this.#outlets.set(events, outlet)
     }
     return outlet
+  }
+
+  get outlets(): ReadonlyMap<Events, Outlet> {
+    return this.#outlets
   }
 
   /** The least watermark over the partitions, null while there is none. */
@@ -122,6 +130,7 @@ export class TopicSource {
   #classify(logged: TopicBlock, operations: number): { flags: number; watermarks: number } {
     const { arena, memory } = this.#step
     const block = openBlock(logged.bytes)
+    this.watermarks.touch()
     const [time] = readBlock(arena, block, [{ id: this.topic.eventTime as number, lane: 'i64' }]).columns
     const flags = arena.allocateZeroed(block.rows)
     const watermarks = arena.allocateZeroed(block.rows * 8)
@@ -207,33 +216,35 @@ export class TopicSource {
     for (const { operator } of this.#outlets.values()) operator.endTick()
   }
 
-  save(out: StateWriter): void {
+  #single(): Single {
     const { arena, memory } = this.#step
-    for (const [id, { greatest }] of this.#partitions) {
-      const data = arena.allocateZeroed(8)
-      const partition = arena.allocateZeroed(8)
-      const state = arena.allocateZeroed(1)
-      memory.i32[partition >>> 2] = id
-      if (greatest === null) memory.u8[state] = 1
-      else memory.i64[data / 8] = greatest
-      const time: Column = { lane: 'i64', data, state, heap: 0 }
-      out.write('watermarks', {
-        rows: 1,
-        columns: [{ lane: 'i32', data: partition, state: 0, heap: 0 }, time],
-        weights: 0,
+    const save = (out: SingleWriter): void => {
+      const partitions = [...this.#partitions]
+      const ids = partitions.map(([id]) => id)
+      out.rows(0, ids, (_things, rows, from) => {
+        const data = arena.allocateZeroed(rows * 8)
+        const state = arena.allocateZeroed(rows)
+        partitions.slice(from, from + rows).forEach(([, { greatest }], i) => {
+          if (greatest === null) memory.u8[state + i] = 1
+          else memory.i64[data / 8 + i] = greatest
+        })
+        return [intColumn(this.#step, ids, from, rows), { lane: 'i64', data, state, heap: 0 }]
+      })
+      out.rows(1, [0], () => {
+        const data = arena.allocate(8)
+        memory.f64[data / 8] = this.lateEvents
+        return [{ lane: 'f64', data, state: 0, heap: 0 }]
       })
     }
-    for (const [events, { operator }] of this.#outlets) operator.save(out.within(events))
-  }
-
-  restore(from: StateReader): void {
-    const { memory } = this.#step
-    from.read('watermarks', ['i32', 'i64'], (batch) => {
-      const [partition, time] = batch.columns
-      const missing = time.state !== 0 && memory.u8[time.state] === 1
-      this.#partitions.set(memory.i32[partition.data >>> 2], { greatest: missing ? null : memory.i64[time.data / 8] })
+    return new Single(arena, save, (section, { columns, rows }) => {
+      if (section === 1) this.lateEvents = memory.f64[columns[0].data / 8]
+      for (let i = 0; section === 0 && i < rows; i++) {
+        const [id, time] = columns
+        const missing = time.state !== 0 && memory.u8[time.state + i] === 1
+        const greatest = missing ? null : memory.i64[time.data / 8 + i]
+        this.#partitions.set(memory.i32[(id.data >>> 2) + i], { greatest })
+      }
     })
-    for (const [events, { operator }] of this.#outlets) operator.restore(from.within(events))
   }
 }
 

@@ -91,6 +91,11 @@ export class Bag {
     return this.heap.memory.u32[(key + this.firstOffset) >>> 2]
   }
 
+  /** How many rows the key has. */
+  rowsOf(key: number): number {
+    return this.heap.memory.i32[(key + this.firstOffset + 4) >>> 2]
+  }
+
   following(row: number): number {
     return this.heap.memory.u32[(row + next) >>> 2]
   }

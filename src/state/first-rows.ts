@@ -73,6 +73,12 @@ export class FirstRows {
     u32[at + shown / 4] = u32[at + now / 4]
   }
 
+  /** Gives a key's row back, which has been put out. */
+  release(key: number): void {
+    const row = this.first(key)
+    if (row !== 0) this.#heap.freeLater(row, this.#heap.memory.u32[row >>> 2])
+  }
+
   load(arena: Arena, rows: number, count: number): Column[] {
     return this.#load(arena, rows, count)
   }

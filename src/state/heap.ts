@@ -6,6 +6,10 @@ import { type LinearMemory, pageBytes } from '../data/memory.ts'
  */
 export class Heap {
   readonly memory: LinearMemory
+  /** Whether arrangements over it keep track of what changes, so that it can be captured. */
+  readonly tracked: boolean
+  /** Test mode: hashes of few bits, so that several keys meet in a bucket. */
+  readonly weakHash: boolean
   /** First free block per size class, 0: none. */
   readonly #free = new Uint32Array(classCount)
   #next = 0
@@ -15,8 +19,10 @@ export class Heap {
   #later: number[] = []
   #usedBytes = 0
 
-  constructor(memory: LinearMemory) {
+  constructor(memory: LinearMemory, { tracked = false, weakHash = false } = {}) {
     this.memory = memory
+    this.tracked = tracked
+    this.weakHash = weakHash
   }
 
   /** Bytes handed out and not given back, by size class. */

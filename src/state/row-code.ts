@@ -108,8 +108,18 @@ export function hashBytes(u8: Uint8Array, start: number, length: number, seed: n
  * Compiles a generated body with the hash in scope.
  * @param name what a profile shows
  * @param names its parameters
+ * @param more further helpers, by the names that the body calls them by
  */
-export function generate<F>(name: string, names: readonly string[], body: string): F {
-  const factory = new Function('hashBytes', `'use strict'; return function ${name}(${names.join(', ')}) { ${body} }`)
-  return factory(hashBytes) as F
+export function generate<F>(
+  name: string,
+  names: readonly string[],
+  body: string,
+  more: Readonly<Record<string, unknown>> = {},
+): F {
+  const helpers = { hashBytes, ...more }
+  const factory = new Function(
+    ...Object.keys(helpers),
+    `'use strict'; return function ${name}(${names.join(', ')}) { ${body} }`,
+  )
+  return factory(...Object.values(helpers)) as F
 }

@@ -2,6 +2,8 @@ import type { Column } from '../data/batch.ts'
 import { Bug } from '../data/errors.ts'
 import type { Arena, LinearMemory } from '../data/memory.ts'
 import type { Lane } from '../data/sql-type.ts'
+import type { Arrangement } from './arrangement.ts'
+import { compileHashMissing, compileHighOf, type HashMissing, type HighOf, weaken } from './bucket-hash.ts'
 import type { Heap } from './heap.ts'
 import { type Field, type Layout, layoutOf } from './layout.ts'
 import { compileLoad, type Load } from './load.ts'
@@ -17,7 +19,10 @@ import {
   viewNames,
 } from './row-code.ts'
 
-/** An entry's own header: u32 hash, u32 free for the owner's stamp. The owner's payload follows. */
+/**
+ * An entry's own header: u32 hash, u32 stamp. The stamp is the epoch in which the owner last touched the entry, where
+ * the owner says so; what is kept track of has stamps above `mark` when it was touched since then. The payload follows.
+ */
 const headerBytes = 8
 const firstSlots = 16
 
@@ -26,7 +31,9 @@ interface TableState {
   slots: number
   mask: number
   count: number
+  readonly mark: number
   grow(): void
+  changing(hash: number): void
 }
 
 type Locate = (
@@ -36,8 +43,11 @@ type Locate = (
   columns: readonly Column[],
   rows: number,
   out: number,
-  insert: boolean,
+  mode: Mode,
 ) => void
+
+type Mode = (typeof modes)[keyof typeof modes]
+const modes = { find: 0, change: 1, make: 2, restore: 3 } as const
 
 /**
  * The mutable head of an arrangement: a hash table from a key to one entry in linear memory. Entries never move, so
@@ -51,6 +61,13 @@ export class Table implements TableState {
   slots: number
   mask = firstSlots - 1
   count = 0
+  /** Entries with this stamp or an older one have not been touched since the last capture began; −1: nobody asks. */
+  mark = -1
+  /** What keeps track of this table, if anything does. */
+  arrangement: Arrangement | null = null
+  /** The high word of an entry's bucket. */
+  readonly highOf: HighOf
+  readonly hashMissing: HashMissing
   readonly #keys: readonly Lane[]
   readonly #locate: Locate
   readonly #release: (memory: LinearMemory, heap: Heap, e: number) => void
@@ -71,7 +88,11 @@ export class Table implements TableState {
     this.#payloadBytes = (payloadBytes + 7) & ~7
     this.layout = layoutOf([...keys, ...values], headerBytes + this.#payloadBytes)
     this.slots = newSlots(heap, firstSlots)
-    this.#locate = compileLocate(this.layout, keys.length, this.#payloadBytes, skipNull)
+    const weak = heap.weakHash
+    this.#locate = compileLocate(this.layout, keys.length, this.#payloadBytes, skipNull, weak)
+    const keyFields = this.layout.fields.slice(0, keys.length)
+    this.highOf = compileHighOf(keyFields, weak)
+    this.hashMissing = compileHashMissing(keyFields, skipNull, weak)
     this.#release = generate(
       'releaseEntry',
       ['memory', 'heap', 'e'],
@@ -88,13 +109,41 @@ export class Table implements TableState {
   }
 
   /**
-   * Finds, or makes, the entry of each row's key.
+   * Finds the entry of each row's key, or, in order to change them, finds or makes it.
    * @param columns the key's columns
    * @param out address of `rows` u32: receives entry addresses, 0 where there is none
    */
   locate(columns: readonly Column[], rows: number, out: number, insert: boolean): void {
     if (columns.length !== this.#keys.length) throw new Bug('a key of another width')
-    this.#locate(this.heap.memory, this.heap, this, columns, rows, out, insert)
+    if (insert && this.arrangement !== null) this.arrangement.locating(columns, rows, out)
+    this.#locate(this.heap.memory, this.heap, this, columns, rows, out, insert ? modes.change : modes.find)
+    if (insert && this.arrangement !== null) this.arrangement.located()
+  }
+
+  /** As `locate`, for an owner that says by `touch` which of the entries it is going to change. */
+  make(columns: readonly Column[], rows: number, out: number): void {
+    if (this.arrangement !== null) this.arrangement.locating(columns, rows, out)
+    this.#locate(this.heap.memory, this.heap, this, columns, rows, out, modes.make)
+    if (this.arrangement !== null) this.arrangement.preserve(out, rows)
+  }
+
+  /** As `locate`, for what comes back from outside: it counts as unchanged. */
+  restore(columns: readonly Column[], rows: number, out: number): void {
+    this.#locate(this.heap.memory, this.heap, this, columns, rows, out, modes.restore)
+  }
+
+  /** To be called before an entry is changed that was not located in this tick. */
+  touch(entry: number): void {
+    const { u32 } = this.heap.memory
+    if (u32[(entry >>> 2) + 1] > this.mark) return
+    this.changing(u32[entry >>> 2])
+    this.heap.memory.u32[(entry >>> 2) + 1] = this.mark + 1
+    this.arrangement?.located()
+  }
+
+  /** Called by generated code for an entry that was not touched since the last capture began, or a new one's hash. */
+  changing(hash: number): void {
+    this.arrangement?.changing(hash)
   }
 
   /** Copies entries' keys out as columns; strings stay where they are until the end of the tick. */
@@ -117,6 +166,12 @@ export class Table implements TableState {
 
   /** Takes an entry out; its bytes are free at the end of the tick. */
   remove(entry: number): void {
+    this.arrangement?.removing(entry)
+    this.drop(entry)
+  }
+
+  /** As `remove`, for an entry that goes on existing outside. */
+  drop(entry: number): void {
     const { u32 } = this.heap.memory
     const hash = u32[entry >>> 2]
     let slot = hash & this.mask
@@ -135,6 +190,16 @@ export class Table implements TableState {
     for (let slot = 0; slot <= this.mask; slot++) {
       const entry = this.heap.memory.u32[(this.slots + slot * 8 + 4) >>> 2]
       if (entry !== 0) visit(entry)
+    }
+  }
+
+  /** Visits the entries whose hash has this low word, beginning with the first slot they can be in. */
+  forEachOf(hash: number, visit: (entry: number) => void): void {
+    const { u32 } = this.heap.memory
+    for (let slot = hash & this.mask; ; slot = (slot + 1) & this.mask) {
+      const at = (this.slots >>> 2) + slot * 2
+      if (u32[at + 1] === 0) return
+      if (u32[at] === hash) visit(u32[at + 1])
     }
   }
 
@@ -160,9 +225,19 @@ export class Table implements TableState {
   }
 
   grow(): void {
+    this.#rehash(this.mask * 2 + 1)
+  }
+
+  /** Gives back slots that were needed for many more entries. */
+  shrink(): void {
+    let mask = this.mask
+    while (mask >= firstSlots * 2 && this.count * 6 < mask) mask >>>= 1
+    if (mask < this.mask) this.#rehash(mask)
+  }
+
+  #rehash(mask: number): void {
     const old = this.slots
     const oldMask = this.mask
-    const mask = oldMask * 2 + 1
     const slots = newSlots(this.heap, mask + 1)
     const { u32 } = this.heap.memory
     for (let i = 0; i <= oldMask; i++) {
@@ -246,7 +321,13 @@ function compileEqualValues(fields: readonly Field[]): EqualValues {
   )
 }
 
-function compileLocate(layout: Layout, keyCount: number, payloadBytes: number, skipNull: boolean): Locate {
+function compileLocate(
+  layout: Layout,
+  keyCount: number,
+  payloadBytes: number,
+  skipNull: boolean,
+  weak: boolean,
+): Locate {
   const fields = layout.fields.slice(0, keyCount)
   const firstValue = layout.fields.slice(keyCount)
   const zeroValues = firstValue
@@ -265,15 +346,17 @@ function compileLocate(layout: Layout, keyCount: number, payloadBytes: number, s
   const equal = ['true', ...fields.map((field, k) => equalCell(k, field))].join(' && ')
   return generate(
     'locateEntries',
-    ['memory', 'heap', 'table', 'columns', 'rows', 'out', 'insert'],
+    ['memory', 'heap', 'table', 'columns', 'rows', 'out', 'mode'],
     `${viewNames}
     ${fields.map((_, k) => declareColumn(k)).join('\n')}
+    const mark = table.mark;
     let slots = table.slots >>> 2, mask = table.mask, o = out >>> 2;
     for (let i = 0; i < rows; i++, o++) {
       ${skipNull ? `if (${nulls}) { u32[o] = 0; continue; }` : ''}
       let h = 0x51ed270b;
       ${fields.map((field, k) => hashCell(k, field)).join('\n')}
       ${hashFinish}
+      ${weaken(weak)}
       h = h >>> 0;
       let slot = h & mask, e = 0;
       for (;;) {
@@ -282,11 +365,18 @@ function compileLocate(layout: Layout, keyCount: number, payloadBytes: number, s
         if (u32[slots + slot * 2] === h && ${equal}) break;
         slot = (slot + 1) & mask;
       }
-      if (e === 0 && insert) {
+      if (e !== 0) {
+        if (u32[(e >>> 2) + 1] <= mark && mode === ${modes.change}) {
+          table.changing(h);
+          ${refreshViews}
+          u32[(e >>> 2) + 1] = mark + 1;
+        }
+      } else if (mode !== ${modes.find}) {
+        if (mark >= 0 && mode !== ${modes.restore}) table.changing(h);
         e = heap.allocate(${layout.bytes});
         ${refreshViews}
         u32[e >>> 2] = h;
-        u32[(e >>> 2) + 1] = 0;
+        u32[(e >>> 2) + 1] = mode === ${modes.restore} ? 0 : mark + 1;
         ${zeroPayload}
         ${zeroValues}
         ${fields.map((field, k) => storeCell(k, field)).join('\n')}

@@ -26,7 +26,7 @@ class ManualHost implements EngineHost {
   async answer(): Promise<void> {
     const { tick, timeMicros } = this.inputs[this.answered]
     const { dueMicros } = this
-    const empty = { deltas: [], watermarks: [], late: [], stateBytes: 0 }
+    const empty = { deltas: [], watermarks: [], late: [], stateBytes: 0, wantsCapture: false }
     this.#answers[this.answered++].resolve({ kind: 'tick', tick, timeMicros, dueMicros, ...empty })
     await turn()
   }

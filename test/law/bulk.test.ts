@@ -68,11 +68,12 @@ function event(random: Random, rows: Rows): CaseEvent {
 }
 
 describe('the law over many rows', () => {
-  for (const { reopen, seed, size, count } of [
-    { reopen: false, seed: 1, size: 20_000, count: 2 },
-    { reopen: true, seed: 2, size: 5_000, count: 3 },
-  ]) {
-    it(`holds at ticks of ${size}${reopen ? ', reopened' : ''}`, { timeout: 120_000 }, async () => {
+  for (const { state, seed, size, count } of [
+    { state: undefined, seed: 1, size: 20_000, count: 2 },
+    { state: 'reopen', seed: 2, size: 5_000, count: 3 },
+    { state: 'spill', seed: 3, size: 2_000, count: 4 },
+  ] as const) {
+    it(`holds at ticks of ${size}${state ? `, ${state}` : ''}`, { timeout: 120_000 }, async () => {
       const oracle = await sharedOracle()
       const subject = await EngineSubject.load()
       const random = new Random(seed)
@@ -86,7 +87,7 @@ describe('the law over many rows', () => {
       await oracle.exec(`CREATE SCHEMA bulk; SET search_path = bulk; ${definition.replaceAll('MATERIALIZED ', '')}`)
       try {
         let tick = 0
-        for await (const states of subject.run(definition, ticks, { reopen })) {
+        for await (const states of subject.run(definition, ticks, state === undefined ? {} : { state })) {
           if (tick === count) break
           await fill(oracle.exec.bind(oracle), wanted[tick++])
           expect(await differences(states)).toEqual([])

@@ -15,8 +15,8 @@ export function definitionOf(item: LawCase): string {
   return `${item.schema}\n${item.views}`
 }
 
-export function modeOf({ reopen, plain }: SubjectOptions): string {
-  return `${reopen ? ', reopened' : ''}${plain ? ', not optimised' : ''}`
+export function modeOf({ state, weakHash, plain }: SubjectOptions): string {
+  return `${state ? `, ${state}` : ''}${weakHash ? ', weak hashes' : ''}${plain ? ', not optimised' : ''}`
 }
 
 export interface CheckOptions extends SubjectOptions {

@@ -6,7 +6,6 @@ import { JsonScanner } from '../../src/data/ingest/json-scan.ts'
 import { RowReader } from '../../src/data/ingest/row-reader.ts'
 import { typeName } from '../../src/data/sql-type.ts'
 import { compileRowTexts, type RowTexts } from '../../src/data/text-print.ts'
-import { Engine } from '../../src/engine/engine.ts'
 import type { TickInput, TopicBlock, ViewDelta } from '../../src/engine/port.ts'
 import { bindSelect } from '../../src/plan/bind.ts'
 import { defineProgram } from '../../src/plan/definition.ts'
@@ -14,6 +13,7 @@ import { planSelect } from '../../src/plan/optimise.ts'
 import type { Program, TopicDefinition, ViewDefinition } from '../../src/plan/program.ts'
 import { loadParser, parseSql } from '../../src/sql/parse.ts'
 import { type CaseEvent, eventData, printEvent } from './case-file.ts'
+import { startEngine } from './state-modes.ts'
 import type { Subject, SubjectOptions, ViewState, ViewStates } from './subject.ts'
 
 /** Where no event says otherwise, the oracle's clock stands here too. */
@@ -48,7 +48,7 @@ export class EngineSubject implements Subject {
     const view: ViewDefinition = { id, name: 'query', columns: plan.columns, plan, order, emit: 'continuous', sql }
     let state: ViewState | undefined
     const all = { ...program, views: [...program.views, view] }
-    for await (const states of this.runProgram(all, ticks, { reopen: false })) state = states.get('query')
+    for await (const states of this.runProgram(all, ticks, {})) state = states.get('query')
     if (state === undefined) throw new Error('a query without a tick')
     const width = columns.length
     return { ...state, columns: state.columns.slice(0, width), rows: state.rows.map((row) => row.slice(0, width)) }
@@ -59,7 +59,7 @@ export class EngineSubject implements Subject {
     ticks: readonly (readonly CaseEvent[])[],
     options: SubjectOptions,
   ): AsyncIterable<ViewStates> {
-    const engine = new Engine(program, { memoryBytes: 512 * 1024 ** 2, reopen: options.reopen })
+    const engine = startEngine(program, options.state, options.weakHash ?? false)
     const feed = new Feed(program)
     const views = new Map(program.views.map((view) => [view.id, new Accumulated(view)]))
     let timeMicros = startMicros

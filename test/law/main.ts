@@ -6,7 +6,7 @@ import { readCases, writeRegression } from './cases.ts'
 import { EngineSubject } from './engine-subject.ts'
 import { fuzz } from './fuzz/fuzz.ts'
 import { sharedOracle } from './oracle.ts'
-import { runCase } from './run-case.ts'
+import { allRuns, runCase } from './run-case.ts'
 
 const { values } = parseArgs({
   options: {
@@ -23,7 +23,7 @@ async function main(): Promise<void> {
   let failed = 0
   const cases = readCases().filter(({ name }) => name.includes(values.cases ?? ''))
   for (const item of cases) {
-    const message = await runCase(oracle, subject, item)
+    const message = await runCase(oracle, subject, item, allRuns)
     if (message === null) continue
     failed++
     console.log(message)

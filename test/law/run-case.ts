@@ -3,18 +3,37 @@
 import type { LawCase } from './case-file.ts'
 import { check, cut, definitionOf, modeOf } from './check.ts'
 import type { Oracle } from './oracle.ts'
-import type { Subject } from './subject.ts'
+import type { Subject, SubjectOptions } from './subject.ts'
 
-const runs = [
-  { size: 1, reopen: false },
-  { size: 7, reopen: false },
-  { size: 1000, reopen: false },
-  { size: 7, reopen: true },
-  { size: 7, reopen: false, plain: true },
+type Run = { readonly size: number } & SubjectOptions
+
+const runs: readonly Run[] = [
+  { size: 1 },
+  { size: 7 },
+  { size: 1000 },
+  { size: 7, plain: true },
+  { size: 7, state: 'reopen', weakHash: true },
+  { size: 2, state: 'incremental' },
+  { size: 3, state: 'spill', weakHash: true },
+]
+
+/** What takes longer: `npm run law` has the time. */
+export const allRuns: readonly Run[] = [
+  ...runs,
+  { size: 7, state: 'reopen' },
+  { size: 1, state: 'incremental', weakHash: true },
+  { size: 5, state: 'incremental', weakHash: true },
+  { size: 1, state: 'spill' },
+  { size: 4, state: 'spill' },
 ]
 
 /** @returns null where the law holds, else what to tell */
-export async function runCase(oracle: Oracle, subject: Subject, item: LawCase): Promise<string | null> {
+export async function runCase(
+  oracle: Oracle,
+  subject: Subject,
+  item: LawCase,
+  wanted: readonly Run[] = runs,
+): Promise<string | null> {
   if (item.refused) return checkRefusal(subject, item, item.refused)
   const answers = await oracle.answers(item)
   for (const [events, views] of answers.entries()) {
@@ -24,7 +43,7 @@ export async function runCase(oracle: Oracle, subject: Subject, item: LawCase): 
         return `${item.name}: PostgreSQL fails on ${view} after ${events} events: ${answer.failure}`
     }
   }
-  for (const { size, ...options } of runs) {
+  for (const { size, ...options } of wanted) {
     try {
       const failure = await check(item, answers, subject, cut(item.events, size), options)
       if (failure !== null) return failure
@@ -39,7 +58,7 @@ export async function runCase(oracle: Oracle, subject: Subject, item: LawCase): 
 
 async function checkRefusal(subject: Subject, item: LawCase, wanted: { code: string; fragment: string }) {
   try {
-    for await (const _ of subject.run(definitionOf(item), [[]], { reopen: false })) break
+    for await (const _ of subject.run(definitionOf(item), [[]], {})) break
   } catch (error) {
     const { name, message, code } = error as Error & { code?: string }
     if (name === 'MillraceError' && code === wanted.code && message.includes(wanted.fragment)) return null

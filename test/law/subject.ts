@@ -17,9 +17,16 @@ export interface ViewState {
 /** Materialized views by name, in lower case. */
 export type ViewStates = ReadonlyMap<string, ViewState>
 
+/**
+ * What is done with all state between ticks: destroyed and found again by a new engine; captured in slices while
+ * ticks go on, and compared; captured and forgotten.
+ */
+export type StateMode = 'reopen' | 'incremental' | 'spill'
+
 export interface SubjectOptions {
-  /** Destroy and rebuild all state at other addresses after every tick. */
-  readonly reopen: boolean
+  readonly state?: StateMode
+  /** Several keys share a bucket of state. */
+  readonly weakHash?: boolean
   /** Run the plan as it was bound, without the optimiser's rewriting; it must change nothing. */
   readonly plain?: boolean
 }

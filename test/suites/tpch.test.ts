@@ -52,7 +52,7 @@ describe.skipIf(suitesFolder === undefined)('TPC-H (skipped where MILLRACE_SUITE
       const definition = `${tables.schema}\n${text};`
       try {
         subject.define(definition)
-        running.set(name, subject.run(definition, tables.ticks, { reopen: false })[Symbol.asyncIterator]())
+        running.set(name, subject.run(definition, tables.ticks, {})[Symbol.asyncIterator]())
         await oracle.exec(text.replace(/materialized\s+/i, ''))
       } catch (error) {
         tallies.push(`${name}: refused: ${(error as Error).message}`)

@@ -1,6 +1,6 @@
 import type { Column } from '../../data/batch.ts'
 import type { Lane } from '../../data/sql-type.ts'
-import type { StateReader, StateWriter } from '../../state/dump.ts'
+import type { Hanging } from '../../state/columns.ts'
 
 /**
  * What a group keeps for one or more aggregate calls over the same values. It gets values only: without NULLs,
@@ -34,9 +34,18 @@ export interface Accumulator {
   save(entries: number, rows: number): Column[]
   restore(entries: number, rows: number, columns: readonly Column[]): void
   /** State that is not one cell per group, if there is any. */
-  saveRows?(out: StateWriter, name: string, groups: readonly number[]): void
-  restoreRows?(from: StateReader, name: string, groupAt: (ordinal: number) => number): void
+  readonly rows?: AccumulatorRows
 }
 
 /** A call's result for each entry. */
 export type Finish = (entries: number, rows: number) => Column
+
+/** Rows that an accumulator keeps for each group. */
+export interface AccumulatorRows {
+  readonly lanes: readonly Lane[]
+  /** About how many bytes a group's rows take. */
+  bytesOf(group: number): number
+  list(groups: Uint32Array): Hanging
+  load(things: number, rows: number): Column[]
+  restore(groups: number, rows: number, columns: readonly Column[]): void
+}

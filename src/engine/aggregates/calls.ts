@@ -2,9 +2,9 @@ import type { Batch, Column } from '../../data/batch.ts'
 import { Bug, MillraceError } from '../../data/errors.ts'
 import { type ColumnSchema, type Lane, laneOf, type SqlType, typeName } from '../../data/sql-type.ts'
 import type { AggregateCall } from '../../plan/plan.ts'
-import type { StateReader, StateWriter } from '../../state/dump.ts'
+import type { Arrangement } from '../../state/arrangement.ts'
 import type { Step } from '../operator.ts'
-import type { Accumulator, Finish } from './accumulator.ts'
+import type { Accumulator, AccumulatorRows, Finish } from './accumulator.ts'
 import { BooleanFold } from './bool.ts'
 import { type Counter, finishCount } from './count.ts'
 import { DecimalSum } from './decimal-sum.ts'
@@ -32,6 +32,8 @@ export class Calls {
   readonly #feeds: Feed[] = []
   readonly #results: readonly { readonly feed: Feed; readonly finish: Finish }[]
   readonly #parts: readonly (Accumulator | ErrorCounts)[]
+  /** What keeps rows for each group. */
+  readonly rows: readonly AccumulatorRows[]
   readonly #accumulators: readonly Accumulator[]
   readonly #errors: ErrorCounts
   readonly #distinct: readonly DistinctValues[]
@@ -59,6 +61,7 @@ export class Calls {
     this.#results = calls.map((call, i) => this.#result(call, outputs[i]))
     this.#errors = new ErrorCounts(step, this.#feeds.length)
     this.#accumulators = this.#feeds.flatMap(({ accumulators }) => [...accumulators.values()])
+    this.rows = this.#accumulators.flatMap(({ rows }) => (rows === undefined ? [] : [rows]))
     const canFail = this.#feeds.some(({ argument, filter }) => argument !== null || filter !== null)
     this.#parts = canFail ? [this.#errors, ...this.#accumulators] : this.#accumulators
     this.bytes = this.#parts.reduce((sum, { bytes }) => sum + bytes, 0)
@@ -124,6 +127,11 @@ export class Calls {
     for (const part of this.#parts) part.release?.(entry)
   }
 
+  /** State that is not kept by group. */
+  get arrangements(): readonly Arrangement[] {
+    return this.#distinct.map(({ arrangement }) => arrangement)
+  }
+
   endTick(): void {
     for (const values of this.#distinct) values.endTick()
   }
@@ -138,24 +146,6 @@ export class Calls {
       part.restore(entries, rows, columns.slice(at, at + part.saved.length))
       at += part.saved.length
     }
-  }
-
-  saveRows(out: StateWriter, groups: readonly number[]): void {
-    this.#accumulators.forEach((one, k) => {
-      one.saveRows?.(out, `values${k}`, groups)
-    })
-    this.#distinct.forEach((one, k) => {
-      one.save(out, `distinct${k}`)
-    })
-  }
-
-  restoreRows(from: StateReader, groupAt: (ordinal: number) => number): void {
-    this.#accumulators.forEach((one, k) => {
-      one.restoreRows?.(from, `values${k}`, groupAt)
-    })
-    this.#distinct.forEach((one, k) => {
-      one.restore(from, `distinct${k}`)
-    })
   }
 
   #makeDistinct(keys: readonly number[]): DistinctValues[] {

@@ -1,7 +1,7 @@
 import type { Column } from '../../data/batch.ts'
 import { cellErrors } from '../../data/cell.ts'
 import { type Decimal, decodeDecimal, encodeDecimal, powerOfTen } from '../../data/decimal.ts'
-import { blobColumn } from '../../state/dump.ts'
+import { blobColumn } from '../../state/columns.ts'
 import type { Step } from '../operator.ts'
 import type { Accumulator } from './accumulator.ts'
 import { ByteColumn } from './byte-column.ts'

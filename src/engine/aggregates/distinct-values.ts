@@ -1,7 +1,8 @@
 import type { Batch } from '../../data/batch.ts'
 import type { MemoryViews } from '../../data/memory.ts'
 import type { Lane } from '../../data/sql-type.ts'
-import { payloadColumn, restorePayload, type StateReader, type StateWriter } from '../../state/dump.ts'
+import { Arrangement, type Contents } from '../../state/arrangement.ts'
+import { payloadColumn, restorePayload } from '../../state/columns.ts'
 import { generate } from '../../state/row-code.ts'
 import { Table } from '../../state/table.ts'
 import { gatherBatch, gatherWords } from '../lanes.ts'
@@ -41,6 +42,7 @@ type Loop = (
 export class DistinctValues {
   readonly feeds: readonly Feed[]
   readonly argument: number
+  readonly arrangement: Arrangement
   readonly #step: Step
   readonly #keys: readonly number[]
   readonly #table: Table
@@ -67,6 +69,7 @@ export class DistinctValues {
     this.#appendOnly = appendOnly
     this.#words = appendOnly ? 1 : feeds.length
     this.#table = new Table(step.heap, [...keys.map(({ lane }) => lane), argument.lane], 8 * this.#words)
+    this.arrangement = new Arrangement(step.arena, this.#table, this.#contents())
   }
 
   /**
@@ -110,25 +113,28 @@ export class DistinctValues {
     }
   }
 
-  save(out: StateWriter, name: string): void {
+  #contents(): Contents {
     const { arena } = this.#step
-    out.writeAll(name, this.#table.entries(), (addresses, rows) => [
-      ...this.#table.load(arena, addresses, rows),
-      ...this.#offsets().map((offset) => payloadColumn(arena, addresses, rows, offset)),
-    ])
-  }
-
-  restore(from: StateReader, name: string): void {
-    const { arena } = this.#step
-    const lanes = this.#table.layout.fields.map(({ lane }) => lane)
+    const table = this.#table
+    const lanes = table.keys
     const offsets = this.#offsets()
-    from.read(name, [...lanes, ...offsets.map(() => 'f64' as const)], (batch) => {
-      const entries = arena.allocate(batch.rows * 4)
-      this.#table.locate(batch.columns.slice(0, lanes.length), batch.rows, entries, true)
-      offsets.forEach((offset, k) => {
-        restorePayload(arena, entries, batch.rows, offset, batch.columns[lanes.length + k])
-      })
-    })
+    return {
+      sections: [[...lanes, ...offsets.map(() => 'f64' as const)]],
+      bytesOf: () => table.layout.bytes,
+      save: (out) =>
+        out.each(0, (entries, rows) => [
+          ...table.load(arena, entries, rows),
+          ...offsets.map((offset) => payloadColumn(arena, entries, rows, offset)),
+        ]),
+      restore: (_section, { columns, rows }) => {
+        const entries = arena.allocate(rows * 4)
+        table.restore(columns.slice(0, lanes.length), rows, entries)
+        offsets.forEach((offset, k) => {
+          restorePayload(arena, entries, rows, offset, columns[lanes.length + k])
+        })
+      },
+      release: () => {},
+    }
   }
 
   #offsets(): number[] {

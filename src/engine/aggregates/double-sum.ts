@@ -1,7 +1,7 @@
 import type { Column } from '../../data/batch.ts'
 import { cellErrors } from '../../data/cell.ts'
 import type { SqlType } from '../../data/sql-type.ts'
-import { blobColumn } from '../../state/dump.ts'
+import { blobColumn } from '../../state/columns.ts'
 import type { Step } from '../operator.ts'
 import type { Accumulator } from './accumulator.ts'
 import type { Counter } from './count.ts'

@@ -1,5 +1,5 @@
 import type { Column } from '../../data/batch.ts'
-import { blobColumn } from '../../state/dump.ts'
+import { blobColumn } from '../../state/columns.ts'
 import type { Step } from '../operator.ts'
 import { restoreBlobs } from './double-sum.ts'
 

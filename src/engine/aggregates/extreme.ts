@@ -1,9 +1,9 @@
 import type { Column } from '../../data/batch.ts'
 import type { Lane } from '../../data/sql-type.ts'
-import { blobColumn, payloadColumn, restorePayload, type StateReader, type StateWriter } from '../../state/dump.ts'
+import { blobColumn, type Hanging, payloadColumn, restorePayload } from '../../state/columns.ts'
 import { Tree } from '../../state/tree.ts'
 import type { Step } from '../operator.ts'
-import type { Accumulator } from './accumulator.ts'
+import type { Accumulator, AccumulatorRows } from './accumulator.ts'
 import { restoreBlobs } from './double-sum.ts'
 
 /**
@@ -110,15 +110,43 @@ export class RetractableExtreme implements Accumulator {
   readonly saved = [] as const
   offset = 0
   readonly #step: Step
-  readonly #lane: Lane
   readonly #max: boolean
   readonly #tree: Tree
+  readonly rows: AccumulatorRows
 
   constructor(step: Step, lane: Lane, max: boolean) {
     this.#step = step
-    this.#lane = lane
     this.#max = max
     this.#tree = new Tree(step.heap, [lane], [])
+    this.rows = {
+      lanes: [lane, 'i32'],
+      bytesOf: (group) => this.#tree.total(this.#rootOf(group)) * this.#tree.layout.bytes,
+      list: (groups) => this.#list(groups),
+      load: (things, rows) => this.#load(things, rows),
+      restore: (groups, rows, columns) => this.update(groups, rows, columns[0], columns[1].data),
+    }
+  }
+
+  #rootOf(group: number): number {
+    return this.#step.memory.u32[(group + this.offset) >>> 2]
+  }
+
+  #list(groups: Uint32Array): Hanging {
+    const owners: number[] = []
+    const things: number[] = []
+    groups.forEach((group, ordinal) => {
+      this.#tree.forEach(this.#rootOf(group), (row) => {
+        owners.push(ordinal)
+        things.push(row)
+      })
+    })
+    return { owners, things }
+  }
+
+  #load(things: number, rows: number): Column[] {
+    const { arena, memory } = this.#step
+    const weights = Array.from({ length: rows }, (_, i) => this.#tree.weightOf(memory.u32[(things >>> 2) + i]))
+    return [...this.#tree.load(arena, things, rows), intColumn(this.#step, weights, 0, rows)]
   }
 
   update(groups: number, rows: number, column: Column, weights: number): void {
@@ -153,40 +181,6 @@ export class RetractableExtreme implements Accumulator {
   }
 
   restore(): void {}
-
-  saveRows(out: StateWriter, name: string, groups: readonly number[]): void {
-    const { memory, arena } = this.#step
-    const rows: number[] = []
-    const owners: number[] = []
-    const weights: number[] = []
-    groups.forEach((group, ordinal) => {
-      this.#tree.forEach(memory.u32[(group + this.offset) >>> 2], (row) => {
-        rows.push(row)
-        owners.push(ordinal)
-        weights.push(this.#tree.weightOf(row))
-      })
-    })
-    let done = 0
-    out.writeAll(name, rows, (addresses, count) => {
-      const columns = this.#tree.load(arena, addresses, count)
-      columns.push(intColumn(this.#step, owners, done, count), intColumn(this.#step, weights, done, count))
-      done += count
-      return columns
-    })
-  }
-
-  restoreRows(from: StateReader, name: string, groupAt: (ordinal: number) => number): void {
-    const { memory } = this.#step
-    from.read(name, [this.#lane, 'i32', 'i32'], (batch) => {
-      for (let i = 0; i < batch.rows; i++) {
-        const group = groupAt(memory.i32[(batch.columns[1].data >>> 2) + i])
-        const at = (group + this.offset) >>> 2
-        const weight = memory.i32[(batch.columns[2].data >>> 2) + i]
-        const root = this.#tree.add(memory.u32[at], batch.columns.slice(0, 1), i, weight)
-        memory.u32[at] = root
-      }
-    })
-  }
 }
 
 /** NaN is greater than everything and equal to itself. */

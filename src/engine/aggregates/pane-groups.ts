@@ -1,6 +1,6 @@
 import { type Batch, batchRows, type Column } from '../../data/batch.ts'
 import type { Lane } from '../../data/sql-type.ts'
-import { addressLane } from '../../state/dump.ts'
+import { addressLane } from '../../state/columns.ts'
 import { Table } from '../../state/table.ts'
 import { gatherBatch, gatherColumn, gatherWords, listRows } from '../lanes.ts'
 import type { Step } from '../operator.ts'

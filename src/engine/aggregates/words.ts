@@ -1,6 +1,6 @@
 import type { Column } from '../../data/batch.ts'
 import type { Lane } from '../../data/sql-type.ts'
-import { payloadColumn, restorePayload } from '../../state/dump.ts'
+import { payloadColumn, restorePayload } from '../../state/columns.ts'
 import type { Step } from '../operator.ts'
 
 /** An accumulator's state where it is nothing but 8-byte words. */

@@ -2,8 +2,11 @@ import { type Batch, batchRows, type Column } from '../../data/batch.ts'
 import { Bug } from '../../data/errors.ts'
 import { type ColumnSchema, type Lane, laneOf } from '../../data/sql-type.ts'
 import type { AggregateCall } from '../../plan/plan.ts'
-import { addressLane, payloadColumn, restorePayload, type StateReader, type StateWriter } from '../../state/dump.ts'
+import { Arrangement, type Contents } from '../../state/arrangement.ts'
+import type { BucketWriter } from '../../state/bucket-writer.ts'
+import { addressLane, payloadColumn, restorePayload } from '../../state/columns.ts'
 import { Table } from '../../state/table.ts'
+import type { AccumulatorRows } from '../aggregates/accumulator.ts'
 import { Calls } from '../aggregates/calls.ts'
 import { PaneGroups, type PaneKeys } from '../aggregates/pane-groups.ts'
 import { constantWeights, errorReason, gatherColumn, withoutErrors } from '../lanes.ts'
@@ -29,7 +32,7 @@ export class Aggregate extends BaseOperator {
   readonly #keys: readonly number[]
   readonly #calls: Calls
   readonly #table: Table
-  readonly #outputLanes: readonly Lane[]
+  readonly #groups: Arrangement
   /** Set where the input names panes, of which windows are put together. */
   readonly #panes: PaneGroups | null
   #touched: number[] = []
@@ -50,20 +53,26 @@ export class Aggregate extends BaseOperator {
     super(step)
     this.#keys = keys
     const keyLanes = keys.map((key) => laneOf(input[key].type))
-    this.#outputLanes = outputs.slice(keys.length).map(({ type }) => laneOf(type))
+    const resultLanes = outputs.slice(keys.length).map(({ type }) => laneOf(type))
     const results = outputs.slice(keys.length).map(({ type }) => type)
     const all = { offset: Number.NaN }
     this.#calls = new Calls(step, input, keys, calls, results, appendOnly, all)
     const payload = groupHeader + this.#calls.bytes
-    this.#table = new Table(step.heap, keyLanes, payload, false, this.#outputLanes)
+    this.#table = new Table(step.heap, keyLanes, payload, false, resultLanes)
     this.#panes = panes === null ? null : new PaneGroups(step, keyLanes, payload, panes, this.#calls)
     all.offset = this.#table.payload
     this.#calls.place(this.#table.payload + groupHeader)
+    this.#groups = new Arrangement(step.arena, this.#table, this.#contents())
+    this.arrangements.set('groups', this.#groups)
+    this.#calls.arrangements.forEach((values, k) => {
+      this.arrangements.set(`distinct${k}`, values)
+    })
     if (keys.length === 0) this.#makeOnlyGroup()
   }
 
   /** Without keys there is one group from the start, also over no rows. */
   #makeOnlyGroup(): void {
+    this.#groups.resident = true
     const out = this.step.arena.allocate(8)
     this.#table.locate([], 1, out, true)
     const { u32 } = this.step.memory
@@ -77,6 +86,8 @@ export class Aggregate extends BaseOperator {
    * @param key which of the keys it is: a timestamp
    */
   evict(key: number, watermark: () => bigint | null): void {
+    // Whichever group the watermark passes must be here.
+    this.#groups.resident = true
     this.#eviction = { field: this.#table.layout.fields[key].offset, watermark }
   }
 
@@ -133,8 +144,10 @@ export class Aggregate extends BaseOperator {
     let next: bigint | null = null
     for (const entry of this.#table.entries()) {
       const close = closeOf(entry)
-      if (close <= watermark) this.#forget(entry)
-      else if (next === null || close < next) next = close
+      if (close <= watermark) {
+        this.#table.touch(entry)
+        this.#forget(entry)
+      } else if (next === null || close < next) next = close
     }
     this.#nextClose = next
   }
@@ -196,35 +209,59 @@ export class Aggregate extends BaseOperator {
     this.#table.remove(entry)
   }
 
-  override save(out: StateWriter): void {
-    const groups = this.#table.entries()
-    out.writeAll('groups', groups, (addresses, rows) => [
-      ...this.#table.load(this.step.arena, addresses, rows),
-      payloadColumn(this.step.arena, addresses, rows, this.#table.payload),
-      payloadColumn(this.step.arena, addresses, rows, this.#table.payload + 8),
-      ...this.#calls.save(addresses, rows),
-    ])
-    this.#calls.saveRows(out, groups)
-  }
-
-  override restore(from: StateReader): void {
-    // What the constructor put there is in the dump.
-    this.#table.clear()
-    this.#touched = []
-    const { arena, memory } = this.step
+  #contents(): Contents {
     const table = this.#table
     const lanes = table.layout.fields.map(({ lane }) => lane)
-    const groups: number[] = []
-    from.read('groups', [...lanes, 'f64', 'f64', ...this.#calls.saved], (batch) => {
-      const entries = arena.allocate(batch.rows * 4)
-      const keyCount = this.#keys.length
-      table.locate(batch.columns.slice(0, keyCount), batch.rows, entries, true)
-      restorePayload(arena, entries, batch.rows, table.payload, batch.columns[lanes.length])
-      restorePayload(arena, entries, batch.rows, table.payload + 8, batch.columns[lanes.length + 1])
-      for (let i = 0; i < batch.rows; i++) groups.push(memory.u32[(entries >>> 2) + i])
-      table.storeValues(batch.columns.slice(keyCount, lanes.length), 0, batch.rows, entries)
-      this.#calls.restore(entries, batch.rows, batch.columns.slice(lanes.length + 2))
+    const kept = this.#calls.rows
+    return {
+      sections: [
+        [...lanes, 'f64', 'f64', ...this.#calls.saved],
+        ...kept.map((rows): Lane[] => [...table.keys, ...rows.lanes]),
+      ],
+      bytesOf: (entry) => kept.reduce((sum, rows) => sum + rows.bytesOf(entry), table.layout.bytes),
+      save: (out) => this.#save(out),
+      restore: (section, batch) => {
+        if (section === 0) this.#restoreGroups(batch)
+        else this.#restoreRows(kept[section - 1], batch)
+      },
+      release: (entry) => this.#calls.release(entry),
+    }
+  }
+
+  #save(out: BucketWriter): void {
+    const { arena } = this.step
+    const table = this.#table
+    const keyFields = this.#keys.map((_, k) => k)
+    out.each(0, (groups, rows) => [
+      ...table.load(arena, groups, rows),
+      payloadColumn(arena, groups, rows, table.payload),
+      payloadColumn(arena, groups, rows, table.payload + 8),
+      ...this.#calls.save(groups, rows),
+    ])
+    this.#calls.rows.forEach((kept, k) => {
+      const { owners, things } = kept.list(out.entries)
+      out.rows(k + 1, owners, things, (found, groups, rows) => [
+        ...table.load(arena, groups, rows, keyFields),
+        ...kept.load(found, rows),
+      ])
     })
-    this.#calls.restoreRows(from, (ordinal) => groups[ordinal])
+  }
+
+  #restoreGroups({ columns, rows }: Batch): void {
+    const { arena } = this.step
+    const table = this.#table
+    const width = table.layout.fields.length
+    const groups = arena.allocate(rows * 4)
+    table.restore(columns.slice(0, this.#keys.length), rows, groups)
+    restorePayload(arena, groups, rows, table.payload, columns[width])
+    restorePayload(arena, groups, rows, table.payload + 8, columns[width + 1])
+    table.storeValues(columns.slice(this.#keys.length, width), 0, rows, groups)
+    this.#calls.restore(groups, rows, columns.slice(width + 2))
+  }
+
+  #restoreRows(kept: AccumulatorRows, { columns, rows }: Batch): void {
+    const groups = this.step.arena.allocate(rows * 4)
+    this.#table.restore(columns.slice(0, this.#keys.length), rows, groups)
+    kept.restore(groups, rows, columns.slice(this.#keys.length))
   }
 }

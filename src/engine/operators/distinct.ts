@@ -1,7 +1,8 @@
 import { type Batch, batchRows } from '../../data/batch.ts'
 import { Bug } from '../../data/errors.ts'
 import type { Lane } from '../../data/sql-type.ts'
-import { addressLane, payloadColumn, restorePayload, type StateReader, type StateWriter } from '../../state/dump.ts'
+import { Arrangement, type Contents } from '../../state/arrangement.ts'
+import { addressLane, payloadColumn, restorePayload } from '../../state/columns.ts'
 import { Table } from '../../state/table.ts'
 import { constantWeights } from '../lanes.ts'
 import { BaseOperator, type Step } from '../operator.ts'
@@ -22,6 +23,7 @@ export class Distinct extends BaseOperator {
     this.#lanes = lanes
     // f64 weight, u32 "was put out".
     this.#table = new Table(step.heap, lanes, 16)
+    this.arrangements.set('rows', new Arrangement(step.arena, this.#table, this.#contents()))
   }
 
   push(batch: Batch, _port: number): void {
@@ -71,22 +73,26 @@ export class Distinct extends BaseOperator {
     }
   }
 
-  override save(out: StateWriter): void {
-    const entries = this.#table.entries()
-    out.writeAll('rows', entries, (addresses, rows) => [
-      ...this.#table.load(this.step.arena, addresses, rows),
-      payloadColumn(this.step.arena, addresses, rows, this.#table.payload),
-      payloadColumn(this.step.arena, addresses, rows, this.#table.payload + 8),
-    ])
-  }
-
-  override restore(from: StateReader): void {
+  #contents(): Contents {
     const { arena } = this.step
-    from.read('rows', [...this.#lanes, 'f64', 'f64'], (batch) => {
-      const entries = arena.allocate(batch.rows * 4)
-      this.#table.locate(batch.columns.slice(0, this.#lanes.length), batch.rows, entries, true)
-      restorePayload(arena, entries, batch.rows, this.#table.payload, batch.columns[this.#lanes.length])
-      restorePayload(arena, entries, batch.rows, this.#table.payload + 8, batch.columns[this.#lanes.length + 1])
-    })
+    const table = this.#table
+    const width = this.#lanes.length
+    return {
+      sections: [[...this.#lanes, 'f64', 'f64']],
+      bytesOf: () => table.layout.bytes,
+      save: (out) =>
+        out.each(0, (entries, rows) => [
+          ...table.load(arena, entries, rows),
+          payloadColumn(arena, entries, rows, table.payload),
+          payloadColumn(arena, entries, rows, table.payload + 8),
+        ]),
+      restore: (_section, { columns, rows }) => {
+        const entries = arena.allocate(rows * 4)
+        table.restore(columns.slice(0, width), rows, entries)
+        restorePayload(arena, entries, rows, table.payload, columns[width])
+        restorePayload(arena, entries, rows, table.payload + 8, columns[width + 1])
+      },
+      release: () => {},
+    }
   }
 }

@@ -1,7 +1,8 @@
 import { type Batch, batchRows, type Column } from '../../data/batch.ts'
 import { type ColumnSchema, type Lane, laneOf } from '../../data/sql-type.ts'
+import { Arrangement, type Contents } from '../../state/arrangement.ts'
 import { Bag, rowWeightOffset } from '../../state/bag.ts'
-import { addressLane, type StateReader, type StateWriter } from '../../state/dump.ts'
+import { addressLane, bagRows, rowWeights } from '../../state/columns.ts'
 import { Table } from '../../state/table.ts'
 import { intColumn } from '../aggregates/extreme.ts'
 import { errorReason, withoutErrors } from '../lanes.ts'
@@ -41,6 +42,10 @@ export class Final extends BaseOperator {
       this.#rest.map((i) => this.#lanes[i]),
       true,
     )
+    const windows = new Arrangement(step.arena, this.#keys, this.#contents())
+    // Whichever window the watermark passes must be here.
+    windows.resident = true
+    this.arrangements.set('windows', windows)
   }
 
   push(batch: Batch, _port: number): void {
@@ -80,6 +85,7 @@ export class Final extends BaseOperator {
     }
     this.#emit(keys, rows)
     for (const key of closed) {
+      this.#keys.touch(key)
       this.#bag.removeRows(key)
       this.#keys.remove(key)
     }
@@ -108,36 +114,25 @@ export class Final extends BaseOperator {
     return columns
   }
 
-  override save(out: StateWriter): void {
-    const { arena, memory } = this.step
-    const keys: number[] = []
-    const found: number[] = []
-    this.#keys.forEach((key) => {
-      for (let row = this.#bag.first(key); row !== 0; row = this.#bag.following(row)) {
-        keys.push(key)
-        found.push(row)
-      }
-    })
-    let done = 0
-    out.writeAll('rows', found, (addresses, rows) => {
-      const weights = found.slice(done, done + rows).map((row) => memory.i32[(row + rowWeightOffset) >>> 2])
-      const columns = this.#load(addressLane(arena, keys, done, rows), addresses, rows)
-      done += rows
-      return [...columns, intColumn(this.step, weights, 0, rows)]
-    })
-  }
-
-  override restore(from: StateReader): void {
+  #contents(): Contents {
     const { arena } = this.step
-    from.read('rows', [...this.#lanes, 'i32'], (batch) => {
-      const keys = arena.allocate(batch.rows * 4)
-      this.#keys.locate([batch.columns[this.#end]], batch.rows, keys, true)
-      this.#bag.add(
-        this.#rest.map((i) => batch.columns[i]),
-        batch.rows,
-        keys,
-        batch.columns[this.#lanes.length].data,
-      )
-    })
+    return {
+      sections: [[...this.#lanes, 'i32']],
+      bytesOf: (key) => this.#bag.rowsOf(key) * this.#bag.layout.bytes,
+      save: (out) => {
+        const { owners, things } = bagRows(this.#bag, out.entries)
+        out.rows(0, owners, things, (found, keys, rows) => [
+          ...this.#load(keys, found, rows),
+          rowWeights(arena, found, rows),
+        ])
+      },
+      restore: (_section, { columns, rows }) => {
+        const keys = arena.allocate(rows * 4)
+        this.#keys.restore([columns[this.#end]], rows, keys)
+        const rest = this.#rest.map((i) => columns[i])
+        this.#bag.add(rest, rows, keys, columns[this.#lanes.length].data)
+      },
+      release: (key) => this.#bag.removeRows(key),
+    }
   }
 }

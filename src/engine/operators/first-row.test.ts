@@ -1,10 +1,11 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { OperatorState } from '../../../test/support/operator-state.ts'
 import type { Column } from '../../data/batch.ts'
 import { Arena, LinearMemory } from '../../data/memory.ts'
 import type { ColumnSchema } from '../../data/sql-type.ts'
-import { type StateDump, StateReader, StateWriter } from '../../state/dump.ts'
 import { Heap } from '../../state/heap.ts'
+import { MemoryColdStore } from '../../state/memory-cold.ts'
 import { BaseOperator, type Step } from '../operator.ts'
 import { FirstRow } from './first-row.ts'
 import { TopN } from './top-n.ts'
@@ -27,7 +28,14 @@ const options = {
 
 function newStep(): Step {
   const memory = new LinearMemory()
-  return { memory, arena: new Arena(memory), heap: new Heap(memory), epoch: 1, tick: 0, nowMicros: 0n }
+  return {
+    memory,
+    arena: new Arena(memory),
+    heap: new Heap(memory, { tracked: true }),
+    epoch: 2,
+    tick: 0,
+    nowMicros: 0n,
+  }
 }
 
 /** Adds up what an operator puts out. */
@@ -81,6 +89,8 @@ function run(make: (step: Step) => BaseOperator, ticks: readonly (readonly Row[]
   let sum = new Sum(step)
   let operator = make(step)
   operator.output.to(sum, 0)
+  const store = new MemoryColdStore()
+  let state = new OperatorState(step, operator, store, false)
   return ticks.map((batches) => {
     for (const rows of batches) pushRows(step, operator, rows)
     operator.endTick()
@@ -88,15 +98,14 @@ function run(make: (step: Step) => BaseOperator, ticks: readonly (readonly Row[]
     step.arena.reset()
     step.epoch++
     if (reopen) {
-      const dump: StateDump = new Map()
-      operator.save(new StateWriter(step.arena, dump, 'it'))
+      while (!state.advance(50));
       step = newStep()
       const next = new Sum(step)
       for (const [row, weight] of sum.weights) next.weights.set(row, weight)
       sum = next
       operator = make(step)
       operator.output.to(sum, 0)
-      operator.restore(new StateReader(step.arena, dump, 'it'))
+      state = new OperatorState(step, operator, store, true)
     }
     return [...sum.weights].map(([row, weight]) => `${weight} × ${row}`).sort()
   })

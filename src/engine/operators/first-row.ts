@@ -1,7 +1,7 @@
 import { type Batch, batchRows, type Column } from '../../data/batch.ts'
 import { type ColumnSchema, type Lane, laneOf } from '../../data/sql-type.ts'
 import type { Order } from '../../plan/plan.ts'
-import { addressLane, type StateReader, type StateWriter } from '../../state/dump.ts'
+import { Arrangement, type Contents } from '../../state/arrangement.ts'
 import { FirstRows, firstRowBytes } from '../../state/first-rows.ts'
 import { Table } from '../../state/table.ts'
 import { errorReason, withoutErrors } from '../lanes.ts'
@@ -51,6 +51,7 @@ export class FirstRow extends BaseOperator {
         nullsFirst,
       })),
     )
+    this.arrangements.set('partitions', new Arrangement(step.arena, this.#table, this.#contents()))
   }
 
   push(batch: Batch, _port: number): void {
@@ -60,24 +61,24 @@ export class FirstRow extends BaseOperator {
     )
     if (clean.rows === 0) return
     const list = arena.allocate(clean.rows * 4)
-    const improved = this.#offer(clean.columns, clean.rows, list)
+    const keys = arena.allocate(clean.rows * 4)
+    this.#table.make(
+      this.#partition.map((i) => clean.columns[i]),
+      clean.rows,
+      keys,
+    )
+    const improved = this.#offer(clean.columns, clean.rows, keys, list)
     const { u32 } = memory
     for (let k = 0; k < improved; k++) {
       const key = u32[(list >>> 2) + k]
       if (u32[(key >>> 2) + 1] === epoch) continue
+      this.#table.touch(key)
       u32[(key >>> 2) + 1] = epoch
       this.#touched.push(key)
     }
   }
 
-  #offer(columns: readonly Column[], rows: number, list: number): number {
-    const keys = this.step.arena.allocate(rows * 4)
-    this.#table.locate(
-      this.#partition.map((i) => columns[i]),
-      rows,
-      keys,
-      true,
-    )
+  #offer(columns: readonly Column[], rows: number, keys: number, list: number): number {
     return this.#rows.offer(
       this.#rest.map((i) => columns[i]),
       rows,
@@ -135,23 +136,29 @@ export class FirstRow extends BaseOperator {
     return columns
   }
 
-  override save(out: StateWriter): void {
-    const keys = this.#table.entries()
-    let done = 0
-    out.writeAll('rows', keys, (addresses, rows) => {
-      const found = keys.slice(done, done + rows).map((key) => this.#rows.first(key))
-      done += rows
-      return this.#load(addresses, addressLane(this.step.arena, found, 0, rows), rows)
-    })
-  }
-
-  override restore(from: StateReader): void {
+  #contents(): Contents {
     const { arena, memory } = this.step
-    from.read('rows', this.#lanes, (batch) => {
-      const list = arena.allocate(batch.rows * 4)
-      const made = this.#offer(batch.columns, batch.rows, list)
-      for (let k = 0; k < made; k++) this.#rows.show(memory.u32[(list >>> 2) + k])
-    })
+    return {
+      sections: [this.#lanes],
+      bytesOf: () => this.#table.layout.bytes + this.#rows.layout.bytes,
+      save: (out) => {
+        const found = Array.from(out.entries, (key) => this.#rows.first(key))
+        const owners = found.map((_, k) => k)
+        out.rows(0, owners, found, (addresses, keys, rows) => this.#load(keys, addresses, rows))
+      },
+      restore: (_section, { columns, rows }) => {
+        const keys = arena.allocate(rows * 4)
+        const list = arena.allocate(rows * 4)
+        this.#table.restore(
+          this.#partition.map((i) => columns[i]),
+          rows,
+          keys,
+        )
+        const made = this.#offer(columns, rows, keys, list)
+        for (let k = 0; k < made; k++) this.#rows.show(memory.u32[(list >>> 2) + k])
+      },
+      release: (key) => this.#rows.release(key),
+    }
   }
 }
 

@@ -3,10 +3,11 @@ import { nullColumn } from '../../data/block.ts'
 import { Bug } from '../../data/errors.ts'
 import { type ColumnSchema, type Lane, laneOf } from '../../data/sql-type.ts'
 import type { CompiledMap } from '../../expr/compile.ts'
+import { Arrangement, type Contents } from '../../state/arrangement.ts'
 import { Bag, rowWeightOffset } from '../../state/bag.ts'
-import { addressLane, payloadColumn, restorePayload, type StateReader, type StateWriter } from '../../state/dump.ts'
+import type { BucketWriter } from '../../state/bucket-writer.ts'
+import { bagRows, payloadColumn, restorePayload, rowWeights } from '../../state/columns.ts'
 import { Table } from '../../state/table.ts'
-import { intColumn } from '../aggregates/extreme.ts'
 import { errorReason, gatherColumn, gatherWords, listRows, withoutErrors } from '../lanes.ts'
 import { BaseOperator, type Step } from '../operator.ts'
 import { Pairs } from './pairs.ts'
@@ -54,6 +55,7 @@ export class Join extends BaseOperator {
     this.#keys = new Table(step.heap, keyLanes, sideBytes * 2, true)
     this.#residual = residual
     this.#sides = [this.#side(left, 0), this.#side(right, 1)]
+    this.arrangements.set('keys', new Arrangement(step.arena, this.#keys, this.#contents()))
     if (residual !== null && (left.outer || right.outer))
       throw new Bug('an outer join with a residual is composed of others')
   }
@@ -234,61 +236,62 @@ export class Join extends BaseOperator {
     return columns
   }
 
-  override save(out: StateWriter): void {
-    const { arena, memory } = this.step
-    const all = this.#keys.entries()
-    out.writeAll('keys', all, (addresses, rows) => [
-      ...this.#keys.load(arena, addresses, rows),
-      ...this.#sides.flatMap(({ payload }) =>
-        [sideWeight, sideShown].map((word) => payloadColumn(arena, addresses, rows, payload + word)),
-      ),
-    ])
-    for (const [port, side] of this.#sides.entries()) {
-      const keys: number[] = []
-      const found: number[] = []
-      for (const key of all) {
-        for (let row = side.bag.first(key); row !== 0; row = side.bag.following(row)) {
-          keys.push(key)
-          found.push(row)
-        }
-      }
-      let done = 0
-      out.writeAll(`side${port}`, found, (addresses, rows) => {
-        const weights = found.slice(done, done + rows).map((row) => memory.i32[(row + rowWeightOffset) >>> 2])
-        const columns = this.#loadSide(side, addressLane(arena, keys, done, rows), addresses, rows)
-        done += rows
-        return [...columns, intColumn(this.step, weights, 0, rows)]
-      })
+  #contents(): Contents {
+    const [left, right] = this.#sides
+    return {
+      sections: [
+        [...this.#keys.keys, 'f64', 'f64', 'f64', 'f64'],
+        [...left.lanes, 'i32'],
+        [...right.lanes, 'i32'],
+      ],
+      bytesOf: (key) =>
+        this.#keys.layout.bytes +
+        left.bag.rowsOf(key) * left.bag.layout.bytes +
+        right.bag.rowsOf(key) * right.bag.layout.bytes,
+      save: (out) => this.#save(out),
+      restore: (section, batch) => {
+        if (section === 0) this.#restoreKeys(batch)
+        else this.#restoreRows(this.#sides[section - 1], batch)
+      },
+      release: (key) => {
+        for (const { bag } of this.#sides) bag.removeRows(key)
+      },
     }
   }
 
-  override restore(from: StateReader): void {
+  #save(out: BucketWriter): void {
     const { arena } = this.step
-    const keyLanes = this.#keys.keys
-    from.read('keys', [...keyLanes, 'f64', 'f64', 'f64', 'f64'], (batch) => {
-      const keys = arena.allocate(batch.rows * 4)
-      this.#keys.locate(batch.columns.slice(0, keyLanes.length), batch.rows, keys, true)
-      this.#sides.forEach(({ payload }, port) => {
-        restorePayload(arena, keys, batch.rows, payload + sideWeight, batch.columns[keyLanes.length + port * 2])
-        restorePayload(arena, keys, batch.rows, payload + sideShown, batch.columns[keyLanes.length + port * 2 + 1])
-      })
+    out.each(0, (keys, rows) => [
+      ...this.#keys.load(arena, keys, rows),
+      ...this.#sides.flatMap(({ payload }) =>
+        [sideWeight, sideShown].map((word) => payloadColumn(arena, keys, rows, payload + word)),
+      ),
+    ])
+    this.#sides.forEach((side, port) => {
+      const { owners, things } = bagRows(side.bag, out.entries)
+      out.rows(port + 1, owners, things, (found, keys, rows) => [
+        ...this.#loadSide(side, keys, found, rows),
+        rowWeights(arena, found, rows),
+      ])
     })
-    for (const [port, side] of this.#sides.entries()) {
-      from.read(`side${port}`, [...side.lanes, 'i32'], (batch) => {
-        const keys = arena.allocate(batch.rows * 4)
-        this.#keys.locate(
-          side.keys.map((key) => batch.columns[key]),
-          batch.rows,
-          keys,
-          false,
-        )
-        side.bag.add(
-          side.rest.map((i) => batch.columns[i]),
-          batch.rows,
-          keys,
-          batch.columns[side.lanes.length].data,
-        )
-      })
-    }
+  }
+
+  #restoreKeys({ columns, rows }: Batch): void {
+    const { arena } = this.step
+    const width = this.#keys.keys.length
+    const keys = arena.allocate(rows * 4)
+    this.#keys.restore(columns.slice(0, width), rows, keys)
+    this.#sides.forEach(({ payload }, port) => {
+      restorePayload(arena, keys, rows, payload + sideWeight, columns[width + port * 2])
+      restorePayload(arena, keys, rows, payload + sideShown, columns[width + port * 2 + 1])
+    })
+  }
+
+  #restoreRows(side: Side, { columns, rows }: Batch): void {
+    const keys = this.step.arena.allocate(rows * 4)
+    const keyColumns = side.keys.map((key) => columns[key])
+    this.#keys.restore(keyColumns, rows, keys)
+    const rest = side.rest.map((i) => columns[i])
+    side.bag.add(rest, rows, keys, columns[side.lanes.length].data)
   }
 }

@@ -1,10 +1,11 @@
 import type { Batch, Column } from '../../data/batch.ts'
 import { Bug } from '../../data/errors.ts'
 import { type ColumnSchema, type Lane, laneOf } from '../../data/sql-type.ts'
+import { Arrangement, type Contents } from '../../state/arrangement.ts'
 import { Bag, rowWeightOffset } from '../../state/bag.ts'
-import { addressLane, payloadColumn, restorePayload, type StateReader, type StateWriter } from '../../state/dump.ts'
+import type { BucketWriter } from '../../state/bucket-writer.ts'
+import { bagRows, payloadColumn, restorePayload, rowWeights } from '../../state/columns.ts'
 import { Table } from '../../state/table.ts'
-import { intColumn } from '../aggregates/extreme.ts'
 import { errorReason, gatherBatch, listRows, withoutErrors } from '../lanes.ts'
 import { BaseOperator, type Step } from '../operator.ts'
 import { Pairs } from './pairs.ts'
@@ -58,6 +59,7 @@ export class Match extends BaseOperator {
       this.#rest.map((i) => this.#lanes[i]),
       !left.appendOnly,
     )
+    this.arrangements.set('keys', new Arrangement(step.arena, this.#keys, this.#contents()))
   }
 
   push(batch: Batch, port: number): void {
@@ -151,54 +153,53 @@ export class Match extends BaseOperator {
     return columns
   }
 
-  override save(out: StateWriter): void {
-    const { arena, memory } = this.step
-    const all = this.#keys.entries()
-    out.writeAll('keys', all, (addresses, rows) => [
-      ...this.#keys.load(arena, addresses, rows),
-      payloadColumn(arena, addresses, rows, this.#keys.payload + rightWeight),
-      payloadColumn(arena, addresses, rows, this.#keys.payload + rightShown),
-    ])
-    const keys: number[] = []
-    const found: number[] = []
-    for (const key of all) {
-      for (let row = this.#bag.first(key); row !== 0; row = this.#bag.following(row)) {
-        keys.push(key)
-        found.push(row)
-      }
+  #contents(): Contents {
+    const keyLanes = this.#keys.keys
+    return {
+      sections: [
+        [...keyLanes, 'f64', 'f64'],
+        [...this.#lanes, 'i32'],
+      ],
+      bytesOf: (key) => this.#keys.layout.bytes + this.#bag.rowsOf(key) * this.#bag.layout.bytes,
+      save: (out) => this.#save(out),
+      restore: (section, batch) => {
+        if (section === 0) this.#restoreKeys(batch)
+        else this.#restoreRows(batch)
+      },
+      release: (key) => this.#bag.removeRows(key),
     }
-    let done = 0
-    out.writeAll('rows', found, (addresses, rows) => {
-      const weights = found.slice(done, done + rows).map((row) => memory.i32[(row + rowWeightOffset) >>> 2])
-      const columns = this.#load(addressLane(arena, keys, done, rows), addresses, rows)
-      done += rows
-      return [...columns, intColumn(this.step, weights, 0, rows)]
-    })
   }
 
-  override restore(from: StateReader): void {
+  #save(out: BucketWriter): void {
     const { arena } = this.step
-    const keyLanes = this.#keys.keys
-    from.read('keys', [...keyLanes, 'f64', 'f64'], (batch) => {
-      const keys = arena.allocate(batch.rows * 4)
-      this.#keys.locate(batch.columns.slice(0, keyLanes.length), batch.rows, keys, true)
-      restorePayload(arena, keys, batch.rows, this.#keys.payload + rightWeight, batch.columns[keyLanes.length])
-      restorePayload(arena, keys, batch.rows, this.#keys.payload + rightShown, batch.columns[keyLanes.length + 1])
-    })
-    from.read('rows', [...this.#lanes, 'i32'], (batch) => {
-      const keys = arena.allocate(batch.rows * 4)
-      this.#keys.locate(
-        this.#leftKeys.map((key) => batch.columns[key]),
-        batch.rows,
-        keys,
-        false,
-      )
-      this.#bag.add(
-        this.#rest.map((i) => batch.columns[i]),
-        batch.rows,
-        keys,
-        batch.columns[this.#lanes.length].data,
-      )
-    })
+    const { payload } = this.#keys
+    out.each(0, (keys, rows) => [
+      ...this.#keys.load(arena, keys, rows),
+      payloadColumn(arena, keys, rows, payload + rightWeight),
+      payloadColumn(arena, keys, rows, payload + rightShown),
+    ])
+    const { owners, things } = bagRows(this.#bag, out.entries)
+    out.rows(1, owners, things, (found, keys, rows) => [
+      ...this.#load(keys, found, rows),
+      rowWeights(arena, found, rows),
+    ])
+  }
+
+  #restoreKeys({ columns, rows }: Batch): void {
+    const { arena } = this.step
+    const { payload } = this.#keys
+    const width = this.#keys.keys.length
+    const keys = arena.allocate(rows * 4)
+    this.#keys.restore(columns.slice(0, width), rows, keys)
+    restorePayload(arena, keys, rows, payload + rightWeight, columns[width])
+    restorePayload(arena, keys, rows, payload + rightShown, columns[width + 1])
+  }
+
+  #restoreRows({ columns, rows }: Batch): void {
+    const keys = this.step.arena.allocate(rows * 4)
+    const keyColumns = this.#leftKeys.map((key) => columns[key])
+    this.#keys.restore(keyColumns, rows, keys)
+    const rest = this.#rest.map((i) => columns[i])
+    this.#bag.add(rest, rows, keys, columns[this.#lanes.length].data)
   }
 }

@@ -1,11 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { OperatorState } from '../../../test/support/operator-state.ts'
 import { type Batch, type Column, cellState, rawCell, rowWeight } from '../../data/batch.ts'
 import { Arena, LinearMemory } from '../../data/memory.ts'
 import { type ColumnSchema, laneOf } from '../../data/sql-type.ts'
 import type { AggregateCall } from '../../plan/plan.ts'
-import { type StateDump, StateReader, StateWriter } from '../../state/dump.ts'
 import { Heap } from '../../state/heap.ts'
+import { MemoryColdStore } from '../../state/memory-cold.ts'
 import { type BaseOperator, type Operator, Output, type Step } from '../operator.ts'
 import { Aggregate } from './aggregate.ts'
 import { Distinct } from './distinct.ts'
@@ -21,11 +22,28 @@ const integer: ColumnSchema['type'] = { kind: 'integer' }
 const columns = (n: number): ColumnSchema[] =>
   Array.from({ length: n }, (_, i) => ({ name: `c${i}`, type: integer, nullable: true }))
 
+/**
+ * How state is treated after each tick: left alone; captured and found again by a new operator; captured in slices
+ * between later ticks and compared with what there was; captured and forgotten.
+ */
+type Treatment = 'none' | 'reopen' | 'incremental' | 'spill'
+
+interface Mode {
+  readonly treatment: Treatment
+  readonly weakHash: boolean
+}
+
+const modes: fc.Arbitrary<Mode> = fc.record({
+  treatment: fc.constantFrom<Treatment>('none', 'reopen', 'incremental', 'spill'),
+  weakHash: fc.boolean(),
+})
+
 /** @param far puts everything above 2 GiB, where an address is no longer a positive 32-bit integer */
-function newStep(far = false): Step {
+function newStep({ treatment, weakHash }: Mode = { treatment: 'none', weakHash: false }, far = false): Step {
   const memory = new LinearMemory(4 * 1024 ** 3)
   if (far) memory.allocatePages(2 ** 15 + 100)
-  return { memory, arena: new Arena(memory), heap: new Heap(memory), epoch: 1, tick: 0, nowMicros: 0n }
+  const heap = new Heap(memory, { tracked: treatment !== 'none', weakHash })
+  return { memory, arena: new Arena(memory), heap, epoch: 2, tick: 0, nowMicros: 0n }
 }
 
 function toBatch(step: Step, changes: readonly Change[]): Batch {
@@ -75,19 +93,19 @@ class Probe implements Operator {
   }
 
   endTick(): void {}
-  save(): void {}
-  restore(): void {}
 }
 
-/** Runs ticks of changes through an operator, rebuilding it elsewhere after each tick if asked, and checks each. */
+/** Runs ticks of changes through an operator, treating its state as asked between them, and checks each. */
 function check(
   make: (step: Step) => BaseOperator,
   ticks: readonly (readonly (readonly Change[])[])[],
   expected: (inputs: readonly Change[][]) => Map<string, number>,
-  reopen: boolean,
+  mode: Mode,
 ): void {
-  let step = newStep()
+  let step = newStep(mode)
   let operator = make(step)
+  const store = new MemoryColdStore()
+  let state = new OperatorState(step, operator, store, false)
   const probe = new Probe(() => step)
   operator.output.to(probe, 0)
   const inputs: Change[][] = (ticks[0] ?? []).map(() => [])
@@ -101,14 +119,17 @@ function check(
     step.arena.reset()
     step.epoch++
     expect(probe.rows).toEqual(expected(inputs))
-    if (!reopen) continue
-    const dump: StateDump = new Map()
-    operator.save(new StateWriter(step.arena, dump, 'x'))
-    step = newStep(ticks.length % 2 === 0)
-    step.memory.allocatePages(3)
-    operator = make(step)
-    operator.restore(new StateReader(step.arena, dump, 'x'))
-    operator.output.to(probe, 0)
+    if (mode.treatment === 'incremental' && state.advance(1)) state.forget()
+    if (mode.treatment !== 'reopen' && mode.treatment !== 'spill') continue
+    while (!state.advance(100));
+    if (mode.treatment === 'spill') state.forget()
+    else {
+      step = newStep(mode, ticks.length % 2 === 0)
+      step.memory.allocatePages(3)
+      operator = make(step)
+      state = new OperatorState(step, operator, store, true)
+      operator.output.to(probe, 0)
+    }
   }
 }
 
@@ -218,9 +239,9 @@ describe('operators are functions of their input', () => {
       })
     }
     fc.assert(
-      fc.property(history(1, 2), fc.boolean(), (ticks, reopen) => {
+      fc.property(history(1, 2), modes, (ticks, mode) => {
         const make = (step: Step): BaseOperator => new Aggregate(step, columns(2), [0], [...calls, ...sum], out, false)
-        check(make, ticks, ([input]) => multiset(expected(total(input))), reopen)
+        check(make, ticks, ([input]) => multiset(expected(total(input))), mode)
       }),
       runs,
     )
@@ -228,13 +249,13 @@ describe('operators are functions of their input', () => {
 
   it('DISTINCT', () => {
     fc.assert(
-      fc.property(history(1, 2), fc.boolean(), (ticks, reopen) => {
+      fc.property(history(1, 2), modes, (ticks, mode) => {
         const unique = (rows: Row[]): Row[] => [...new Map(rows.map((row) => [JSON.stringify(row), row])).values()]
         check(
           (step) => new Distinct(step, ['i32', 'i32']),
           ticks,
           ([input]) => multiset(unique(total(input))),
-          reopen,
+          mode,
         )
       }),
       runs,
@@ -243,7 +264,7 @@ describe('operators are functions of their input', () => {
 
   it('JOIN: inner, left, full', () => {
     fc.assert(
-      fc.property(history(2, 2), fc.boolean(), fc.constantFrom(0, 1, 2), (ticks, reopen, outer) => {
+      fc.property(history(2, 2), modes, fc.constantFrom(0, 1, 2), (ticks, mode, outer) => {
         const side = (isOuter: boolean) => ({ columns: columns(2), keys: [0], appendOnly: false, outer: isOuter })
         const meets = (a: Row, b: Row): boolean => a[0] !== null && a[0] === b[0]
         const expected = ([left, right]: readonly Change[][]): Map<string, number> => {
@@ -253,7 +274,7 @@ describe('operators are functions of their input', () => {
           if (outer > 1) out.push(...b.filter((r) => !a.some((l) => meets(l, r))).map((r) => [null, null, ...r]))
           return multiset(out)
         }
-        check((step) => new Join(step, side(outer > 0), side(outer > 1), null), ticks, expected, reopen)
+        check((step) => new Join(step, side(outer > 0), side(outer > 1), null), ticks, expected, mode)
       }),
       runs,
     )
@@ -261,14 +282,14 @@ describe('operators are functions of their input', () => {
 
   it('semi- and anti-join', () => {
     fc.assert(
-      fc.property(history(2, 2), fc.boolean(), fc.boolean(), fc.boolean(), (ticks, reopen, semi, nullsEqual) => {
+      fc.property(history(2, 2), modes, fc.boolean(), fc.boolean(), (ticks, mode, semi, nullsEqual) => {
         const left = { columns: columns(2), keys: [0], appendOnly: false }
         const meets = (a: Row, b: Row): boolean => (nullsEqual || a[0] !== null) && a[0] === b[0]
         const expected = ([l, r]: readonly Change[][]): Map<string, number> => {
           const right = total(r)
           return multiset(total(l).filter((a) => right.some((b) => meets(a, b)) === semi))
         }
-        check((step) => new Match(step, semi, left, [0], nullsEqual), ticks, expected, reopen)
+        check((step) => new Match(step, semi, left, [0], nullsEqual), ticks, expected, mode)
       }),
       runs,
     )
@@ -278,16 +299,16 @@ describe('operators are functions of their input', () => {
     fc.assert(
       fc.property(
         history(1, 2),
-        fc.boolean(),
+        modes,
         fc.boolean(),
         fc.integer({ min: 0, max: 3 }),
         fc.integer({ min: 0, max: 2 }),
-        (ticks, reopen, rank, limit, offset) => {
+        (ticks, mode, rank, limit, offset) => {
           const growing = ticks.map(([changes]) => [changes.filter(([, weight]) => weight > 0)])
           const order = [{ column: 1, descending: true, nullsFirst: true }]
           const make = (step: Step): BaseOperator =>
             new TopN(step, columns(2), { partition: [0], order, limit, offset, rank, appendOnly: true })
-          check(make, growing, ([input]) => topRows(total(input), limit, offset, rank), reopen)
+          check(make, growing, ([input]) => topRows(total(input), limit, offset, rank), mode)
         },
       ),
       runs,
@@ -298,15 +319,15 @@ describe('operators are functions of their input', () => {
     fc.assert(
       fc.property(
         history(1, 2),
-        fc.boolean(),
+        modes,
         fc.boolean(),
         fc.option(fc.integer({ min: 0, max: 3 }), { nil: null }),
         fc.integer({ min: 0, max: 2 }),
-        (ticks, reopen, rank, limit, offset) => {
+        (ticks, mode, rank, limit, offset) => {
           const order = [{ column: 1, descending: true, nullsFirst: true }]
           const make = (step: Step): BaseOperator =>
             new TopN(step, columns(2), { partition: [0], order, limit, offset, rank, appendOnly: false })
-          check(make, ticks, ([input]) => topRows(total(input), limit, offset, rank), reopen)
+          check(make, ticks, ([input]) => topRows(total(input), limit, offset, rank), mode)
         },
       ),
       runs,

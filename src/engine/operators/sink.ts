@@ -1,7 +1,7 @@
 import { type Batch, batchRows } from '../../data/batch.ts'
 import { copyOutBlock } from '../../data/block.ts'
 import type { Lane } from '../../data/sql-type.ts'
-import { addressLane } from '../../state/dump.ts'
+import { addressLane } from '../../state/columns.ts'
 import { Table } from '../../state/table.ts'
 import { anyErrors, errorReason, gatherBatch, listRows, rowError } from '../lanes.ts'
 import { BaseOperator, type Step } from '../operator.ts'

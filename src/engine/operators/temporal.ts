@@ -1,6 +1,7 @@
 import { type Batch, batchRows, type Column } from '../../data/batch.ts'
 import { type ColumnSchema, type Lane, laneOf } from '../../data/sql-type.ts'
-import { addressLane, type StateReader, type StateWriter } from '../../state/dump.ts'
+import { addressLane } from '../../state/columns.ts'
+import { Single, type SingleWriter } from '../../state/single.ts'
 import { Tree } from '../../state/tree.ts'
 import { intColumn } from '../aggregates/extreme.ts'
 import { errorReason, gatherBatch, listRows, withoutErrors } from '../lanes.ts'
@@ -21,6 +22,7 @@ export class Temporal extends BaseOperator {
   /** Field 0 is when the row is due, then its columns. */
   readonly #tree: Tree
   #root = 0
+  readonly #state: Single
 
   constructor(step: Step, input: readonly ColumnSchema[], from: number | null, until: number | null) {
     super(step)
@@ -29,6 +31,8 @@ export class Temporal extends BaseOperator {
     this.#bounds = [from, until].filter((column) => column !== null)
     this.#lanes = input.map(({ type }) => laneOf(type))
     this.#tree = new Tree(step.heap, ['i64', ...this.#lanes], [{ field: 0, descending: false, nullsFirst: false }])
+    this.#state = this.#single()
+    this.arrangements.set('rows', this.#state)
   }
 
   /** When the next row enters or leaves, or null. */
@@ -49,6 +53,7 @@ export class Temporal extends BaseOperator {
       due.push(row)
       return true
     })
+    if (due.length > 0) this.#state.touch()
     for (let from = 0; from < due.length; from += batchRows) this.#carryOut(due.slice(from, from + batchRows))
     for (const row of due) this.#root = this.#tree.remove(this.#root, row)
   }
@@ -95,6 +100,7 @@ export class Temporal extends BaseOperator {
       const { state } = clean.columns[column]
       return state !== 0 && memory.u8[state + row] !== 0
     }
+    if (clean.rows > 0) this.#state.touch()
     const dues = arena.allocate(clean.rows * 8)
     const { list, rows } = listRows(arena, clean.rows, (row) => {
       if (this.#bounds.some((column) => isNull(column, row))) return false
@@ -112,25 +118,23 @@ export class Temporal extends BaseOperator {
     this.output.emit(rows === clean.rows ? clean : gatherBatch(arena, clean, list, rows))
   }
 
-  override save(out: StateWriter): void {
-    const rows: number[] = []
-    this.#tree.forEach(this.#root, (row) => {
-      rows.push(row)
-    })
-    let done = 0
-    out.writeAll('rows', rows, (addresses, count) => {
-      const weights = rows.slice(done, done + count).map((row) => this.#tree.weightOf(row))
-      done += count
-      return [...this.#tree.load(this.step.arena, addresses, count), intColumn(this.step, weights, 0, count)]
-    })
-  }
-
-  override restore(from: StateReader): void {
-    from.read('rows', ['i64', ...this.#lanes, 'i32'], (batch) => {
+  #single(): Single {
+    const { arena, memory } = this.step
+    const save = (out: SingleWriter): void => {
+      const all: number[] = []
+      this.#tree.forEach(this.#root, (row) => {
+        all.push(row)
+      })
+      out.rows(0, all, (addresses, rows, from) => {
+        const weights = all.slice(from, from + rows).map((row) => this.#tree.weightOf(row))
+        return [...this.#tree.load(arena, addresses, rows), intColumn(this.step, weights, 0, rows)]
+      })
+    }
+    return new Single(arena, save, (_section, batch) => {
       const columns = batch.columns.slice(0, -1)
       const weights = batch.columns[batch.columns.length - 1].data >>> 2
       for (let i = 0; i < batch.rows; i++) {
-        this.#root = this.#tree.add(this.#root, columns, i, this.step.memory.i32[weights + i])
+        this.#root = this.#tree.add(this.#root, columns, i, memory.i32[weights + i])
       }
     })
   }

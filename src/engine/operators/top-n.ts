@@ -1,7 +1,9 @@
 import { type Batch, batchRows, type Column } from '../../data/batch.ts'
 import { type ColumnSchema, type Lane, laneOf } from '../../data/sql-type.ts'
 import type { Order } from '../../plan/plan.ts'
-import { addressLane, type StateReader, type StateWriter } from '../../state/dump.ts'
+import { Arrangement, type Contents } from '../../state/arrangement.ts'
+import type { BucketWriter } from '../../state/bucket-writer.ts'
+import { addressLane } from '../../state/columns.ts'
 import { Table } from '../../state/table.ts'
 import { Tree } from '../../state/tree.ts'
 import { intColumn } from '../aggregates/extreme.ts'
@@ -85,6 +87,7 @@ export class TopN extends BaseOperator {
       this.#rest.map((i) => this.#lanes[i]),
       fields,
     )
+    this.arrangements.set('partitions', new Arrangement(step.arena, this.#table, this.#contents()))
   }
 
   push(batch: Batch, _port: number): void {
@@ -94,11 +97,10 @@ export class TopN extends BaseOperator {
     )
     if (clean.rows === 0) return
     const entries = arena.allocate(clean.rows * 4)
-    this.#table.locate(
+    this.#table.make(
       this.#partition.map((i) => clean.columns[i]),
       clean.rows,
       entries,
-      true,
     )
     const columns = this.#rest.map((i) => clean.columns[i])
     for (let i = 0; i < clean.rows; i++) {
@@ -116,6 +118,7 @@ export class TopN extends BaseOperator {
     if (this.#prune && before !== 0 && this.#tree.total(before) >= this.#offset + this.#limit) {
       if (this.#tree.isBehind(columns, row, this.#tree.greatest(before))) return
     }
+    this.#table.touch(entry)
     const root = this.#tree.add(before, columns, row, weight)
     memory.u32[at] = root
     const { touched } = this.#tree
@@ -238,13 +241,32 @@ export class TopN extends BaseOperator {
     }
   }
 
-  override save(out: StateWriter): void {
+  #contents(): Contents {
+    const lanes = [...this.#partition, ...this.#rest].map((i) => this.#lanes[i])
+    return {
+      sections: [[...lanes, 'i32', 'i32']],
+      bytesOf: (entry) => {
+        const root = this.step.memory.u32[(entry + this.#table.payload) >>> 2]
+        return this.#tree.total(root) * this.#tree.layout.bytes
+      },
+      save: (out) => this.#save(out),
+      restore: (_section, batch) => this.#restore(batch),
+      release: (entry) => {
+        const { u32 } = this.step.memory
+        const at = (entry + this.#table.payload) >>> 2
+        this.#tree.clear(u32[at])
+        if (u32[at + window / 4 + 1] > 0) this.step.heap.freeLater(u32[at + window / 4], u32[at + window / 4 + 1])
+      },
+    }
+  }
+
+  #save(out: BucketWriter): void {
     const { arena, memory } = this.step
-    const rows: number[] = []
+    const things: number[] = []
     const owners: number[] = []
     const weights: number[] = []
     const shown: number[] = []
-    this.#table.forEach((entry) => {
+    out.entries.forEach((entry, ordinal) => {
       const at = (entry + this.#table.payload) >>> 2
       const put = new Map<number, number>()
       const address = memory.u32[at + window / 4] >>> 2
@@ -253,53 +275,48 @@ export class TopN extends BaseOperator {
         put.set(memory.u32[address + 2 * k], memory.u32[address + 2 * k + 1])
       }
       this.#tree.forEach(memory.u32[at], (row) => {
-        rows.push(row)
-        owners.push(entry)
+        things.push(row)
+        owners.push(ordinal)
         weights.push(this.#tree.weightOf(row))
         shown.push(put.get(row) ?? 0)
       })
     })
-    let done = 0
-    out.writeAll('rows', rows, (addresses, count) => {
-      const keys = this.#table.load(arena, addressLane(arena, owners, done, count), count)
-      const columns = [...keys, ...this.#tree.load(arena, addresses, count)]
-      columns.push(intColumn(this.step, weights, done, count), intColumn(this.step, shown, done, count))
-      done += count
-      return columns
-    })
+    out.rows(0, owners, things, (found, entries, rows, from) => [
+      ...this.#table.load(arena, entries, rows),
+      ...this.#tree.load(arena, found, rows),
+      intColumn(this.step, weights, from, rows),
+      intColumn(this.step, shown, from, rows),
+    ])
   }
 
-  override restore(from: StateReader): void {
+  #restore(batch: Batch): void {
     const { arena, memory, heap } = this.step
-    const keyLanes = this.#partition.map((i) => this.#lanes[i])
-    const rowLanes = this.#rest.map((i) => this.#lanes[i])
-    from.read('rows', [...keyLanes, ...rowLanes, 'i32', 'i32'], (batch) => {
-      const entries = arena.allocate(batch.rows * 4)
-      this.#table.locate(batch.columns.slice(0, keyLanes.length), batch.rows, entries, true)
-      const columns = batch.columns.slice(keyLanes.length, keyLanes.length + rowLanes.length)
-      const weights = batch.columns[batch.columns.length - 2].data >>> 2
-      const shown = batch.columns[batch.columns.length - 1].data >>> 2
-      for (let i = 0; i < batch.rows; i++) {
-        const at = (memory.u32[(entries >>> 2) + i] + this.#table.payload) >>> 2
-        const root = this.#tree.add(memory.u32[at], columns, i, memory.i32[weights + i])
-        memory.u32[at] = root
-        if (memory.i32[shown + i] === 0) continue
-        if (this.#limit === 1 && this.#offset === 0) {
-          memory.u32[at + window / 4] = this.#tree.touched
-          continue
-        }
-        // Rows come in order, so appending keeps the window in order.
-        const old = memory.u32[at + window / 4]
-        const bytes = memory.u32[at + window / 4 + 1]
-        const grown = heap.allocate(bytes + 8)
-        memory.u8.copyWithin(grown, old, old + bytes)
-        if (bytes > 0) heap.free(old, bytes)
-        memory.u32[(grown + bytes) >>> 2] = this.#tree.touched
-        memory.u32[((grown + bytes) >>> 2) + 1] = memory.i32[shown + i]
-        memory.u32[at + window / 4] = grown
-        memory.u32[at + window / 4 + 1] = bytes + 8
+    const width = this.#partition.length
+    const entries = arena.allocate(batch.rows * 4)
+    this.#table.restore(batch.columns.slice(0, width), batch.rows, entries)
+    const columns = batch.columns.slice(width, width + this.#rest.length)
+    const weights = batch.columns[batch.columns.length - 2].data >>> 2
+    const shown = batch.columns[batch.columns.length - 1].data >>> 2
+    for (let i = 0; i < batch.rows; i++) {
+      const at = (memory.u32[(entries >>> 2) + i] + this.#table.payload) >>> 2
+      const root = this.#tree.add(memory.u32[at], columns, i, memory.i32[weights + i])
+      memory.u32[at] = root
+      if (memory.i32[shown + i] === 0) continue
+      if (this.#limit === 1 && this.#offset === 0) {
+        memory.u32[at + window / 4] = this.#tree.touched
+        continue
       }
-    })
+      // Rows come in order, so appending keeps the window in order.
+      const old = memory.u32[at + window / 4]
+      const bytes = memory.u32[at + window / 4 + 1]
+      const grown = heap.allocate(bytes + 8)
+      memory.u8.copyWithin(grown, old, old + bytes)
+      if (bytes > 0) heap.free(old, bytes)
+      memory.u32[(grown + bytes) >>> 2] = this.#tree.touched
+      memory.u32[((grown + bytes) >>> 2) + 1] = memory.i32[shown + i]
+      memory.u32[at + window / 4] = grown
+      memory.u32[at + window / 4 + 1] = bytes + 8
+    }
   }
 }
 

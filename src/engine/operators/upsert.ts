@@ -1,6 +1,7 @@
 import type { Batch, Column } from '../../data/batch.ts'
 import type { Lane } from '../../data/sql-type.ts'
-import { payloadColumn, restorePayload, type StateReader, type StateWriter } from '../../state/dump.ts'
+import { Arrangement, type Contents } from '../../state/arrangement.ts'
+import { payloadColumn, restorePayload } from '../../state/columns.ts'
 import { Table } from '../../state/table.ts'
 import { constantWeights, gatherColumn, gatherWords } from '../lanes.ts'
 import { BaseOperator, type Step } from '../operator.ts'
@@ -37,6 +38,7 @@ export class Upsert extends BaseOperator {
       false,
       this.#values.map((i) => lanes[i]),
     )
+    this.arrangements.set('rows', new Arrangement(step.arena, this.#table, this.#contents()))
   }
 
   push(_batch: Batch, _port: number): void {
@@ -135,23 +137,25 @@ export class Upsert extends BaseOperator {
     return columns
   }
 
-  override save(out: StateWriter): void {
-    const entries = this.#table.entries()
-    out.writeAll('rows', entries, (addresses, rows) => [
-      ...this.#table.load(this.step.arena, addresses, rows),
-      payloadColumn(this.step.arena, addresses, rows, this.#table.payload + present),
-    ])
-  }
-
-  override restore(from: StateReader): void {
+  #contents(): Contents {
     const { arena } = this.step
-    const lanes = this.#table.layout.fields.map(({ lane }) => lane)
-    from.read('rows', [...lanes, 'f64'], (batch) => {
-      const entries = arena.allocate(batch.rows * 4)
-      this.#table.locate(batch.columns.slice(0, this.#keys.length), batch.rows, entries, true)
-      restorePayload(arena, entries, batch.rows, this.#table.payload + present, batch.columns[lanes.length])
-      const values = batch.columns.slice(this.#keys.length, lanes.length)
-      this.#table.storeValues(values, 0, batch.rows, entries)
-    })
+    const table = this.#table
+    const lanes = table.layout.fields.map(({ lane }) => lane)
+    return {
+      sections: [[...lanes, 'f64']],
+      bytesOf: () => table.layout.bytes,
+      save: (out) =>
+        out.each(0, (entries, rows) => [
+          ...table.load(arena, entries, rows),
+          payloadColumn(arena, entries, rows, table.payload + present),
+        ]),
+      restore: (_section, { columns, rows }) => {
+        const entries = arena.allocate(rows * 4)
+        table.restore(columns.slice(0, this.#keys.length), rows, entries)
+        restorePayload(arena, entries, rows, table.payload + present, columns[lanes.length])
+        table.storeValues(columns.slice(this.#keys.length, lanes.length), 0, rows, entries)
+      },
+      release: () => {},
+    }
   }
 }

@@ -66,7 +66,8 @@ async function judge(oracle: Oracle, subject: Subject, scenario: Scenario): Prom
   }
   try {
     const message = await check(item, answers, subject, ticksOf(scenario), {
-      reopen: scenario.reopen,
+      ...(scenario.state === null ? {} : { state: scenario.state }),
+      weakHash: scenario.weakHash,
       plain: scenario.plain,
       lazyErrors: bareDivision.test(item.views),
       openScales: makesKeys.test(item.views),

@@ -39,7 +39,8 @@ export function generate(seed: number): Scenario {
     views,
     events,
     sizes: sizes(random, events.length),
-    reopen: random.chance(0.3),
+    state: random.chance(0.5) ? random.pick(['reopen', 'incremental', 'spill'] as const) : null,
+    weakHash: random.chance(0.3),
     plain: random.chance(0.2),
   }
 }

@@ -1,5 +1,7 @@
 // A random case as data: easy to print, easy to make smaller.
+
 import type { CaseEvent, LawCase } from '../case-file.ts'
+import type { StateMode } from '../subject.ts'
 
 /**
  * `num` has two digits behind the point in every value; the digits of `numx` differ from value to value, so that SQL
@@ -117,7 +119,8 @@ export interface Scenario {
   readonly events: readonly CaseEvent[]
   /** How many events each tick takes. */
   readonly sizes: readonly number[]
-  readonly reopen: boolean
+  readonly state: StateMode | null
+  readonly weakHash: boolean
   /** Without the optimiser. */
   readonly plain: boolean
 }

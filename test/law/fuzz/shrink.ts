@@ -50,7 +50,8 @@ function* fewerViews(scenario: Scenario): Generator<Scenario> {
 }
 
 function* simplerTicks(scenario: Scenario): Generator<Scenario> {
-  if (scenario.reopen) yield { ...scenario, reopen: false }
+  if (scenario.state) yield { ...scenario, state: null }
+  if (scenario.weakHash) yield { ...scenario, weakHash: false }
   if (scenario.plain) yield { ...scenario, plain: false }
   if (scenario.sizes.some((size) => size > 1)) yield { ...scenario, sizes: scenario.events.map(() => 1) }
 }

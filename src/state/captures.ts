@@ -1,0 +1,109 @@
+import { Bug } from '../data/errors.ts'
+import type { StatePart } from './arrangement.ts'
+import type { ColdStore, Piece } from './cold.ts'
+import type { Heap } from './heap.ts'
+
+/** Slots looked at before the budget is compared again. */
+const walkSlots = 4096
+
+/**
+ * Captures, and memory given back, over all arrangements of an engine. A capture is begun between two ticks, taken
+ * in slices between later ones, and durable when its owner says so; until then the next one takes everything again.
+ */
+export class Captures {
+  readonly #parts: readonly StatePart[]
+  readonly #heap: Heap
+  /** Of the last capture begun. */
+  #mark = 0
+  #durable = 0
+  /** The part that the capture under way is at; null: none is under way. */
+  #at: number | null = null
+  #cold: ColdStore | null
+  /** Where the last walk over clean buckets ended. */
+  #clock = 0
+  /** Buckets that had been faulted in when a walk found nothing more to forget; −1: not so. */
+  #exhausted = -1
+
+  /** @param cold where state is found from the start */
+  constructor(parts: readonly StatePart[], heap: Heap, cold: ColdStore | null) {
+    this.#parts = parts
+    this.#heap = heap
+    this.#cold = cold
+    if (cold !== null) for (const part of parts) part.start(cold)
+  }
+
+  /**
+   * Begins a capture of the state as it is now; one that is under way is given up.
+   * @param epoch the next tick's epoch
+   * @returns the next tick's epoch from now on
+   */
+  begin(epoch: number): number {
+    // The mark is no tick's epoch, nor is mark + 1, the stamp of what is touched by others than operators.
+    this.#mark = epoch
+    this.#at = 0
+    for (const part of this.#parts) part.begin(epoch)
+    return epoch + 2
+  }
+
+  /** @returns about so many bytes of the capture under way, and whether it is whole now */
+  slice(maxBytes: number): { pieces: Piece[]; done: boolean } {
+    if (this.#at === null) throw new Bug('no capture is under way')
+    const pieces: Piece[] = []
+    let left = maxBytes
+    while (this.#at < this.#parts.length) {
+      const from = pieces.length
+      if (!this.#parts[this.#at].slice(pieces, left)) return { pieces, done: false }
+      this.#at++
+      for (let i = from; i < pieces.length; i++) left -= pieces[i].bytes.byteLength
+      if (left <= 0 && this.#at < this.#parts.length) return { pieces, done: false }
+    }
+    this.#at = null
+    return { pieces, done: true }
+  }
+
+  /**
+   * From now on state is found in `cold`.
+   * @param captured whether it holds the last capture, too
+   */
+  adopt(cold: ColdStore, captured: boolean): void {
+    this.#cold = cold
+    if (captured && this.#at !== null) throw new Bug('a capture is durable before it is whole')
+    for (const part of this.#parts) {
+      if (captured) part.adopt(cold)
+      else part.move(cold)
+    }
+    if (captured) {
+      this.#durable = this.#mark
+      this.#exhausted = -1
+    }
+  }
+
+  /** Forgets buckets that are as they are outside until the heap is below the budget, or nothing is left to forget. */
+  evict(budgetBytes: number): void {
+    if (this.#cold === null || this.#heap.usedBytes <= budgetBytes) return
+    if (this.#exhausted >= 0 && this.faults < this.#exhausted + walkSlots) return
+    const target = budgetBytes * 0.9
+    for (const second of [false, true]) {
+      let left = this.#parts.reduce((sum, { slots }) => sum + slots, 0)
+      while (left > 0) {
+        const part = this.#parts[this.#clock++ % this.#parts.length]
+        const slots = Math.min(part.slots, Math.max(walkSlots, part.slots / 16))
+        left -= Math.max(1, slots)
+        // Between ticks nothing points to what is freed.
+        if (part.evict(slots, this.#cold, second)) this.#heap.endTick()
+        if (this.#heap.usedBytes <= target) return
+      }
+    }
+    this.#exhausted = this.faults
+  }
+
+  /** Whether a capture would let the heap come down to its budget. */
+  wanted(budgetBytes: number): boolean {
+    return this.#heap.usedBytes > budgetBytes && this.#mark === this.#durable
+  }
+
+  /** Buckets that came back from outside so far. */
+  get faults(): number {
+    return this.#parts.reduce((sum, { faults }) => sum + faults, 0)
+  }
+}
