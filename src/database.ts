@@ -107,11 +107,12 @@ export class Database {
       await this.#running.catchUp(tell)
       this.#running.driver.goLive()
       if (definitionChanged) {
+        const isFirst = this.#log.position().tick === 0
         const { tick } = await this.#log.append({
           blocks: [definitionBlock(this.#running.text, this.#running.program)],
         })
         await this.#running.driver.waitFor(tick, waitMsDefault)
-        this.#running.expireChanges()
+        if (!isFirst) this.#running.expireChanges()
       }
       tell()
       this.#caughtUp = true
@@ -324,10 +325,11 @@ export class Database {
         watermarkMicros: watermarks.get(id) ?? null,
         late: late.get(id) ?? 0,
       })),
-      views: this.#running.views.views.map(({ definition, version }) => ({
+      views: this.#running.views.views.map(({ definition, version, retained }) => ({
         name: definition.name,
         rows: version.rows,
         errors: version.errors,
+        oldestTick: retained.expiredTick,
       })),
       failure,
     }

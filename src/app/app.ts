@@ -142,6 +142,7 @@ function viewHead(definition: View | Query): string {
   const options: string[] = []
   if (definition.emit === 'final') options.push(`emit = 'final'`)
   if (definition.late === 'drop') options.push(`late = 'drop'`)
+  if (definition.retain !== null) options.push(`retain = ${quotedText(definition.retain)}`)
   const tail = options.length === 0 ? '' : ` WITH (${options.join(', ')})`
   return `CREATE MATERIALIZED VIEW ${quotedName(definition.name)}${tail}`
 }

@@ -34,6 +34,7 @@ export interface View<Name extends string = string, Row = unknown> {
   readonly sql: Sql
   readonly emit: 'continuous' | 'final'
   readonly late: 'keep' | 'drop'
+  readonly retain: string | null
   readonly '~types'?: { readonly row: Row }
 }
 
@@ -160,6 +161,11 @@ export interface ViewOptions {
   readonly emit?: 'continuous' | 'final'
   /** `drop`: late events are not read. */
   readonly late?: 'drop'
+  /**
+   * How much of its past is kept at hand for `asOf` and for subscribers that lag: a time (`1 hour`; 256 MiB at most),
+   * bytes (`64 MiB`; 16 MiB if not given) or both (`1 hour, 64 MiB`).
+   */
+  readonly retain?: string
 }
 
 /**
@@ -178,6 +184,7 @@ export function view<const Name extends string, Row = AnyRow>(
     sql: query,
     emit: options.emit ?? 'continuous',
     late: options.late ?? 'keep',
+    retain: options.retain ?? null,
   })
 }
 

@@ -106,7 +106,13 @@ export interface DatabaseStatus {
     readonly watermarkMicros: bigint | null
     readonly late: number
   }[]
-  readonly views: readonly { readonly name: string; readonly rows: number; readonly errors: number }[]
+  readonly views: readonly {
+    readonly name: string
+    readonly rows: number
+    readonly errors: number
+    /** Reads as of this tick and later ones need no replay. */
+    readonly oldestTick: number
+  }[]
   /** Why nothing moves any more, if so. */
   readonly failure: MillraceError | null
 }

@@ -157,6 +157,38 @@ describe('the past', () => {
     await again.close()
   })
 
+  it('is remembered over a restart by views that retain a time', async () => {
+    const io = machine(5)
+    const retaining = `${definitions}
+      CREATE MATERIALIZED VIEW kept WITH (retain = '10 seconds') AS SELECT count(*) AS n, min(price) AS p FROM bid;`
+    let db = await open(io, { data: 'd', definition: sqlDefinition(retaining) })
+    const then: { tick: number; micros: bigint; rows: string[] }[] = []
+    for (let i = 0; i < 20; i++) {
+      const { tick } = await db.appendText('bid', bytes(`{"auction":1,"price":${50 - i},"at":"${at(i)}"}`), 'json')
+      await db.waitForTick(tick)
+      const { rows, timeMicros } = await db.read('kept')
+      then.push({ tick, micros: timeMicros, rows: printed(rows) })
+      await new Promise<void>((resolve) => io.clock.after(1000, resolve))
+    }
+    for (let round = 0; round < 2; round++) {
+      const horizon = db.status().timeMicros - 10_000_000n
+      for (const { tick, micros, rows } of then) {
+        const read = db.read('kept', { asOf: { at: { tick } } })
+        // The tick that was current when the retention begins is known, too.
+        read.catch(() => {})
+        if (micros >= horizon || round === 0) expect(printed((await read).rows)).toEqual(rows)
+        else if (micros < horizon - 2_000_000n) expect((await refusal(read)).code).toBe('tick/expired')
+      }
+      const [oldest] = then.filter(({ micros }) => micros > horizon)
+      expect(printed((await db.read('kept', { asOf: { at: { timeMicros: horizon } } })).rows)).toHaveLength(1)
+      expect(oldest.tick).toBeGreaterThan(then[2].tick)
+      expect(oldest.tick).toBeLessThan(then[17].tick)
+      await db.close()
+      db = await open(io, { data: 'd', definition: sqlDefinition(retaining) })
+    }
+    await db.close()
+  })
+
   it('is replayed for one at a time, and for nobody any longer than he waits', async () => {
     const io = machine(2)
     let db = await open(io, { data: 'd' })
@@ -167,6 +199,8 @@ describe('the past', () => {
     await db.close()
     db = await open(io, { data: 'd' })
     const past = (tick: number, replay = {}) => db.read('ticks', { asOf: { at: { tick }, replay } })
+    // It goes on for a while without anybody: who was told to wait is about to ask again.
+    expect(await refusal(past(20, { waitMs: 0 }))).toBeInstanceOf(StillReplaying)
     const first = past(20)
     const busy = await refusal(past(10))
     expect([busy.code, busy.status]).toEqual(['request/busy', 503])

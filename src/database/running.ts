@@ -11,6 +11,8 @@ import { Past } from './past.ts'
 import { Queries } from './queries.ts'
 
 const replayMergeRows = 262_144
+/** Ticks replayed one by one at most: they take longer than the same events in a few. */
+const mostRemembered = 100_000
 
 /**
  * Definitions at work: a program, the engine that runs it, and the views it fills, at one tick of the log. It is fed
@@ -42,7 +44,8 @@ export class Running {
   }
 
   /**
-   * Feeds it the log's ticks after the one it stands at, to the newest. Nobody watches: ticks may come merged.
+   * Feeds it the log's ticks after the one it stands at, to the newest. Nobody watches: ticks may come merged, but for
+   * those that views are to remember.
    * @param told called now and then
    */
   async catchUp(told: () => void): Promise<void> {
@@ -51,9 +54,27 @@ export class Running {
       await this.driver.room()
       told()
     }
-    await this.#log.replay(each, mergeableRows(this.program, replayMergeRows), this.views.tick)
-    await this.driver.drained()
+    const remembered = await this.#rememberedFrom()
+    if (remembered > this.views.tick) {
+      await this.#log.replay(each, mergeableRows(this.program, replayMergeRows), this.views.tick, remembered)
+      await this.driver.drained()
+    }
     this.expireChanges()
+    await this.#log.replay(each, 0, remembered)
+    await this.driver.drained()
+  }
+
+  /** The tick after which some view is to know each tick: it retains a time that began there. */
+  async #rememberedFrom(): Promise<number> {
+    const { tick, timeMicros } = this.#log.position()
+    let longest: bigint | null = null
+    for (const { retain } of this.program.views) {
+      const micros = retain === undefined || retain.micros === null ? null : BigInt(retain.micros)
+      if (micros !== null && (longest === null || micros > longest)) longest = micros
+    }
+    if (longest === null) return tick
+    const began = await this.#log.findTick({ timeMicros: timeMicros - longest })
+    return Math.max(began?.tick ?? 0, tick - mostRemembered)
   }
 
   /** Nobody can go on from a tick up to now: ticks were merged, or rows were of other definitions. */

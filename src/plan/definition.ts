@@ -8,6 +8,7 @@ import { Catalog, topicRelation, viewRelation } from './catalog.ts'
 import { onlyKnown, readOptions } from './definition-options.ts'
 import type { Order, Plan } from './plan.ts'
 import type { Program, ViewDefinition } from './program.ts'
+import { retainOf } from './retention.ts'
 import { defineTopic } from './topic-definition.ts'
 
 export interface SelectOptions {
@@ -140,9 +141,14 @@ function defineView(
     tableSpaceName: ['TABLESPACE is not supported'],
     accessMethod: ['USING is not supported'],
   })
-  const options = readOptions(into.options, source, { emit: ['continuous', 'final'], late: ['drop'] })
+  const options = readOptions(into.options, source, {
+    emit: ['continuous', 'final'],
+    late: ['drop'],
+    retain: null,
+  })
   const final = options.get('emit')?.text === 'final'
   const lateDrop = options.has('late')
+  const retain = options.get('retain')
   const bound = bindSelect(catalog, selectOf(node.query, at), statement, {
     ...(final ? { final } : {}),
     ...(lateDrop ? { lateDrop } : {}),
@@ -155,6 +161,7 @@ function defineView(
     order: bound.order,
     emit: final ? 'final' : 'continuous',
     sql: statement.text,
+    ...(retain === undefined ? {} : { retain: retainOf(retain) }),
   }
 }
 

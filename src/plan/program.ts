@@ -31,4 +31,12 @@ export interface ViewDefinition {
   readonly emit: 'continuous' | 'final'
   /** The definition as it was written. */
   readonly sql: string
+  /** How much of its past is kept at hand; absent: what is usual. */
+  readonly retain?: RetainDefinition
+}
+
+/** Ticks of the latest so many microseconds, as decimal text, and bytes of changes at most. */
+export interface RetainDefinition {
+  readonly micros: string | null
+  readonly bytes: number | null
 }

@@ -112,6 +112,8 @@ export interface CatalogBody {
     readonly sql: string
     readonly rows: number
     readonly errors: number
+    /** Reads as of this tick and later ones need no replay. */
+    readonly oldest_tick: number
   }[]
 }
 

@@ -57,6 +57,7 @@ export function catalog(database: Database): ApiAnswer {
         sql,
         rows: now?.rows ?? 0,
         errors: now?.errors ?? 0,
+        oldest_tick: now?.oldestTick ?? 0,
       }
     }),
   }

@@ -1,3 +1,4 @@
+import type { ViewDefinition } from '../plan/program.ts'
 import { negated, type Page } from './page.ts'
 import { type Run, runOf } from './run.ts'
 
@@ -12,6 +13,16 @@ export interface Retention {
   readonly micros: bigint | null
   readonly bytes: number
 }
+
+/** What the definition of a view says, or what is usual. */
+export function retentionOf({ retain }: ViewDefinition): Retention {
+  if (retain === undefined) return { micros: null, bytes: usualBytes }
+  const micros = retain.micros === null ? null : BigInt(retain.micros)
+  return { micros, bytes: retain.bytes ?? timedBytes }
+}
+
+/** A view that retains a time keeps so much at most, if it isn't told otherwise. */
+const timedBytes = 256 * 1024 * 1024
 
 /** Kept whatever the time: subscribers that lag a little shall find what they lack. */
 export const usualBytes = 16 * 1024 * 1024

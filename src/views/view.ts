@@ -5,7 +5,7 @@ import type { Order } from '../plan/plan.ts'
 import type { ViewDefinition } from '../plan/program.ts'
 import { dueMerge } from './compaction.ts'
 import { openPage, type Page } from './page.ts'
-import { RetainedChanges, type Retention, takenBack, usualBytes } from './retained.ts'
+import { RetainedChanges, retentionOf, takenBack } from './retained.ts'
 import { keyCompare, orderName, type RowCompare, type RowOrder, rowOrder } from './row-order.ts'
 import { mergeRuns, packRuns, type Run, runOf } from './run.ts'
 import type { Slices } from './slices.ts'
@@ -51,7 +51,7 @@ export class View {
   readonly #compares = new Map<string, RowCompare>()
   readonly #uses = new Map<number, number>()
 
-  constructor(definition: ViewDefinition, retention: Retention = { micros: null, bytes: usualBytes }) {
+  constructor(definition: ViewDefinition, retention = retentionOf(definition)) {
     this.definition = definition
     this.order = rowOrder(0, definition.order, definition.columns)
     this.#ownOrder = orderName(definition.order, definition.columns)
