@@ -13,6 +13,7 @@ import { DoubleSum } from './double-sum.ts'
 import { ErrorCounts } from './error-counts.ts'
 import { AppendOnlyExtreme, RetractableExtreme } from './extreme.ts'
 import { compileFeeds, compileMerge, Feed, type FeedLoop, type MergeLoop, type RowList } from './feeds.ts'
+import { GroupIds } from './group-ids.ts'
 import { IntegerExtreme } from './integer-extreme.ts'
 import { addWide, IntegerSum } from './integer-sum.ts'
 
@@ -31,12 +32,13 @@ export class Calls {
   readonly #all: Counter
   readonly #feeds: Feed[] = []
   readonly #results: readonly { readonly feed: Feed; readonly finish: Finish }[]
-  readonly #parts: readonly (Accumulator | ErrorCounts)[]
+  readonly #parts: readonly (Accumulator | ErrorCounts | GroupIds)[]
   /** What keeps rows for each group. */
   readonly rows: readonly AccumulatorRows[]
   readonly #accumulators: readonly Accumulator[]
   readonly #errors: ErrorCounts
   readonly #distinct: readonly DistinctValues[]
+  readonly #ids: GroupIds | null
   readonly #lists: readonly (Feed | DistinctValues)[]
   #loop: FeedLoop | null = null
   #merge: MergeLoop | null = null
@@ -48,7 +50,6 @@ export class Calls {
   constructor(
     step: Step,
     input: readonly ColumnSchema[],
-    keys: readonly number[],
     calls: readonly AggregateCall[],
     outputs: readonly SqlType[],
     appendOnly: boolean,
@@ -63,10 +64,15 @@ export class Calls {
     this.#accumulators = this.#feeds.flatMap(({ accumulators }) => [...accumulators.values()])
     this.rows = this.#accumulators.flatMap(({ rows }) => (rows === undefined ? [] : [rows]))
     const canFail = this.#feeds.some(({ argument, filter }) => argument !== null || filter !== null)
-    this.#parts = canFail ? [this.#errors, ...this.#accumulators] : this.#accumulators
+    this.#ids = this.#feeds.some(({ distinct }) => distinct) ? new GroupIds(step) : null
+    this.#parts = [
+      ...(this.#ids === null ? [] : [this.#ids]),
+      ...(canFail ? [this.#errors] : []),
+      ...this.#accumulators,
+    ]
     this.bytes = this.#parts.reduce((sum, { bytes }) => sum + bytes, 0)
     this.saved = this.#parts.flatMap(({ saved }) => saved)
-    this.#distinct = this.#makeDistinct(keys)
+    this.#distinct = this.#makeDistinct()
     const batched = this.#feeds.filter(({ distinct, inBatches }) => !distinct && inBatches.length > 0)
     this.#lists = [...batched, ...this.#distinct]
   }
@@ -87,13 +93,14 @@ export class Calls {
    */
   update(batch: Batch, groups: number, touched: number[]): void {
     const { arena, memory, epoch } = this.#step
-    this.#loop ??= compileFeeds(this.#feeds, this.#all.offset, this.#lists)
+    this.#loop ??= compileFeeds(this.#feeds, this.#all.offset, this.#lists, this.#ids)
     const lists: RowList[] = this.#lists.map((one) => ({
       list: arena.allocate(batch.rows * 4),
       bits: one instanceof DistinctValues ? arena.allocate(batch.rows * 4) : 0,
+      ids: one instanceof DistinctValues ? arena.allocate(batch.rows * 8) : 0,
       rows: 0,
     }))
-    this.#loop(memory, batch, groups, epoch, touched, lists, this.#fail, addWide)
+    this.#loop(memory, batch, groups, epoch, touched, lists, this.#fail, addWide, this.#ids)
     this.#lists.forEach((one, l) => {
       if (one instanceof DistinctValues) one.update(batch, groups, lists[l])
       else if (one.argument !== null)
@@ -124,7 +131,8 @@ export class Calls {
   }
 
   release(entry: number): void {
-    for (const part of this.#parts) part.release?.(entry)
+    this.#errors.release(entry)
+    for (const one of this.#accumulators) one.release?.(entry)
   }
 
   /** State that is not kept by group. */
@@ -148,9 +156,8 @@ export class Calls {
     }
   }
 
-  #makeDistinct(keys: readonly number[]): DistinctValues[] {
+  #makeDistinct(): DistinctValues[] {
     const lane = (column: number): Lane => laneOf(this.#input[column].type)
-    const keyLanes = keys.map((column) => ({ column, lane: lane(column) }))
     const distinct = this.#feeds.filter((feed) => feed.distinct)
     const columns = new Set(distinct.flatMap(({ argument }) => (argument === null ? [] : [argument])))
     return [...columns].flatMap((column) => {
@@ -159,7 +166,7 @@ export class Calls {
         over.slice(k * feedsMax, (k + 1) * feedsMax),
       )
       return parts.map(
-        (feeds) => new DistinctValues(this.#step, feeds, { column, lane: lane(column) }, keyLanes, this.#appendOnly),
+        (feeds) => new DistinctValues(this.#step, feeds, { column, lane: lane(column) }, this.#appendOnly),
       )
     })
   }

@@ -1,4 +1,4 @@
-import type { Batch } from '../../data/batch.ts'
+import type { Batch, Column } from '../../data/batch.ts'
 import type { MemoryViews } from '../../data/memory.ts'
 import type { Lane } from '../../data/sql-type.ts'
 import { Arrangement, type Contents } from '../../state/arrangement.ts'
@@ -37,14 +37,13 @@ type Loop = (
  * The values of one argument in each group, for all DISTINCT calls over it, whatever their FILTER: a feed hears of a
  * value only when it comes (+1) or goes (−1).
  *
- * State: per group and value, and per feed, the weight of the rows that have it; over an append-only input just a bit.
+ * State: per group, known by its id, and value, and per feed, the weight of the rows that have it; over an append-only input just a bit.
  */
 export class DistinctValues {
   readonly feeds: readonly Feed[]
   readonly argument: number
   readonly arrangement: Arrangement
   readonly #step: Step
-  readonly #keys: readonly number[]
   readonly #table: Table
   readonly #words: number
   readonly #appendOnly: boolean
@@ -53,22 +52,19 @@ export class DistinctValues {
 
   /**
    * @param feeds at most `feedsMax`, of one argument
-   * @param keys the group's columns of the input, with their lanes
    */
   constructor(
     step: Step,
     feeds: readonly Feed[],
     argument: { readonly column: number; readonly lane: Lane },
-    keys: readonly { readonly column: number; readonly lane: Lane }[],
     appendOnly: boolean,
   ) {
     this.#step = step
     this.feeds = feeds
     this.argument = argument.column
-    this.#keys = keys.map(({ column }) => column)
     this.#appendOnly = appendOnly
     this.#words = appendOnly ? 1 : feeds.length
-    this.#table = new Table(step.heap, [...keys.map(({ lane }) => lane), argument.lane], 8 * this.#words)
+    this.#table = new Table(step.heap, ['i64', argument.lane], 8 * this.#words)
     this.arrangement = new Arrangement(step.arena, this.#table, this.#contents())
   }
 
@@ -81,13 +77,13 @@ export class DistinctValues {
     const { arena, memory } = this.#step
     const { rows } = from
     const all = rows === batch.rows
-    const columns = [...this.#keys, this.argument].map((column) => batch.columns[column])
-    const some: Batch = { rows, columns, weights: batch.weights }
+    const some: Batch = { rows, columns: [batch.columns[this.argument]], weights: batch.weights }
     const kept = all ? some : gatherBatch(arena, some, from.list, rows)
     const owners = all ? groups : gatherWords(arena, groups, from.list, rows)
-    const value = { ...kept.columns[columns.length - 1], state: 0 }
+    const ids: Column = { lane: 'i64', data: from.ids, state: 0, heap: 0 }
+    const value = { ...kept.columns[0], state: 0 }
     const entries = arena.allocate(rows * 4)
-    this.#table.locate([...kept.columns.slice(0, -1), value], rows, entries, true)
+    this.#table.locate([ids, value], rows, entries, true)
     const lists = this.feeds.map(({ inBatches }) => ({
       list: inBatches.length === 0 ? 0 : arena.allocate(rows * 4),
       signs: inBatches.length === 0 || this.#appendOnly ? 0 : arena.allocate(rows * 4),

@@ -79,6 +79,7 @@ export class ErrorCounts {
   }
 
   release(entry: number): void {
+    // Without one, there may be no room for them in the payload either.
     if (!this.#any) return
     const { u32 } = this.#step.memory
     const slot = (entry + this.offset) >>> 2

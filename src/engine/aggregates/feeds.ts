@@ -6,6 +6,7 @@ import { gatherColumn, gatherWords } from '../lanes.ts'
 import type { Step } from '../operator.ts'
 import type { Accumulator } from './accumulator.ts'
 import { Count, type Counter } from './count.ts'
+import type { GroupIds } from './group-ids.ts'
 import type { addWide } from './integer-sum.ts'
 
 /**
@@ -83,8 +84,9 @@ export interface BitLane {
 /** Where a loop over rows lists some of them: `list` is room for a u32 per row, `rows` how many it listed. */
 export interface RowList {
   readonly list: number
-  /** For DISTINCT, room for a u32 beside each listed row: which of the feeds it is for. */
+  /** For DISTINCT, room beside each listed row: u32, which of the feeds it is for; and its group's id, two u32. */
   readonly bits: number
+  readonly ids: number
   rows: number
 }
 
@@ -100,6 +102,7 @@ export type FeedLoop = (
   lists: readonly RowList[],
   fail: Fail,
   wide: typeof addWide,
+  ids: GroupIds | null,
 ) => void
 
 const views = 'let u8 = memory.u8, i32 = memory.i32, u32 = memory.u32, f64 = memory.f64, i64 = memory.i64;'
@@ -110,8 +113,14 @@ const refresh = 'u8 = memory.u8; i32 = memory.i32; u32 = memory.u32; f64 = memor
  * NULLs and errors, and every accumulator that is simple enough, while the group's entry is at hand.
  * @param weight offset in an entry of the f64 that counts its rows
  * @param lists per list that the loop makes: the feed, or the feeds, whose rows it is of
+ * @param ids the groups', where there is DISTINCT
  */
-export function compileFeeds(feeds: readonly Feed[], weight: number, lists: readonly (Feed | BitLane)[]): FeedLoop {
+export function compileFeeds(
+  feeds: readonly Feed[],
+  weight: number,
+  lists: readonly (Feed | BitLane)[],
+  ids: GroupIds | null,
+): FeedLoop {
   const plain = feeds.filter((feed) => feed.accumulators.size > 0 || feed.distinct)
   const filters = [...new Set(plain.flatMap(({ filter }) => (filter === null ? [] : [filter])))]
   const columns = [...new Set([...filters, ...plain.flatMap(({ argument }) => (argument === null ? [] : [argument]))])]
@@ -128,7 +137,7 @@ export function compileFeeds(feeds: readonly Feed[], weight: number, lists: read
   const source = `${views}
     const { columns, rows, weights } = batch;
     ${columns.map(declareColumn).join('\n')}
-    ${lists.map((one, l) => `const l${l} = lists[${l}].list >>> 2${'feeds' in one ? `, x${l} = lists[${l}].bits >>> 2` : ''}; let n${l} = 0;`).join('\n')}
+    ${lists.map((one, l) => `const l${l} = lists[${l}].list >>> 2${'feeds' in one ? `, x${l} = lists[${l}].bits >>> 2, y${l} = lists[${l}].ids >>> 2` : ''}; let n${l} = 0;`).join('\n')}
     for (let i = 0, g = groups >>> 2, m = weights >>> 2; i < rows; i++) {
       const e = u32[g + i], w = weights === 0 ? 1 : i32[m + i];
       f64[e + ${weight} >>> 3] += w;
@@ -136,14 +145,24 @@ export function compileFeeds(feeds: readonly Feed[], weight: number, lists: read
       ${filters.map((f) => `const t${f} = u8OrZero(s${f}), f${f} = t${f} === 0 ? i32[d${f} + i] : t${f} === 1 ? 0 : -t${f};`).join('\n')}
       ${lists.map((one, l) => ('feeds' in one ? `let b${l} = 0;` : '')).join(' ')}
       ${plain.map((feed) => feedCode(feed, body(feed))).join('\n')}
-      ${lists.map((one, l) => ('feeds' in one ? `if (b${l} !== 0) { u32[x${l} + n${l}] = b${l}; u32[l${l} + n${l}++] = i; }` : '')).join('\n')}
+      ${ids?.code() ?? ''}
+      ${lists.map((one, l) => ('feeds' in one ? listDistinct(l) : '')).join('\n')}
     }
     ${lists.map((_, l) => `lists[${l}].rows = n${l};`).join(' ')}`
   return generate(
     'updateGroups',
-    ['memory', 'batch', 'groups', 'epoch', 'touched', 'lists', 'fail', 'addWide'],
+    ['memory', 'batch', 'groups', 'epoch', 'touched', 'lists', 'fail', 'addWide', 'ids'],
     source.replace(/u8OrZero\((\w+)\)/g, '($1 === 0 ? 0 : u8[$1 + i])'),
   )
+}
+
+function listDistinct(l: number): string {
+  return `if (b${l} !== 0) {
+    u32[x${l} + n${l}] = b${l};
+    u32[y${l} + 2 * n${l}] = low;
+    u32[y${l} + 2 * n${l} + 1] = high;
+    u32[l${l} + n${l}++] = i;
+  }`
 }
 
 /** FILTER comes first: what it doesn't let through can't fail. */

@@ -56,7 +56,7 @@ export class Aggregate extends BaseOperator {
     const resultLanes = outputs.slice(keys.length).map(({ type }) => laneOf(type))
     const results = outputs.slice(keys.length).map(({ type }) => type)
     const all = { offset: Number.NaN }
-    this.#calls = new Calls(step, input, keys, calls, results, appendOnly, all)
+    this.#calls = new Calls(step, input, calls, results, appendOnly, all)
     const payload = groupHeader + this.#calls.bytes
     this.#table = new Table(step.heap, keyLanes, payload, false, resultLanes)
     this.#panes = panes === null ? null : new PaneGroups(step, keyLanes, payload, panes, this.#calls)

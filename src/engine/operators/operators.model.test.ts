@@ -109,7 +109,8 @@ function check(
   const probe = new Probe(() => step)
   operator.output.to(probe, 0)
   const inputs: Change[][] = (ticks[0] ?? []).map(() => [])
-  for (const tick of ticks) {
+  for (const [n, tick] of ticks.entries()) {
+    step.tick = n
     tick.forEach((changes, port) => {
       inputs[port].push(...changes)
       if (changes.length > 0) operator.push(toBatch(step, changes), port)
