@@ -25,7 +25,7 @@ export interface StateFigure {
 
 const batchRows = 16384
 /** Runs are cut here, as the keeper cuts them. */
-const runBytes = 128 * 1024 * 1024
+const runBytes = 64 * 1024 * 1024
 const arrangement = 'groups'
 
 const modules = async () => ({
@@ -34,6 +34,7 @@ const modules = async () => ({
   ...(await load<typeof import('../src/io/node.ts')>('io/node')),
   ...(await load<typeof import('../src/state/captured.ts')>('state/captured')),
   ...(await load<typeof import('../src/state/cold-runs.ts')>('state/cold-runs')),
+  ...(await load<typeof import('../src/state/keeper.ts')>('state/keeper')),
   ...(await load<typeof import('../src/state/run-compaction.ts')>('state/run-compaction')),
 })
 type Modules = Awaited<ReturnType<typeof modules>>
@@ -58,6 +59,7 @@ class Bench {
     rmSync(this.#folder, { recursive: true, force: true })
     mkdirSync(this.#folder, { recursive: true })
     const hashes = this.#randomHashes(buckets)
+    await this.#keep('snapshot of all, in the keeper’s thread', hashes)
     await this.#write('snapshot of all: sort, write, sync', hashes)
     for (let i = 0; i < 3; i++) {
       await this.#write('a twentieth of it again', this.#some(hashes, Math.ceil(buckets / 20)))
@@ -72,6 +74,21 @@ class Bench {
     const all = await took(() => one.all(arrangement, this.#arena, () => {}))
     this.#tell('read all of one run', buckets, merged.bytes, all, '')
     return this.#figures
+  }
+
+  async #keep(what: string, hashes: Uint32Array): Promise<void> {
+    const pieces = this.#pieces(hashes)
+    const bytes = pieces.reduce((sum, piece) => sum + piece.bytes.length, 0)
+    const folder = `${this.#folder}/kept`
+    const keeper = this.#modules.startKeeper(this.#io, folder, null)
+    await keeper.opened
+    const time = await took(async () => {
+      for (let i = 0; i < pieces.length; i += 2) await keeper.add(pieces.slice(i, i + 2))
+      await keeper.commit(1, { files: [] })
+    })
+    await keeper.close()
+    rmSync(folder, { recursive: true })
+    this.#tell(what, hashes.length / 2, bytes, time, '')
   }
 
   async #write(what: string, hashes: Uint32Array): Promise<void> {

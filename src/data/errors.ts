@@ -46,6 +46,7 @@ export const errorCodes = {
   'log/closed': { status: 503, exit: 1 },
   'backup/refused': { status: 409, exit: 1 },
   'state/corrupt': { status: 500, exit: 1 },
+  'state/snapshot': { status: 507, exit: 1 },
   'schema/incompatible': { status: 409, exit: 2 },
   'schema/unmappable': { status: 400, exit: 2 },
   'app/load': { status: 400, exit: 2 },

@@ -1,55 +1,98 @@
 /** 64-bit hashes in their order as unsigned numbers. They lie as pairs of words, the low one first. */
 
-const digitBits = 11
-const digits = 1 << digitBits
+const digits = 2048
 /** Fewer than this are sorted by comparing them. */
 const fewHashes = 48
+/** Up to so many, the top 22 bits tell nearly all apart. */
+const someHashes = 32768
 
 /**
- * The rows of a column of hashes in the order of their hashes; equal ones keep theirs.
+ * The rows of a column of hashes in the order of their hashes; equal ones keep theirs. Hashes are even, as a rule, so
+ * that sorting by the high words leaves next to nothing to do.
  * @param cells pairs of words; the first pair is at `at`
  */
 export function orderOfHashes(cells: Uint32Array, at: number, count: number): Uint32Array {
-  let order = new Uint32Array(count)
-  for (let i = 0; i < count; i++) order[i] = i
+  const sorting: Sorting = { keys: new Uint32Array(count), order: new Uint32Array(count) }
+  const { keys, order } = sorting
+  for (let i = 0, word = at + 1; i < count; i++, word += 2) {
+    keys[i] = cells[word]
+    order[i] = i
+  }
   if (isSorted(cells, at, count)) return order
-  if (count <= fewHashes) {
-    sortFew(cells, at, order)
-    return order
+  if (count > fewHashes) {
+    if (count > someHashes) sortByDigit(sorting, 0)
+    if (count > someHashes) sortByDigit(sorting, 11)
+    else sortByDigit(sorting, 10)
+    sortByDigit(sorting, count > someHashes ? 22 : 21)
   }
-  // Least significant digit first; digits that are the same in all hashes cost nothing.
-  const counts = new Uint32Array(6 * digits)
-  for (let i = 0, word = at; i < count; i++, word += 2) {
-    const low = cells[word]
-    const high = cells[word + 1]
-    counts[low & 2047]++
-    counts[digits + ((low >>> 11) & 2047)]++
-    counts[2 * digits + (low >>> 22)]++
-    counts[3 * digits + (high & 2047)]++
-    counts[4 * digits + ((high >>> 11) & 2047)]++
-    counts[5 * digits + (high >>> 22)]++
+  return settle(cells, at, sorting) ? sorting.order : orderOfUnevenHashes(cells, at, count)
+}
+
+interface Sorting {
+  /** What is sorted by, and the row it comes from. */
+  keys: Uint32Array
+  order: Uint32Array
+}
+
+/** One pass of a radix sort, by the eleven bits (as far as there are) from `shift` on. */
+function sortByDigit(sorting: Sorting, shift: number): void {
+  const { keys, order } = sorting
+  const starts = new Uint32Array(digits)
+  for (let i = 0; i < keys.length; i++) starts[(keys[i] >>> shift) & 2047]++
+  if (starts[(keys[0] >>> shift) & 2047] === keys.length) return
+  let sum = 0
+  for (let digit = 0; digit < digits; digit++) {
+    const some = starts[digit]
+    starts[digit] = sum
+    sum += some
   }
-  let other = new Uint32Array(count)
-  for (let pass = 0; pass < 6; pass++) {
-    const word = at + (pass < 3 ? 0 : 1)
-    const shift = (pass % 3) * digitBits
-    const starts = counts.subarray(pass * digits, (pass + 1) * digits)
-    if (starts[(cells[word] >>> shift) & 2047] === count) continue
-    let sum = 0
-    for (let digit = 0; digit < digits; digit++) {
-      const some = starts[digit]
-      starts[digit] = sum
-      sum += some
+  const newKeys = new Uint32Array(keys.length)
+  const newOrder = new Uint32Array(keys.length)
+  for (let i = 0; i < keys.length; i++) {
+    const key = keys[i]
+    const to = starts[(key >>> shift) & 2047]++
+    newKeys[to] = key
+    newOrder[to] = order[i]
+  }
+  sorting.keys = newKeys
+  sorting.order = newOrder
+}
+
+/**
+ * Puts neighbours right that the digits did not tell apart.
+ * @returns false when there is so much to do that this is the wrong way
+ */
+function settle(cells: Uint32Array, at: number, { keys, order }: Sorting): boolean {
+  let moves = 1024 + 4 * keys.length
+  for (let i = 1; i < keys.length; i++) {
+    const high = keys[i]
+    if (keys[i - 1] < high) continue
+    const row = order[i]
+    const low = cells[at + 2 * row]
+    let to = i
+    for (; to > 0; to--) {
+      const before = keys[to - 1]
+      if (before < high || (before === high && cells[at + 2 * order[to - 1]] <= low)) break
+      keys[to] = before
+      order[to] = order[to - 1]
     }
-    for (let i = 0; i < count; i++) {
-      const row = order[i]
-      other[starts[(cells[word + 2 * row] >>> shift) & 2047]++] = row
-    }
-    const sorted = other
-    other = order
-    order = sorted
+    keys[to] = high
+    order[to] = row
+    moves -= i - to
+    if (moves < 0) return false
   }
-  return order
+  return true
+}
+
+/** Both words, digit by digit. */
+function orderOfUnevenHashes(cells: Uint32Array, at: number, count: number): Uint32Array {
+  const sorting: Sorting = { keys: new Uint32Array(count), order: new Uint32Array(count) }
+  for (let i = 0; i < count; i++) sorting.order[i] = i
+  for (const word of [at, at + 1]) {
+    for (let i = 0; i < count; i++) sorting.keys[i] = cells[word + 2 * sorting.order[i]]
+    for (const shift of [0, 11, 22]) sortByDigit(sorting, shift)
+  }
+  return sorting.order
 }
 
 function isSorted(cells: Uint32Array, at: number, count: number): boolean {
@@ -59,22 +102,6 @@ function isSorted(cells: Uint32Array, at: number, count: number): boolean {
     if (high < before || (high === before && cells[word] < cells[word - 2])) return false
   }
   return true
-}
-
-function sortFew(cells: Uint32Array, at: number, order: Uint32Array): void {
-  for (let i = 1; i < order.length; i++) {
-    const row = order[i]
-    const low = cells[at + 2 * row]
-    const high = cells[at + 2 * row + 1]
-    let to = i
-    for (; to > 0; to--) {
-      const word = at + 2 * order[to - 1]
-      const before = cells[word + 1]
-      if (before < high || (before === high && cells[word] <= low)) break
-      order[to] = order[to - 1]
-    }
-    order[to] = row
-  }
 }
 
 /**

@@ -1,0 +1,283 @@
+import { invariant, MillraceError } from '../data/errors.ts'
+import { type Io, IoError } from '../io/io.ts'
+import { Captured } from './captured.ts'
+import { hashVersion, type Piece } from './cold.ts'
+import {
+  encodeManifest,
+  type Manifest,
+  manifestName,
+  manifestNames,
+  manifestVersion,
+  readSnapshot,
+  type SnapshotNotes,
+} from './manifest.ts'
+import { mergeRuns } from './run-compaction.ts'
+import type { RunFile } from './run-format.ts'
+import { runsToMerge } from './tiers.ts'
+
+export interface SnapshotOptions {
+  /** A capture is written as a run whenever so much of it has come: this bounds the memory it needs. */
+  readonly runBytes?: number
+  /** About how much is merged at a time. */
+  readonly stepBytes?: number
+}
+
+const keptManifests = 2
+const unfinished = '.new'
+const isRun = (name: string): boolean => /^run-\d{10}\.run$/.test(name)
+
+/**
+ * The folder of the snapshots, owned by one thread. What a manifest on disk names is never removed, and only what
+ * was durable before a manifest's name is named by it.
+ *
+ * A run whose sync failed is never named. After a failed sync of the folder nobody can say which names a crash would
+ * bring back, so from then on files stay, until the next start can see what is there.
+ */
+export class SnapshotFolder {
+  readonly #io: Io
+  readonly #folder: string
+  readonly #runBytes: number
+  readonly #stepBytes: number | undefined
+  /** Those on disk that may be used, the newest first. */
+  #kept: Manifest[]
+  /** A sync of the folder has failed. */
+  #uncertain = false
+  /** Files that somebody has open. */
+  #adopted: readonly RunFile[]
+  /** Files under construction, which nothing names yet. */
+  readonly #writing = new Set<string>()
+  #nextRun = 1
+  #captured = new Captured()
+  /** Runs of the capture under way, the newest first. */
+  #runs: RunFile[] = []
+  /** Why the capture under way is given up. */
+  #failure: unknown = null
+  /** Manifests are written and files removed by one at a time. */
+  #turn: Promise<unknown> = Promise.resolve()
+
+  private constructor(io: Io, folder: string, newest: Manifest | null, options: SnapshotOptions) {
+    this.#io = io
+    this.#folder = folder
+    this.#runBytes = options.runBytes ?? 64 * 1024 * 1024
+    this.#stepBytes = options.stepBytes
+    this.#kept = newest === null ? [] : [newest]
+    this.#adopted = newest?.files ?? []
+  }
+
+  /**
+   * Goes on from a snapshot: newer ones, and what no snapshot needs, are removed.
+   * @param newest as `openSnapshots` found it, or null to begin anew
+   */
+  static async open(
+    io: Io,
+    folder: string,
+    newest: Manifest | null,
+    options: SnapshotOptions = {},
+  ): Promise<SnapshotFolder> {
+    const opened = new SnapshotFolder(io, folder, newest, options)
+    await io.disk.makeFolder(folder)
+    const names = await io.disk.list(folder)
+    for (const name of names)
+      if (isRun(name)) opened.#nextRun = Math.max(opened.#nextRun, 1 + Number(name.slice(4, 14)))
+    if (newest !== null) opened.#keepOlder(newest, names)
+    await opened.#tidy()
+    return opened
+  }
+
+  /** Those on disk, the newest first. */
+  get kept(): readonly Manifest[] {
+    return this.#kept
+  }
+
+  /**
+   * Takes pieces of the capture under way; this and `commit` are called one at a time. A bucket's pieces come together, in one
+   * call. A failure waits for `commit`.
+   */
+  async add(pieces: readonly Piece[]): Promise<void> {
+    if (this.#failure !== null) return
+    try {
+      for (const piece of pieces) this.#captured.add(piece)
+      if (this.#captured.bytes >= this.#runBytes) await this.#writeCaptured()
+    } catch (error) {
+      this.#failure = error
+    }
+  }
+
+  /**
+   * Makes what was added since the last commit, on top of the snapshot before, the snapshot at a tick.
+   * @returns its manifest, once it is durable
+   * @throws MillraceError state/snapshot: this snapshot is given up, the one before stays
+   */
+  async commit(tick: number, about: SnapshotNotes): Promise<Manifest> {
+    try {
+      if (this.#failure !== null) throw this.#failure
+      if (this.#captured.bytes > 0) await this.#writeCaptured()
+      const runs = this.#runs
+      return await this.#inTurn(async () => {
+        const files = [...runs, ...(this.#kept[0]?.files ?? [])]
+        const manifest: Manifest = { version: manifestVersion, hashVersion, tick, about, files }
+        await this.#publish(manifest)
+        this.#kept = [manifest, ...this.#kept.filter((other) => other.tick !== tick)]
+        return manifest
+      })
+    } catch (error) {
+      throw givenUp(`the snapshot at tick ${tick}`, error)
+    } finally {
+      for (const { name } of this.#runs) this.#writing.delete(name)
+      this.#captured = new Captured()
+      this.#runs = []
+      this.#failure = null
+    }
+  }
+
+  /**
+   * Removes what is no longer needed.
+   * @param adopted the snapshot whose files are open from now on, instead of those before
+   * @returns the snapshots that are left, the newest first
+   */
+  async dropUnused(adopted: Manifest): Promise<readonly Manifest[]> {
+    this.#adopted = adopted.files
+    await this.#inTurn(() => this.#tidy())
+    return this.#kept
+  }
+
+  /**
+   * Merges runs of the newest snapshot, if there are enough of a size.
+   * @param pause awaited after each step; it throws to stop
+   * @returns the snapshot's new manifest, once it is durable, or null when there was nothing to do
+   * @throws MillraceError state/snapshot, state/corrupt: nothing has changed
+   */
+  async merge(pause: () => Promise<void>): Promise<Manifest | null> {
+    const newest = this.#kept[0]
+    const stretch = newest === undefined ? null : runsToMerge(newest.files)
+    if (stretch === null) return null
+    const name = this.#newRun()
+    try {
+      const merging = newest.files.slice(stretch.from, stretch.to)
+      const oldest = stretch.to === newest.files.length
+      const stepBytes = this.#stepBytes === undefined ? {} : { stepBytes: this.#stepBytes }
+      const file = await mergeRuns(this.#io.disk, this.#folder, merging, name, { oldest, pause, ...stepBytes })
+      return await this.#inTurn(async () => {
+        // Snapshots were perhaps taken meanwhile: their runs came before these.
+        const now = this.#kept[0]
+        const from = now.files.indexOf(merging[0])
+        invariant(from >= 0, 'runs that were merged are still part of the newest snapshot')
+        const files = [...now.files.slice(0, from), file, ...now.files.slice(from + merging.length)]
+        const manifest = { ...now, files }
+        await this.#publish(manifest)
+        this.#kept = [manifest, ...this.#kept.slice(1)]
+        this.#writing.delete(name)
+        return manifest
+      })
+    } catch (error) {
+      await this.#remove(name)
+      throw error instanceof IoError ? givenUp('merging runs', error) : error
+    }
+  }
+
+  #newRun(): string {
+    const name = `run-${String(this.#nextRun++).padStart(10, '0')}.run`
+    this.#writing.add(name)
+    return name
+  }
+
+  async #writeCaptured(): Promise<void> {
+    const captured = this.#captured
+    this.#captured = new Captured()
+    const name = this.#newRun()
+    try {
+      this.#runs.unshift(await captured.writeRun(this.#io.disk, this.#folder, name))
+    } catch (error) {
+      await this.#remove(name)
+      throw error
+    }
+  }
+
+  /** The files that a manifest names are durable before its own name can be. */
+  async #publish(manifest: Manifest): Promise<void> {
+    const { disk } = this.#io
+    const name = manifestName(manifest.tick)
+    const path = `${this.#folder}/${name}`
+    await this.#syncFolder()
+    const file = await disk.open(path + unfinished, { create: true })
+    try {
+      await file.truncate(0)
+      await file.write(encodeManifest(manifest), 0)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    await disk.rename(path + unfinished, path)
+    await this.#syncFolder()
+  }
+
+  async #syncFolder(): Promise<void> {
+    try {
+      await this.#io.disk.syncFolder(this.#folder)
+    } catch (error) {
+      this.#uncertain = true
+      throw error
+    }
+  }
+
+  /** Removes manifests that are not kept, and then, if that is durable, files that nothing needs. */
+  async #tidy(): Promise<void> {
+    const { disk } = this.#io
+    this.#kept = this.#kept.slice(0, keptManifests)
+    try {
+      const stays = new Set(this.#kept.map(({ tick }) => manifestName(tick)))
+      const names = await disk.list(this.#folder)
+      for (const name of manifestNames(names)) if (!stays.has(name)) await disk.remove(`${this.#folder}/${name}`)
+      await this.#syncFolder()
+      if (this.#uncertain) return
+      const needed = new Set(this.#writing)
+      for (const { name } of [this.#adopted, ...this.#kept.map(({ files }) => files)].flat()) needed.add(name)
+      for (const name of names) {
+        const isOurs = isRun(name) || (name.startsWith('snapshot-') && name.endsWith(unfinished))
+        if (isOurs && !needed.has(name)) await disk.remove(`${this.#folder}/${name}`)
+      }
+    } catch (error) {
+      // What can't be removed now is removed another time.
+      if (!(error instanceof IoError)) throw error
+    }
+  }
+
+  #keepOlder(newest: Manifest, names: readonly string[]): void {
+    const present = new Set(names)
+    for (const name of manifestNames(names)) {
+      if (name >= manifestName(newest.tick)) continue
+      try {
+        this.#kept.push(readSnapshot(this.#io.disk, this.#folder, name, present))
+        return
+      } catch (error) {
+        if (!(error instanceof MillraceError || error instanceof IoError)) throw error
+      }
+    }
+  }
+
+  async #remove(name: string): Promise<void> {
+    this.#writing.delete(name)
+    if (this.#uncertain) return
+    try {
+      await this.#io.disk.remove(`${this.#folder}/${name}`)
+    } catch (error) {
+      if (!(error instanceof IoError)) throw error
+    }
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#turn.then(work)
+    this.#turn = result.catch(() => {})
+    return result
+  }
+}
+
+function givenUp(what: string, error: unknown): unknown {
+  if (!(error instanceof IoError)) return error
+  const full = error.failure === 'full'
+  return new MillraceError('state/snapshot', `${what} is given up: ${full ? 'the disk is full' : error.message}`, {
+    hint: full ? 'make room: the next one is taken then' : 'the next one is tried anew',
+    place: { file: error.path },
+    cause: error,
+  })
+}
