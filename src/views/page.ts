@@ -2,7 +2,7 @@ import { batchRows, type Column } from '../data/batch.ts'
 import { type Block, blockColumn, openBlock } from '../data/block.ts'
 import { Bug } from '../data/errors.ts'
 import type { MemoryViews } from '../data/memory.ts'
-import type { ColumnSchema } from '../data/sql-type.ts'
+import { type ColumnSchema, laneWidth } from '../data/sql-type.ts'
 import { gatherBlock } from './gather.ts'
 
 /** Bits of a row's number within its page, in a reference: see `refOf`. */
@@ -34,6 +34,18 @@ export function negated(page: Page): Page {
   const weights = new Int32Array(page.rows)
   for (let row = 0; row < page.rows; row++) weights[row] = page.weights === null ? -1 : -page.weights[row]
   return { ...page, weights }
+}
+
+/** Some of a page's rows, as a page. */
+export function slicePage(page: Page, from: number, to: number): Page {
+  const { memory, weights } = page
+  const columns = page.columns.map((column) => ({
+    ...column,
+    data: column.data + from * laneWidth(column.lane),
+    state: column.state === 0 ? 0 : column.state + from,
+  }))
+  const bytes = Math.ceil((page.bytes * (to - from)) / page.rows)
+  return { memory, bytes, rows: to - from, columns, weights: weights?.subarray(from, to) ?? null, sorted: new Map() }
 }
 
 /** @throws MillraceError log/corrupt */

@@ -1,11 +1,14 @@
+import type { ColumnSchema } from '../data/sql-type.ts'
 import type { ViewDefinition } from '../plan/program.ts'
-import { negated, type Page } from './page.ts'
-import { type Run, runOf } from './run.ts'
+import { negated, type Page, slicePage } from './page.ts'
+import { packPages, type Run, runOf } from './run.ts'
 
-/** What keeping a tick costs beside its pages' bytes. */
-const entryBytes = 512
-/** Ticks kept at most: a merge tells so many pages apart, and a view's own need some of the numbers, too. */
-const mostEntries = 131_072
+/** What keeping a tick with pages of its own costs beside their bytes, and one among others in a page. */
+const looseBytes = 2048
+const changeBytes = 96
+/** So many ticks are packed into one page, or fewer with so many rows: packing must not hold up anybody. */
+const packTicks = 256
+const packRows = 2048
 
 /** How much of its past a view keeps: ticks of the latest so many microseconds of the timeline, and bytes at most. */
 export interface Retention {
@@ -37,12 +40,6 @@ export interface RetainedChange {
   readonly errors: number
 }
 
-interface Entry extends RetainedChange {
-  readonly bytes: number
-}
-
-const released: Entry = { tick: 0, timeMicros: 0n, pages: [], rows: 0, errors: 0, bytes: 0 }
-
 /** All changes after a tick, oldest first. */
 export interface ChangesSince {
   readonly pages: readonly Page[]
@@ -51,89 +48,178 @@ export interface ChangesSince {
   readonly errors: number
 }
 
+/** Several ticks whose rows lie behind each other in one page, or one tick with pages of its own. */
+interface Pack {
+  readonly changes: readonly Omit<RetainedChange, 'pages'>[]
+  readonly pages: readonly Page[]
+  /** Of several ticks: where each one's rows begin. */
+  readonly starts: Uint32Array | null
+  readonly lastTick: number
+  readonly lastMicros: bigint
+  readonly bytes: number
+}
+
+const released: Pack = { changes: [], pages: [], starts: null, lastTick: 0, lastMicros: 0n, bytes: 0 }
+
 /**
  * The changes of a view's latest ticks: subscribers catch up with them, and without them the view is what it was
- * before. Which ticks are kept follows from the timeline alone, not from a clock.
+ * before. Which ticks are kept follows from the timeline alone, not from a clock. Small changes are packed together:
+ * a page for each would weigh many times what is in it.
  */
 export class RetainedChanges {
   /** Changes of every tick after this one are here. */
   expiredTick = 0
   bytes = 0
+  readonly #schema: readonly ColumnSchema[]
   readonly #retention: Retention
   readonly #floor: number
-  #entries: Entry[] = []
+  #packs: Pack[] = []
   #first = 0
+  /** From here on each pack is one tick, small and to be packed. */
+  #loose = 0
+  #looseRows = 0
 
-  constructor(retention: Retention) {
+  constructor(schema: readonly ColumnSchema[], retention: Retention) {
+    this.#schema = schema
     this.#retention = retention
     this.#floor = Math.min(usualBytes, retention.bytes)
   }
 
-  add(change: RetainedChange): void {
-    let bytes = entryBytes
-    for (const page of change.pages) bytes += page.bytes
-    this.#entries.push({ ...change, bytes })
+  add({ pages, ...change }: RetainedChange): void {
+    let bytes = looseBytes
+    let rows = 0
+    for (const page of pages) {
+      bytes += page.bytes
+      rows += page.rows
+    }
+    if (rows >= packRows || this.#looseRows + rows > packRows) this.#pack()
+    const { tick: lastTick, timeMicros: lastMicros } = change
+    this.#packs.push({ changes: [change], pages, starts: null, lastTick, lastMicros, bytes })
     this.bytes += bytes
-    while (this.#first < this.#entries.length && this.#mayExpire(change.timeMicros)) this.#expire()
-    if (this.#first > 64 && this.#first > this.#entries.length / 2) {
-      this.#entries = this.#entries.slice(this.#first)
+    if (rows >= packRows) this.#loose = this.#packs.length
+    else {
+      this.#looseRows += rows
+      if (this.#packs.length - this.#loose >= packTicks) this.#pack()
+    }
+    while (this.#first < this.#packs.length && this.#mayExpire(lastMicros)) this.#expire()
+    if (this.#first > 64 && this.#first > this.#packs.length / 2) {
+      this.#packs = this.#packs.slice(this.#first)
+      this.#loose -= this.#first
       this.#first = 0
     }
   }
 
+  /** Makes one of the loose packs. */
+  #pack(): void {
+    const loose = this.#packs.splice(this.#loose)
+    if (loose.length > 1) {
+      const pages = loose.flatMap((pack) => pack.pages)
+      const page = pages.length === 0 ? [] : [packPages(pages, this.#looseRows, this.#schema)]
+      const starts = new Uint32Array(loose.length)
+      let bytes = loose.length * changeBytes + looseBytes
+      let row = 0
+      loose.forEach((pack, i) => {
+        starts[i] = row
+        for (const { rows } of pack.pages) row += rows
+        this.bytes -= pack.bytes
+      })
+      for (const one of page) bytes += one.bytes
+      const changes = loose.flatMap((pack) => pack.changes)
+      const { lastTick, lastMicros } = loose[loose.length - 1]
+      this.#packs.push({ changes, pages: page, starts, lastTick, lastMicros, bytes })
+      this.bytes += bytes
+    } else this.#packs.push(...loose)
+    this.#loose = this.#packs.length
+    this.#looseRows = 0
+  }
+
   #mayExpire(nowMicros: bigint): boolean {
     const { micros, bytes } = this.#retention
-    if (this.bytes > bytes || this.#entries.length - this.#first > mostEntries) return true
+    if (this.bytes > bytes) return true
     if (micros === null || this.bytes <= this.#floor) return false
     // Whoever asks for the time where the retention begins is shown this tick, which needs only those after it.
-    return this.#entries[this.#first].timeMicros <= nowMicros - micros
+    return this.#packs[this.#first].lastMicros <= nowMicros - micros
   }
 
   /** Gives up the changes of every tick up to this one. */
   expireThrough(tick: number): void {
-    while (this.#first < this.#entries.length && this.#entries[this.#first].tick <= tick) this.#expire()
+    while (this.#first < this.#packs.length && this.#packs[this.#first].lastTick <= tick) this.#expire()
     this.expiredTick = Math.max(this.expiredTick, tick)
   }
 
   #expire(): void {
-    const { tick, bytes } = this.#entries[this.#first]
-    this.#entries[this.#first++] = released
-    this.expiredTick = tick
+    const { lastTick, bytes, pages } = this.#packs[this.#first]
+    if (this.#first >= this.#loose) {
+      this.#loose = this.#first + 1
+      for (const page of pages) this.#looseRows -= page.rows
+    }
+    this.#packs[this.#first++] = released
+    this.expiredTick = Math.max(this.expiredTick, lastTick)
     this.bytes -= bytes
   }
 
   /** @returns null when some of the changes after the tick have expired */
   since(tick: number): ChangesSince | null {
     if (tick < this.expiredTick) return null
-    const entries = this.#entries.slice(this.#after(tick))
+    const pages: Page[] = []
+    let ticks = 0
     let rows = 0
     let errors = 0
-    for (const entry of entries) {
-      rows += entry.rows
-      errors += entry.errors
+    for (let i = this.#after(tick); i < this.#packs.length; i++) {
+      const pack = this.#packs[i]
+      const from = countThrough(pack.changes, tick)
+      for (let k = from; k < pack.changes.length; k++) {
+        ticks++
+        rows += pack.changes[k].rows
+        errors += pack.changes[k].errors
+      }
+      pages.push(...partOf(pack, from, pack.changes.length))
     }
-    return { pages: entries.flatMap((entry) => entry.pages), ticks: entries.length, rows, errors }
+    return { pages, ticks, rows, errors }
   }
 
   /** The oldest change after a tick; undefined where there is none yet, null where it has expired. */
   next(tick: number): RetainedChange | undefined | null {
-    return tick < this.expiredTick ? null : this.#entries[this.#after(tick)]
+    if (tick < this.expiredTick) return null
+    const pack = this.#packs[this.#after(tick)]
+    if (pack === undefined) return undefined
+    const at = countThrough(pack.changes, tick)
+    return { ...pack.changes[at], pages: partOf(pack, at, at + 1) }
   }
 
-  /** The first entry of a later tick. */
+  /** The first pack with a later tick. */
   #after(tick: number): number {
     let low = this.#first
-    for (let high = this.#entries.length; low < high; ) {
+    for (let high = this.#packs.length; low < high; ) {
       const middle = (low + high) >>> 1
-      if (this.#entries[middle].tick <= tick) low = middle + 1
+      if (this.#packs[middle].lastTick <= tick) low = middle + 1
       else high = middle
     }
     return low
   }
 
   *pages(): Iterable<Page> {
-    for (let i = this.#first; i < this.#entries.length; i++) yield* this.#entries[i].pages
+    for (let i = this.#first; i < this.#packs.length; i++) yield* this.#packs[i].pages
   }
+}
+
+/** How many changes are not after a tick. */
+function countThrough(changes: Pack['changes'], tick: number): number {
+  let low = 0
+  for (let high = changes.length; low < high; ) {
+    const middle = (low + high) >>> 1
+    if (changes[middle].tick <= tick) low = middle + 1
+    else high = middle
+  }
+  return low
+}
+
+/** The rows of some of a pack's ticks. */
+function partOf({ pages, starts, changes }: Pack, from: number, to: number): readonly Page[] {
+  if (starts === null || pages.length === 0 || (from === 0 && to === changes.length)) return pages
+  const start = starts[from]
+  const end = to === changes.length ? pages[0].rows : starts[to]
+  return start === end ? [] : [slicePage(pages[0], start, end)]
 }
 
 /** A run that takes changes back. */

@@ -122,7 +122,8 @@ export async function packRuns(runs: readonly Run[], schema: readonly ColumnSche
   return runOf(packed, false)
 }
 
-function packPages(pages: readonly Page[], rows: number, schema: readonly ColumnSchema[]): Page {
+/** One page with the rows of several, at most a batch of them, one behind the other. */
+export function packPages(pages: readonly Page[], rows: number, schema: readonly ColumnSchema[]): Page {
   const refs = new Uint32Array(rows)
   const weights = pages.some((page) => page.weights !== null) ? new Int32Array(rows).fill(1) : null
   let at = 0

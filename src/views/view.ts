@@ -55,7 +55,7 @@ export class View {
     this.definition = definition
     this.order = rowOrder(0, definition.order, definition.columns)
     this.#ownOrder = orderName(definition.order, definition.columns)
-    this.retained = new RetainedChanges(retention)
+    this.retained = new RetainedChanges(definition.columns, retention)
   }
 
   get bytes(): number {

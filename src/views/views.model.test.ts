@@ -211,9 +211,9 @@ describe('views', () => {
     await fc.assert(
       fc.asyncProperty(
         orderOf,
-        fc.constantFrom(0, 3000, 1e6),
+        fc.constantFrom(0, 20_000, 1e6),
         fc.boolean(),
-        fc.array(stepOf, { maxLength: 60 }),
+        fc.array(stepOf, { maxLength: 90 }),
         async (order, retainedBytes, retracts, steps) => {
           await runSteps(order, retainedBytes, retracts, steps)
         },
