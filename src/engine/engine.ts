@@ -7,7 +7,7 @@ import { Heap } from '../state/heap.ts'
 import { MemoryColdStore } from '../state/memory-cold.ts'
 import { compileProgram, type Dataflow } from './compile.ts'
 import type { Step } from './operator.ts'
-import type { TickInput, TickOutput, ViewDelta } from './port.ts'
+import type { CaptureSlice, EngineStatus, Standing, TickInput, TickOutput, ViewDelta } from './port.ts'
 
 export interface EngineOptions {
   /** The most memory the engine may use, in bytes; up to 4 GiB. */
@@ -25,14 +25,6 @@ export interface EngineOptions {
   readonly reopen?: boolean
   /** Test mode: hashes of few bits. */
   readonly weakHash?: boolean
-}
-
-/** What a slice of a capture brought. */
-export interface CaptureSlice {
-  /** The tick at whose end the capture began: it holds the state as it was then. */
-  readonly tick: number
-  readonly pieces: readonly Piece[]
-  readonly done: boolean
 }
 
 /** Reopening takes captures in slices of this size, so that they meet the ends of slices. */
@@ -74,9 +66,10 @@ export class Engine {
     return output
   }
 
-  /** Names of everything that has state: what a capture is a capture of. */
-  get arrangements(): readonly string[] {
-    return this.#core.arrangements
+  /** How things stand after the last tick. */
+  status(): EngineStatus {
+    const { arrangements } = this.#core
+    return { kind: 'status', tick: this.#lastTick, arrangements, ...this.#core.standing() }
   }
 
   /** Begins a capture of the state after the last tick; one that is not whole yet is given up. */
@@ -86,7 +79,7 @@ export class Engine {
   }
 
   /** @returns about so many bytes more of the capture that was begun; ticks may run before the next slice */
-  captureSlice(maxBytes: number): CaptureSlice {
+  captureSlice(maxBytes: number): Omit<CaptureSlice, 'kind'> {
     const { pieces, done } = this.#core.captureSlice(maxBytes)
     this.#capture.done = done
     return { tick: this.#capture.tick, pieces, done }
@@ -117,6 +110,14 @@ export class Engine {
   destroy(): void {
     this.#core.destroy()
   }
+}
+
+/** Names of everything that has state in a program: what a snapshot has to know for an engine to begin with it. */
+export function arrangementsOf(program: Program): readonly string[] {
+  const core = new Core(program, { tracked: true }, null, 0)
+  const { arrangements } = core
+  core.destroy()
+  return arrangements
 }
 
 /** What dies with its memory. */
@@ -160,17 +161,23 @@ class Core {
     }
     this.#endStep()
     this.#captures.evict(this.#budgetBytes)
-    const withTime = [...this.#flow.sources.values()].filter(({ topic }) => topic.eventTime !== null)
     return {
       kind: 'tick',
       tick: input.tick,
       timeMicros: input.timeMicros,
       deltas,
+      ...this.standing(),
+      wantsCapture: this.#captures.wanted(this.#budgetBytes),
+    }
+  }
+
+  standing(): Standing {
+    const withTime = [...this.#flow.sources.values()].filter(({ topic }) => topic.eventTime !== null)
+    return {
       watermarks: withTime.map((source) => ({ topic: source.topic.id, micros: source.watermark })),
       late: withTime.map((source) => ({ topic: source.topic.id, events: source.lateEvents })),
       dueMicros: this.#flow.dueMicros(),
-      stateBytes: step.heap.usedBytes,
-      wantsCapture: this.#captures.wanted(this.#budgetBytes),
+      stateBytes: this.#step.heap.usedBytes,
     }
   }
 

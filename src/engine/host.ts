@@ -1,8 +1,21 @@
 import { type ErrorCode, errorCodes, MillraceError } from '../data/errors.ts'
 import type { Io, ThreadPort } from '../io/io.ts'
 import type { Program } from '../plan/program.ts'
-import { Engine } from './engine.ts'
-import type { EngineFailure, EngineReply, EngineStart, TickInput, TickOutput, TopicBlock } from './port.ts'
+import type {
+  Adopted,
+  CaptureSlice,
+  EngineFailure,
+  EngineReply,
+  EngineRequest,
+  EngineStart,
+  EngineStatus,
+  StateFiles,
+  StateOptions,
+  TickInput,
+  TickOutput,
+  TopicBlock,
+} from './port.ts'
+import { ServedEngine } from './served-engine.ts'
 
 /** The owner's side of an engine: ticks go in, their outputs come back in the same order. */
 export interface EngineHost {
@@ -13,6 +26,21 @@ export interface EngineHost {
    * @throws MillraceError engine/stopped, engine/memory: the engine has failed for good
    */
   step(input: TickInput): Promise<TickOutput>
+  /** How things stand after the ticks handed over so far. */
+  status(): Promise<EngineStatus>
+  /**
+   * Begins a capture of the state after the ticks handed over so far; one under way is given up. What is captured and
+   * never adopted is part of the next capture.
+   * @returns how things stand then, which tick that is, and all names that the capture is of
+   */
+  beginCapture(): Promise<EngineStatus>
+  /** About so many bytes more of the capture under way. Ticks may be handed over before the next slice. */
+  capture(maxBytes: number): Promise<CaptureSlice>
+  /**
+   * State up to `state.tick` is durable in these files, where the engine finds it from now on; the same tick again
+   * after a merge. When this resolves, files that are not among them are not read any more.
+   */
+  adopt(state: StateFiles): Promise<Adopted>
   /** Ends the engine. Ticks under way are refused. */
   stop(): Promise<void>
 }
@@ -22,6 +50,8 @@ export interface HostOptions {
   readonly memoryBytes: number
   /** Inline only: all state is destroyed and rebuilt after every tick. */
   readonly reopen?: boolean
+  /** Set where state is captured, or found outside. */
+  readonly state?: StateOptions
 }
 
 export const defaultMemoryBytes = 4 * 1024 ** 3
@@ -46,31 +76,40 @@ function stoppedBy(failure: EngineFailure): MillraceError {
 }
 
 interface Waiter {
-  resolve(output: TickOutput): void
+  readonly tick: boolean
+  resolve(reply: EngineReply): void
   reject(error: MillraceError): void
 }
 
-/** What waits for outputs, in order, until the first failure. */
+/** What waits for replies, in order, until the first failure. */
 class Waiters {
   readonly #waiting: Waiter[] = []
   failure: MillraceError | null = null
+  /** How many wait for a tick. */
+  ticks = 0
 
-  get length(): number {
-    return this.#waiting.length
-  }
-
-  add(): Promise<TickOutput> {
+  /** @param tick whether it is a tick that is waited for */
+  add<R extends EngineReply>(tick: boolean): Promise<R> {
     if (this.failure !== null) return Promise.reject(this.failure)
-    return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }))
+    if (tick) this.ticks++
+    return new Promise((resolve, reject) =>
+      this.#waiting.push({ tick, resolve: resolve as (reply: EngineReply) => void, reject }),
+    )
   }
 
   take(reply: EngineReply): void {
-    if (reply.kind === 'failed') this.fail(stoppedBy(reply))
-    else this.#waiting.shift()?.resolve(reply)
+    if (reply.kind === 'failed') {
+      this.fail(stoppedBy(reply))
+      return
+    }
+    const waiter = this.#waiting.shift()
+    if (waiter?.tick) this.ticks--
+    waiter?.resolve(reply)
   }
 
   fail(error: MillraceError): void {
     this.failure ??= error
+    this.ticks = 0
     for (const waiter of this.#waiting.splice(0)) waiter.reject(this.failure)
   }
 }
@@ -79,74 +118,125 @@ function closed(): MillraceError {
   return new MillraceError('engine/stopped', 'the engine was stopped')
 }
 
-/** In the owner's thread: each tick is a task of its own, so that whoever waits gets a turn between two of them. */
-class InlineHost implements EngineHost {
-  readonly #io: Io
-  readonly #engine: Engine
-  readonly #waiters = new Waiters()
-
-  constructor(io: Io, program: Program, { memoryBytes, reopen = false }: HostOptions) {
-    this.#io = io
-    this.#engine = new Engine(program, { memoryBytes, reopen })
-  }
+/** Requests go in, replies come back in their order. */
+abstract class Host implements EngineHost {
+  protected readonly waiters = new Waiters()
 
   get underWay(): number {
-    return this.#waiters.length
+    return this.waiters.ticks
   }
 
   step(input: TickInput): Promise<TickOutput> {
-    const output = this.#waiters.add()
-    if (this.#waiters.failure === null) this.#io.clock.after(0, () => this.#run(input))
-    return output
+    return this.#ask(input)
   }
 
-  #run(input: TickInput): void {
-    if (this.#waiters.failure !== null) return
+  status(): Promise<EngineStatus> {
+    return this.#ask({ kind: 'status' })
+  }
+
+  beginCapture(): Promise<EngineStatus> {
+    return this.#ask({ kind: 'capture-begin' })
+  }
+
+  capture(maxBytes: number): Promise<CaptureSlice> {
+    return this.#ask({ kind: 'capture-slice', maxBytes })
+  }
+
+  adopt(state: StateFiles): Promise<Adopted> {
+    return this.#ask({ kind: 'adopt', state })
+  }
+
+  abstract stop(): Promise<void>
+
+  protected abstract send(request: EngineRequest): void
+
+  #ask<R extends EngineReply>(request: EngineRequest): Promise<R> {
+    const reply = this.waiters.add<R>(request.kind === 'tick')
+    if (this.waiters.failure === null) this.send(request)
+    return reply
+  }
+}
+
+function startOf(program: Program, { memoryBytes, reopen, state }: HostOptions): EngineStart {
+  return {
+    kind: 'start',
+    program,
+    memoryBytes,
+    ...(reopen === undefined ? {} : { reopen }),
+    ...(state === undefined ? {} : { state }),
+  }
+}
+
+/** In the owner's thread: each request is a task of its own, so that whoever waits gets a turn between two of them. */
+class InlineHost extends Host {
+  readonly #io: Io
+  readonly #engine: ServedEngine | null
+
+  constructor(io: Io, program: Program, options: HostOptions) {
+    super()
+    this.#io = io
+    this.#engine = this.#start(startOf(program, options))
+  }
+
+  /** Damaged state is met as in a thread: by whoever waits for an answer. What can't be compiled is refused at once. */
+  #start(start: EngineStart): ServedEngine | null {
+    try {
+      return new ServedEngine(start, this.#io.disk)
+    } catch (error) {
+      if (start.state?.from === undefined) throw error
+      this.waiters.take(failureOf(error))
+      return null
+    }
+  }
+
+  protected send(request: EngineRequest): void {
+    this.#io.clock.after(0, () => this.#run(request))
+  }
+
+  #run(request: EngineRequest): void {
+    if (this.waiters.failure !== null || this.#engine === null) return
     let reply: EngineReply
     try {
-      reply = this.#engine.step(input)
+      reply = this.#engine.answer(request)
     } catch (error) {
       reply = failureOf(error)
     }
-    this.#waiters.take(reply)
+    this.waiters.take(reply)
   }
 
   async stop(): Promise<void> {
-    if (this.#waiters.failure === null) this.#engine.destroy()
-    this.#waiters.fail(closed())
+    if (this.waiters.failure === null) this.#engine?.destroy()
+    this.waiters.fail(closed())
   }
 }
 
 /** In a thread of its own. */
-class ThreadHost implements EngineHost {
+class ThreadHost extends Host {
   readonly #port: ThreadPort
-  readonly #waiters = new Waiters()
 
-  constructor(io: Io, program: Program, { memoryBytes }: HostOptions) {
+  constructor(io: Io, program: Program, options: HostOptions) {
+    super()
     this.#port = io.threads.start(
       'engine',
-      (message) => this.#waiters.take(message as EngineReply),
-      (error) => this.#waiters.take(failureOf(error)),
+      (message) => this.waiters.take(message as EngineReply),
+      (error) => this.waiters.take(failureOf(error)),
     )
-    const start: EngineStart = { kind: 'start', program, memoryBytes }
+    // Rebuilding after every tick is for tests, which run inline.
+    const { reopen: _, ...start } = startOf(program, options)
     this.#port.post(start)
   }
 
-  get underWay(): number {
-    return this.#waiters.length
-  }
-
-  step(input: TickInput): Promise<TickOutput> {
-    const output = this.#waiters.add()
-    if (this.#waiters.failure === null) {
-      const { blocks, buffer } = packBlocks(input.blocks)
-      this.#port.post({ ...input, blocks }, buffer === null ? [] : [buffer])
+  protected send(request: EngineRequest): void {
+    if (request.kind !== 'tick') {
+      this.#port.post(request)
+      return
     }
-    return output
+    const { blocks, buffer } = packBlocks(request.blocks)
+    this.#port.post({ ...request, blocks }, buffer === null ? [] : [buffer])
   }
 
   async stop(): Promise<void> {
-    this.#waiters.fail(closed())
+    this.waiters.fail(closed())
     await this.#port.stop()
   }
 }

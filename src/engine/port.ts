@@ -1,4 +1,6 @@
 import type { Program } from '../plan/program.ts'
+import type { Piece } from '../state/cold.ts'
+import type { RunFile } from '../state/run-format.ts'
 
 /**
  * What crosses between the thread that owns log and views and the engine: messages and write-once buffers, nothing
@@ -8,6 +10,27 @@ export interface EngineStart {
   readonly kind: 'start'
   readonly program: Program
   readonly memoryBytes: number
+  /** Inline only: all state is destroyed and rebuilt after every tick. */
+  readonly reopen?: boolean
+  /** Set where state is captured, or found outside. */
+  readonly state?: StateOptions
+}
+
+/** Where state lies on disk: a manifest's files, the newest first. */
+export interface StateFiles {
+  readonly folder: string
+  readonly files: readonly RunFile[]
+  /** It is the state at the end of this tick. */
+  readonly tick: number
+}
+
+export interface StateOptions {
+  /** What to begin with; without it the engine begins before the first tick. */
+  readonly from?: StateFiles
+  /** Beyond this many bytes the engine forgets state that lies on disk. */
+  readonly budgetBytes?: number
+  /** The most memory for blocks read from disk. */
+  readonly cacheBytes?: number
 }
 
 /** A run of events of one topic, in offset order. */
@@ -32,7 +55,34 @@ export interface TickInput {
   readonly closeWindows?: boolean
 }
 
-export type EngineMessage = EngineStart | TickInput
+/** How things stand after the last tick. */
+export interface StatusRequest {
+  readonly kind: 'status'
+}
+
+/** Begins a capture of the state after the last tick, giving up one under way. Answered with the status. */
+export interface CaptureBegin {
+  readonly kind: 'capture-begin'
+}
+
+/** Asks for about so many bytes more of the capture under way; ticks may run between two slices. */
+export interface CaptureSliceRequest {
+  readonly kind: 'capture-slice'
+  readonly maxBytes: number
+}
+
+/**
+ * State up to the tick is durable and lies in these files from now on. Files of before that are not among them are
+ * closed when this is answered.
+ */
+export interface Adopt {
+  readonly kind: 'adopt'
+  readonly state: StateFiles
+}
+
+export type EngineRequest = TickInput | StatusRequest | CaptureBegin | CaptureSliceRequest | Adopt
+
+export type EngineMessage = EngineStart | EngineRequest
 
 export interface ErrorRow {
   /** cell.ts's code. */
@@ -50,20 +100,46 @@ export interface ViewDelta {
   readonly errors: readonly ErrorRow[]
 }
 
-export interface TickOutput {
+export interface TickOutput extends Standing {
   readonly kind: 'tick'
   readonly tick: number
   readonly timeMicros: bigint
   /** Only views that changed. */
   readonly deltas: readonly ViewDelta[]
+  /** The state is beyond its budget, and a capture that becomes durable would let some of it go. */
+  readonly wantsCapture: boolean
+}
+
+export interface Standing {
   /** Per topic with an event time: the least watermark over its partitions, null before the first event. */
   readonly watermarks: readonly { readonly topic: number; readonly micros: bigint | null }[]
   readonly late: readonly { readonly topic: number; readonly events: number }[]
   /** When some row's presence depends on `now()`: the next time at which a tick is due, else null. */
   readonly dueMicros: bigint | null
   readonly stateBytes: number
-  /** The state is beyond its budget, and a capture that becomes durable would let some of it go. */
-  readonly wantsCapture: boolean
+}
+
+export interface EngineStatus extends Standing {
+  readonly kind: 'status'
+  /** The last tick, −1 before the first. */
+  readonly tick: number
+  /** Names of everything that has state: what a capture is a capture of. */
+  readonly arrangements: readonly string[]
+}
+
+/** A part of the capture under way. */
+export interface CaptureSlice {
+  readonly kind: 'captured'
+  /** The tick at whose end the capture began: it holds the state as it was then. */
+  readonly tick: number
+  readonly pieces: readonly Piece[]
+  /** Nothing is missing any more. */
+  readonly done: boolean
+}
+
+export interface Adopted {
+  readonly kind: 'adopted'
+  readonly tick: number
 }
 
 /** The engine stopped for good: out of memory or a broken invariant. */
@@ -74,4 +150,4 @@ export interface EngineFailure {
   readonly stack?: string
 }
 
-export type EngineReply = TickOutput | EngineFailure
+export type EngineReply = TickOutput | EngineStatus | CaptureSlice | Adopted | EngineFailure

@@ -1,23 +1,23 @@
 import type { ThreadEntry } from '../io/io.ts'
-import { Engine } from './engine.ts'
 import { failureOf } from './host.ts'
-import type { EngineMessage, TickOutput } from './port.ts'
+import type { EngineMessage, EngineReply } from './port.ts'
+import { ServedEngine } from './served-engine.ts'
 
-/** The engine's side of a thread: a start, then ticks, each answered in order. After a failure nothing is answered. */
-export const engineThread: ThreadEntry = (post) => {
-  let engine: Engine | null = null
+/** The engine's side of a thread: a start, then requests, each answered in order. After a failure nothing is answered. */
+export const engineThread: ThreadEntry = (post, io) => {
+  let engine: ServedEngine | null = null
   let failed = false
   return (message) => {
     if (failed) return
     const received = message as EngineMessage
     try {
       if (received.kind === 'start') {
-        engine = new Engine(received.program, { memoryBytes: received.memoryBytes })
+        engine = new ServedEngine(received, io.disk)
         return
       }
-      if (engine === null) throw new Error('a tick came before the start')
-      const output = engine.step(received)
-      post(output, buffersOf(output))
+      if (engine === null) throw new Error('a request came before the start')
+      const reply = engine.answer(received)
+      post(reply, buffersOf(reply))
     } catch (error) {
       failed = true
       post(failureOf(error))
@@ -25,11 +25,15 @@ export const engineThread: ThreadEntry = (post) => {
   }
 }
 
-/** A delta's blocks own their buffers (block.ts), so that they change hands instead of being copied. */
-function buffersOf(output: TickOutput): ArrayBuffer[] {
+/** Blocks own their buffers (block.ts), so that they change hands instead of being copied. */
+function buffersOf(reply: EngineReply): ArrayBuffer[] {
+  const blocks =
+    reply.kind === 'tick'
+      ? reply.deltas.flatMap((delta) => delta.blocks)
+      : reply.kind === 'captured'
+        ? reply.pieces.map(({ bytes }) => bytes)
+        : []
   const buffers = new Set<ArrayBuffer>()
-  for (const delta of output.deltas) {
-    for (const block of delta.blocks) if (block.buffer instanceof ArrayBuffer) buffers.add(block.buffer)
-  }
+  for (const { buffer } of blocks) if (buffer instanceof ArrayBuffer) buffers.add(buffer)
   return [...buffers]
 }

@@ -36,7 +36,16 @@ class ManualHost implements EngineHost {
     await turn()
   }
 
+  status = notAsked
+  beginCapture = notAsked
+  capture = notAsked
+  adopt = notAsked
+
   async stop(): Promise<void> {}
+}
+
+async function notAsked(): Promise<never> {
+  throw new Error('the driver only steps')
 }
 
 async function turn(): Promise<void> {

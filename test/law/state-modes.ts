@@ -69,7 +69,7 @@ class Incremental implements Stepping {
     // A capture that never becomes durable is part of the next one.
     if (this.#random.chance(0.2)) return true
     this.#store.apply(pieces)
-    const found = dump(this.#store, this.#engine.arrangements)
+    const found = dump(this.#store, this.#engine.status().arrangements)
     if (found !== this.#wanted) throw new Error(`captured:\n${found}\nbut there was:\n${this.#wanted}`)
     this.#engine.adopt(this.#store, slice.tick)
     return true
@@ -128,7 +128,7 @@ function fullState(engine: Engine): string {
   }
   const store = new MemoryColdStore()
   store.apply(pieces)
-  return dump(store, engine.arrangements)
+  return dump(store, engine.status().arrangements)
 }
 
 function dump(store: MemoryColdStore, arrangements: readonly string[]): string {

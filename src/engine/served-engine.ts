@@ -1,0 +1,65 @@
+import type { Disk } from '../io/io.ts'
+import { ColdRuns } from '../state/cold-runs.ts'
+import { Engine } from './engine.ts'
+import type { EngineReply, EngineRequest, EngineStart } from './port.ts'
+
+/** The engine behind messages: what a thread runs, and what the inline host calls. */
+export class ServedEngine {
+  readonly #engine: Engine
+  readonly #disk: Disk
+  readonly #cacheBytes: number | undefined
+  #runs: ColdRuns | null = null
+
+  /** @throws MillraceError what the program needs and the engine does not do; state/corrupt */
+  constructor(start: EngineStart, disk: Disk) {
+    const { program, memoryBytes, state, reopen } = start
+    this.#disk = disk
+    this.#cacheBytes = state?.cacheBytes
+    const from = state?.from
+    if (from !== undefined) this.#runs = this.#open(from.folder, from.files)
+    this.#engine = new Engine(program, {
+      memoryBytes,
+      reopen: reopen ?? false,
+      tracked: state !== undefined,
+      ...(state?.budgetBytes === undefined ? {} : { budgetBytes: state.budgetBytes }),
+      ...(from === undefined || this.#runs === null ? {} : { cold: { store: this.#runs, tick: from.tick } }),
+    })
+  }
+
+  /** @throws MillraceError as the engine; it is of no more use then */
+  answer(request: EngineRequest): EngineReply {
+    const engine = this.#engine
+    switch (request.kind) {
+      case 'tick':
+        return engine.step(request)
+      case 'status':
+        return engine.status()
+      case 'capture-begin':
+        engine.beginCapture()
+        return engine.status()
+      case 'capture-slice':
+        return { kind: 'captured', ...engine.captureSlice(request.maxBytes) }
+      case 'adopt': {
+        const { folder, files, tick } = request.state
+        if (this.#runs === null) this.#runs = this.#open(folder, files)
+        else this.#runs.adopt(files)
+        engine.adopt(this.#runs, tick)
+        return { kind: 'adopted', tick }
+      }
+    }
+  }
+
+  #open(folder: string, files: ConstructorParameters<typeof ColdRuns>[2]): ColdRuns {
+    return new ColdRuns(
+      this.#disk,
+      folder,
+      files,
+      this.#cacheBytes === undefined ? {} : { cacheBytes: this.#cacheBytes },
+    )
+  }
+
+  destroy(): void {
+    this.#engine.destroy()
+    this.#runs?.close()
+  }
+}
