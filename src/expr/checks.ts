@@ -4,7 +4,7 @@ import { typeName } from '../data/sql-type.ts'
 import { fieldName, isExtractable, isTruncatable } from './functions/fields.ts'
 import { parsePath } from './functions/json.ts'
 import { parseLike } from './functions/patterns.ts'
-import { RegexProblem, translateRegex } from './functions/regex.ts'
+import { RegexProblem, readFlags, translateRegex } from './functions/regex.ts'
 import type { Signature } from './functions/signatures.ts'
 import { parseTemplate } from './functions/to-char.ts'
 import type { Scalar } from './scalar.ts'
@@ -31,10 +31,10 @@ export function checkCall(signature: Signature, args: readonly Scalar[]): readon
     case '~*':
     case '!~*':
     case 'regexp_like':
-      checkRegex(args[1], args[2], false)
+      checkRegex(args[1], args[2], false, false)
       return args
     case 'regexp_replace':
-      checkRegex(args[1], args[3], true)
+      checkRegex(args[1], args[3], true, true)
       return args
     case 'regexp_count':
     case 'regexp_substr':
@@ -118,11 +118,15 @@ function checkStride(arg: Scalar): void {
   }
 }
 
-/** @param cutsOut is the match itself asked for, not only whether there is one? */
-function checkRegex(pattern: Scalar | undefined, flags: Scalar | undefined, cutsOut: boolean): void {
-  if (pattern?.op !== 'literal' || pattern.text === null) return
-  if (flags !== undefined && flags.op !== 'literal') return
+/**
+ * @param cutsOut is the match itself asked for, not only whether there is one?
+ * @param global may it be asked for more than once?
+ */
+function checkRegex(pattern: Scalar | undefined, flags: Scalar | undefined, cutsOut: boolean, global = false): void {
   try {
+    if (flags?.op === 'literal') readFlags(flags.text ?? '', global)
+    if (pattern?.op !== 'literal' || pattern.text === null) return
+    if (flags !== undefined && flags.op !== 'literal') return
     const { certain } = translateRegex(pattern.text, flags?.text ?? '')
     if (certain || !cutsOut) return
   } catch (error) {

@@ -209,7 +209,15 @@ for (const [name, flags] of [
   define(`!${name}`, 'text,text', negated(implementation))
 }
 define('regexp_like', 'text,text', helper(matchesOf(''), true))
-define('regexp_like', 'text,text,text', helper(matches, true))
+define(
+  'regexp_like',
+  'text,text,text',
+  helper((text: string, pattern: string, flags: string): boolean => {
+    if (!flags.includes('g')) return matches(text, pattern, flags)
+    fault.state = cellErrors.invalidArgument
+    return false
+  }, true),
+)
 
 function replaceRegex(text: string, pattern: string, replacement: string, flags: string): string {
   const known = compiled(pattern, flags.replaceAll('g', ''), true)

@@ -76,17 +76,33 @@ interface Atom {
   max: number
 }
 
+/** Options that PostgreSQL has beside those that are known here. */
+const otherFlags = 'bemnpqstwx'
+
 /**
- * @param flags of PostgreSQL's: `i`, `c` and `g` are known
+ * @param flags options of a regular expression, as PostgreSQL's functions take them
+ * @param global is `g` one of them? Only for who replaces or lists more than one match.
+ * @returns whether case does not matter
  * @throws RegexProblem
  */
-export function translateRegex(pattern: string, flags: string): Regex {
+export function readFlags(flags: string, global: boolean): boolean {
   let insensitive = false
   for (const flag of flags) {
     if (flag === 'i') insensitive = true
     else if (flag === 'c') insensitive = false
-    else if (flag !== 'g') throw new RegexProblem('unsupported', `the regular expression option "${flag}"`)
+    else if (otherFlags.includes(flag)) {
+      throw new RegexProblem('unsupported', `the regular expression option "${flag}"`)
+    } else if (flag !== 'g' || !global) throw new RegexProblem('invalid', `there is no option "${flag}" here`)
   }
+  return insensitive
+}
+
+/**
+ * @param flags as `readFlags` takes them
+ * @throws RegexProblem
+ */
+export function translateRegex(pattern: string, flags: string): Regex {
+  let insensitive = readFlags(flags, true)
   if (pattern.startsWith('***')) throw new RegexProblem('unsupported', 'a regular expression that begins with ***')
   let rest = pattern
   const embedded = /^\(\?([a-z]+)\)/.exec(pattern)
