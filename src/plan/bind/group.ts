@@ -19,6 +19,7 @@ import {
 } from './block.ts'
 import { groupable } from './call.ts'
 import { bindExpression } from './expression.ts'
+import { isSpelled, leastSpelling } from './key-form.ts'
 import { locationOf } from './node.ts'
 import { aliasOf, clauseOf, ordinalOf, type Target } from './select.ts'
 import { attachSubqueries } from './where.ts'
@@ -105,13 +106,18 @@ export function groupLayer(
     results.push({ name: fn, type, nullable: nullable && !some })
     return results.length - 1
   })
+  const shownAt = keys.map((key, i) => {
+    if (!isSpelled(key)) return i
+    aggregateCalls.push(leastSpelling(slotOf(key)))
+    return keys.length + results.push({ name: 'key', type: key.type, nullable: key.nullable }) - 1
+  })
   const grouped = aggregate(
     map(attached.plan, null, inputs),
     keys.map((_, i) => i),
     aggregateCalls,
     results,
   )
-  const keyIndex = new Map(keys.map((key, i) => [keyOf(key), i]))
+  const keyIndex = new Map(keys.map((key, i) => [keyOf(key), shownAt[i]]))
   let call = 0
   const callOf = new Map<number, number>()
   block.virtuals.forEach((virtual, i) => {

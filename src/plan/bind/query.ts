@@ -3,25 +3,15 @@ import type { Scalar } from '../../expr/scalar.ts'
 import type { Node, SelectStmt, WithClause } from '../../sql/parse.ts'
 import { refusal } from '../../sql/refuse.ts'
 import { listSpelling } from '../../sql/source.ts'
-import { aggregate, columnOf, columnsAsScalars, distinct, map, unionAll, values } from '../nodes.ts'
+import { columnOf, columnsAsScalars, map, unionAll, values } from '../nodes.ts'
 import type { Order, Plan } from '../plan.ts'
 import { type Block, type Environment, located, newBlock, place, refuse } from './block.ts'
 import { direction, sortable } from './call.ts'
 import { bindExpression } from './expression.ts'
+import { distinctRows, groupedRows, reshaped } from './key-form.ts'
 import { locationOf } from './node.ts'
 import { emptyScope } from './scope.ts'
-import {
-  aliasOf,
-  type Body,
-  bindOutputs,
-  bindSource,
-  clauseOf,
-  inKeyForm,
-  ordinalOf,
-  reshaped,
-  type Source,
-  topOf,
-} from './select.ts'
+import { aliasOf, type Body, bindOutputs, bindSource, clauseOf, ordinalOf, type Source, topOf } from './select.ts'
 
 /**
  * Binds a query in all its parts. Without `ordered`, what is there for ORDER BY alone is cut off again.
@@ -217,9 +207,9 @@ function bindSetOperation(node: SelectStmt, environment: Environment, parent: Bl
   }
   const pairs = left.columns.map((_, i) => located(at, () => typed([outputOf(left, i), outputOf(right, i)], kind)))
   const [a, b] = [left, right].map((side, s) => reshaped(side, (_, i) => pairs[i][s]))
-  if (kind !== 'UNION') return bothSides(inKeyForm(a), inKeyForm(b), kind)
+  if (kind !== 'UNION') return bothSides(a, b, kind)
   const all = unionAll([a, b])
-  return node.all ? all : distinct(inKeyForm(all))
+  return node.all ? all : distinctRows(all)
 }
 
 function firstLocation(node: SelectStmt): number | undefined {
@@ -254,17 +244,18 @@ function bothSides(left: Plan, right: Plan, kind: 'INTERSECT' | 'EXCEPT'): Plan 
   })
   const count = (filter: number) => ({ fn: 'count' as const, argument: null, distinct: false, filter })
   const result = { name: 'count', type: { kind: 'bigint' as const }, nullable: false }
-  const grouped = aggregate(
-    unionAll(tagged),
-    left.columns.map((_, i) => i),
-    [count(width), count(width + 1)],
-    [result, result],
-  )
+  const calls = [count(width), count(width + 1)]
+  const { plan: grouped, at } = groupedRows(unionAll(tagged), width, calls, [result, result])
   const zero = resolve.literal('0', { kind: 'bigint' })
   const [onLeft, onRight] = [columnOf(grouped, width), columnOf(grouped, width + 1)]
   const filter = resolve.and([
     resolve.call('>', [onLeft, zero]),
     resolve.call(kind === 'INTERSECT' ? '>' : '=', [onRight, zero]),
   ])
-  return map(grouped, filter, columnsAsScalars(grouped).slice(0, width), names)
+  return map(
+    grouped,
+    filter,
+    at.map((column) => columnOf(grouped, column)),
+    names,
+  )
 }

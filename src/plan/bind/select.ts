@@ -6,13 +6,14 @@ import { spelling } from '../../sql/source.ts'
 import { fold } from '../../sql/tokens.ts'
 import { conjunctsOf } from '../conjuncts.ts'
 import { failingColumns, filterOf } from '../failure.ts'
-import { columnOf, columnsAsScalars, distinct, extended, filtered, map, topN } from '../nodes.ts'
+import { columnOf, columnsAsScalars, extended, filtered, map, topN } from '../nodes.ts'
 import type { Order, Plan } from '../plan.ts'
 import { type Block, contains, type Environment, keyOf, newBlock, place, refuse } from './block.ts'
 import { bindCondition, direction, groupable, sortable } from './call.ts'
 import { bindExpression, type Clause } from './expression.ts'
 import { bindFrom } from './from.ts'
 import { type Grouping, groupKeys, groupLayer } from './group.ts'
+import { distinctRows, reshaped } from './key-form.ts'
 import { outputName } from './names.ts'
 import { locationOf } from './node.ts'
 import { hasTable, type ScopeColumn, unknownColumn } from './scope.ts'
@@ -89,7 +90,7 @@ export function bindOutputs(node: SelectStmt, { block, plan }: Source, types: 'o
       'select the expression too',
     )
   }
-  return { plan: distinct(inKeyForm(projected)), width, order: orders }
+  return { plan: distinctRows(projected), width, order: orders }
 }
 
 function refuseOuter(block: Block, scalars: readonly Scalar[]): void {
@@ -288,20 +289,6 @@ export function sealed(plan: Plan): Plan {
   return reshaped(plan, (output) =>
     output.type.kind === 'unknown' ? resolve.cast(output, { kind: 'text' }, 'implicit') : output,
   )
-}
-
-/** A plan with another form of each of its outputs. */
-export function reshaped(plan: Plan, form: (output: Scalar, index: number) => Scalar): Plan {
-  const own = plan.op === 'map' ? plan.outputs : columnsAsScalars(plan)
-  const outputs = own.map(form)
-  if (outputs.every((output, i) => output === own[i])) return plan
-  const names = plan.columns.map((column) => column.name)
-  return plan.op === 'map' ? map(plan.input, plan.filter, outputs, names) : map(plan, null, outputs, names)
-}
-
-/** A plan whose equal rows have equal bytes. */
-export function inKeyForm(plan: Plan): Plan {
-  return reshaped(plan, resolve.keyOf)
 }
 
 /** Rows in an order, cut off. The order is by value: 1.0 and 1.00 are a tie that further columns decide. */

@@ -5,8 +5,7 @@ import type { StateMode } from '../subject.ts'
 
 /**
  * `num` has two digits behind the point in every value; the digits of `numx` differ from value to value, so that SQL
- * leaves open which of two equal ones stands for both: no key, no extreme and no order is made of it, nor of an
- * `interval`, whose equal values have many forms. Sums of `double`
+ * leaves open which of two equal ones stands for both: no key, no extreme and no order is made of it. Sums of `double`
  * are exact in binary, those of `dblx` are not.
  */
 export type FuzzType =
