@@ -1,5 +1,6 @@
-import { laneOf } from '../data/sql-type.ts'
+import { type ColumnSchema, laneOf } from '../data/sql-type.ts'
 import { compileMap } from '../expr/compile.ts'
+import { columnsOf, type Scalar } from '../expr/scalar.ts'
 import type { Aggregate as AggregatePlan, Hop as HopPlan, Join as JoinPlan, Plan, Scan } from '../plan/plan.ts'
 import type { Program, ViewDefinition } from '../plan/program.ts'
 import type { StatePart } from '../state/arrangement.ts'
@@ -12,7 +13,7 @@ import { Distinct } from './operators/distinct.ts'
 import { Final } from './operators/final.ts'
 import { FirstRow } from './operators/first-row.ts'
 import { Hop, Panes } from './operators/hop.ts'
-import { Join } from './operators/join.ts'
+import { Join, type Residual } from './operators/join.ts'
 import { MapRows, Pick, Union } from './operators/map.ts'
 import { Match } from './operators/match.ts'
 import { Sink } from './operators/sink.ts'
@@ -311,20 +312,11 @@ class Builder {
       appendOnly: node.appendOnly,
       outer,
     })
-    const all = [...plan.left.columns, ...plan.right.columns]
-    const residual =
-      plan.residual === null
-        ? null
-        : compileMap(
-            all,
-            plan.residual,
-            all.map(({ type, nullable }, index) => ({ op: 'column', index, type, nullable })),
-          )
     const join = new Join(
       this.#step,
       side(left, plan.left, plan.leftKeys, plan.kind === 'left' || plan.kind === 'full'),
       side(right, plan.right, plan.rightKeys, plan.kind === 'full'),
-      residual,
+      plan.residual === null ? null : compileResidual(plan, plan.residual),
     )
     return this.#add(join, [left, right])
   }
@@ -380,6 +372,14 @@ class Builder {
 
 function windowsOf(hop: HopPlan): Windows {
   return new Windows(BigInt(hop.slideMicros), BigInt(hop.sizeMicros))
+}
+
+/** Hands on the two lanes of pairs that the join puts behind both sides' columns (join.ts). */
+function compileResidual(plan: JoinPlan, residual: Scalar): Residual {
+  const lane: ColumnSchema = { name: '', type: { kind: 'integer' }, nullable: false }
+  const inputs = [...plan.left.columns, ...plan.right.columns, lane, lane]
+  const lanes = [inputs.length - 2, inputs.length - 1].map((index): Scalar => ({ op: 'column', index, ...lane }))
+  return { filter: compileMap(inputs, residual, lanes), reads: columnsOf(residual) }
 }
 
 /** Aggregates, DISTINCT and top-N put out −old +new once; a projection keeps that if it keeps every column. */

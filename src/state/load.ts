@@ -11,19 +11,27 @@ import { generate } from './row-code.ts'
  */
 export type Load = (arena: Arena, entries: number, rows: number, fields?: readonly number[]) => Column[]
 
+const cachedEntries = 512
+
 type LoadField = (memory: LinearMemory, entries: number, rows: number, data: number, state: number) => number
 
 export function compileLoad(fields: readonly Field[]): Load {
   const loaders = fields.map(loadField)
   const all = fields.map((_, k) => k)
-  return (arena, entries, rows, wanted = all) =>
-    wanted.map((k) => {
-      const { lane } = fields[k]
-      const data = arena.allocate(rows * laneWidth(lane))
-      const state = arena.allocate(rows)
-      const any = loaders[k](arena.memory, entries, rows, data, state)
-      return { lane, data, state: any === 0 ? 0 : state, heap: 0 }
-    })
+  return (arena, entries, rows, wanted = all) => {
+    const data = wanted.map((k) => arena.allocate(rows * laneWidth(fields[k].lane)))
+    const states = wanted.map(() => arena.allocate(rows))
+    const any = new Array<number>(wanted.length).fill(0)
+    // Few enough entries at a time that their cells are still in the cache for the next field.
+    for (let from = 0; from < rows; from += cachedEntries) {
+      const count = Math.min(cachedEntries, rows - from)
+      for (let i = 0; i < wanted.length; i++) {
+        const at = data[i] + from * laneWidth(fields[wanted[i]].lane)
+        any[i] |= loaders[wanted[i]](arena.memory, entries + from * 4, count, at, states[i] + from)
+      }
+    }
+    return wanted.map((k, i) => ({ lane: fields[k].lane, data: data[i], state: any[i] === 0 ? 0 : states[i], heap: 0 }))
+  }
 }
 
 function loadField(field: Field): LoadField {

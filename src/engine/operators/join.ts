@@ -2,7 +2,9 @@ import type { Batch, Column } from '../../data/batch.ts'
 import { nullColumn } from '../../data/block.ts'
 import { Bug } from '../../data/errors.ts'
 import { type ColumnSchema, type Lane, laneOf } from '../../data/sql-type.ts'
-import type { CompiledMap } from '../../expr/compile.ts'
+import { type CompiledMap, compileMap } from '../../expr/compile.ts'
+import { columnsOf, type Scalar } from '../../expr/scalar.ts'
+import type { Join as JoinPlan } from '../../plan/plan.ts'
 import { Arrangement, type Contents } from '../../state/arrangement.ts'
 import { Bag, rowWeightOffset } from '../../state/bag.ts'
 import type { BucketWriter } from '../../state/bucket-writer.ts'
@@ -12,8 +14,10 @@ import { errorReason, gatherColumn, gatherWords, listRows, withoutErrors } from 
 import { BaseOperator, type Step } from '../operator.ts'
 import { Pairs } from './pairs.ts'
 
-/** A side's part of a key's payload: u32 first row, i32 rows, f64 weight of its rows, u32 "was there", u32 0. */
-const sideBytes = 24
+/** A side's part of a key's payload: u32 first row, i32 rows. */
+const sideBytes = 8
+/** If a side is outer, further f64 weight of the side's rows, u32 "was there", u32 0. */
+const outerSideBytes = 24
 const sideWeight = 8
 const sideShown = 16
 
@@ -25,6 +29,22 @@ export interface JoinSide {
   readonly outer: boolean
 }
 
+/** What an inner join asks of a pair beyond equal keys. */
+export interface Residual {
+  /** Reads the columns of both sides, then two i32 columns, which it hands on: those of the pairs that pass. */
+  readonly filter: CompiledMap
+  /** The columns of both sides that it looks at. */
+  readonly reads: ReadonlySet<number>
+}
+
+/** Compiles what hands on the lanes of the pairs for which the join's residual holds. */
+export function compileResidual(plan: JoinPlan, residual: Scalar): Residual {
+  const lane: ColumnSchema = { name: '', type: { kind: 'integer' }, nullable: false }
+  const inputs = [...plan.left.columns, ...plan.right.columns, lane, lane]
+  const lanes = [inputs.length - 2, inputs.length - 1].map((index): Scalar => ({ op: 'column', index, ...lane }))
+  return { filter: compileMap(inputs, residual, lanes), reads: columnsOf(residual) }
+}
+
 interface Side extends JoinSide {
   readonly bag: Bag
   /** Columns kept with each row: all but the keys, which are the same on both sides. */
@@ -32,6 +52,16 @@ interface Side extends JoinSide {
   readonly lanes: readonly Lane[]
   readonly payload: number
 }
+
+/** Rows of a batch (u32 lane `list`) beside rows of the other side (u32 lane `found`). */
+interface PairRows {
+  readonly rows: number
+  readonly list: number
+  readonly found: number
+  readonly weights: number
+}
+
+const nowhere: Column = { lane: 'i32', data: 0, state: 0, heap: 0 }
 
 /**
  * Equi-join: Δ(A ⋈ B) = ΔA ⋈ B + A ⋈ ΔB + ΔA ⋈ ΔB, by meeting each batch with what the other side holds at that
@@ -46,24 +76,29 @@ interface Side extends JoinSide {
 export class Join extends BaseOperator {
   readonly #keys: Table
   readonly #sides: readonly [Side, Side]
-  readonly #residual: CompiledMap | null
+  readonly #residual: Residual | null
+  readonly #outer: boolean
   #touched: number[] = []
 
-  constructor(step: Step, left: JoinSide, right: JoinSide, residual: CompiledMap | null) {
+  constructor(step: Step, left: JoinSide, right: JoinSide, residual: Residual | null) {
     super(step)
     const keyLanes = left.keys.map((key) => laneOf(left.columns[key].type))
-    this.#keys = new Table(step.heap, keyLanes, sideBytes * 2, true)
+    this.#outer = left.outer || right.outer
+    this.#keys = new Table(step.heap, keyLanes, this.#sideBytes * 2, true)
     this.#residual = residual
     this.#sides = [this.#side(left, 0), this.#side(right, 1)]
     this.arrangements.set('keys', new Arrangement(step.arena, this.#keys, this.#contents()))
-    if (residual !== null && (left.outer || right.outer))
-      throw new Bug('an outer join with a residual is composed of others')
+    if (residual !== null && this.#outer) throw new Bug('an outer join with a residual is composed of others')
+  }
+
+  get #sideBytes(): number {
+    return this.#outer ? outerSideBytes : sideBytes
   }
 
   #side(side: JoinSide, port: number): Side {
     const rest = side.columns.map((_, i) => i).filter((i) => !side.keys.includes(i))
     const lanes = side.columns.map(({ type }) => laneOf(type))
-    const payload = this.#keys.payload + port * sideBytes
+    const payload = this.#keys.payload + port * this.#sideBytes
     const bag = new Bag(
       this.#keys,
       payload,
@@ -118,34 +153,48 @@ export class Join extends BaseOperator {
   }
 
   #emitPairs(batch: Batch, port: number, rows: number, list: number, found: number, weights: number): void {
+    const all = { rows, list, found, weights }
+    const kept = this.#residual === null ? all : this.#passing(this.#residual, batch, port, all)
+    if (kept !== null)
+      this.output.emit({ rows: kept.rows, columns: this.#gather(batch, port, kept), weights: kept.weights })
+  }
+
+  /** The pairs' columns, or those of them that are wanted: a column that is not has no address to read from. */
+  #gather(batch: Batch, port: number, { rows, list, found }: PairRows, wanted?: ReadonlySet<number>): Column[] {
     const { arena } = this.step
     const own = this.#sides[port]
     const other = this.#sides[1 - port]
-    const mine = batch.columns.map((column) => gatherColumn(arena, column, list, rows))
-    const loaded = other.bag.load(arena, found, rows)
-    const theirs = new Array<Column>(other.columns.length)
-    other.rest.forEach((column, k) => {
-      theirs[column] = loaded[k]
+    const width = this.#sides[0].columns.length
+    const isWanted = (side: number, column: number) => wanted?.has(side === 0 ? column : width + column) ?? true
+    const mine = batch.columns.map((column, i) => {
+      // Equal keys have equal bytes: the other side's are this side's.
+      const asOther = other.keys.some((key, k) => own.keys[k] === i && isWanted(1 - port, key))
+      return asOther || isWanted(port, i) ? gatherColumn(arena, column, list, rows) : nowhere
     })
-    // Equal keys have equal bytes: the other side's are this side's.
+    const theirs = new Array<Column>(other.columns.length).fill(nowhere)
+    const fields = other.rest.flatMap((column, k) => (isWanted(1 - port, column) ? [k] : []))
+    const loaded = other.bag.load(arena, found, rows, fields)
+    fields.forEach((field, k) => {
+      theirs[other.rest[field]] = loaded[k]
+    })
     other.keys.forEach((column, k) => {
       theirs[column] = mine[own.keys[k]]
     })
-    const columns = port === 0 ? [...mine, ...theirs] : [...theirs, ...mine]
-    this.#emitFiltered({ rows, columns, weights })
+    return port === 0 ? [...mine, ...theirs] : [...theirs, ...mine]
   }
 
-  #emitFiltered(batch: Batch): void {
-    if (this.#residual === null) {
-      this.output.emit(batch)
-      return
-    }
-    const { batch: kept, errors } = this.#residual.run(this.step.arena, batch, this.step.nowMicros)
+  /** Looks at no more columns than the residual reads: the others are copied for the pairs that pass. */
+  #passing({ filter, reads }: Residual, batch: Batch, port: number, pairs: PairRows): PairRows | null {
+    const { arena, memory, nowMicros } = this.step
+    const columns = this.#gather(batch, port, pairs, reads)
+    for (const data of [pairs.list, pairs.found]) columns.push({ lane: 'i32', data, state: 0, heap: 0 })
+    const { batch: kept, errors } = filter.run(arena, { rows: pairs.rows, columns, weights: pairs.weights }, nowMicros)
     for (const { row, code } of errors) {
-      const weight = batch.weights === 0 ? 1 : this.step.memory.i32[(batch.weights >>> 2) + row]
+      const weight = pairs.weights === 0 ? 1 : memory.i32[(pairs.weights >>> 2) + row]
       this.output.error(code, errorReason(code, 'JOIN … ON'), weight)
     }
-    if (kept !== null) this.output.emit(kept)
+    if (kept === null) return null
+    return { rows: kept.rows, list: kept.columns[0].data, found: kept.columns[1].data, weights: kept.weights }
   }
 
   /** Outer joins: counts the side's rows per key, and puts out new rows of keys that have no match so far. */
@@ -236,11 +285,17 @@ export class Join extends BaseOperator {
     return columns
   }
 
+  /** Where in a key's entry an outer join keeps what it knows of the sides. */
+  #outerWords(): number[] {
+    if (!this.#outer) return []
+    return this.#sides.flatMap(({ payload }) => [payload + sideWeight, payload + sideShown])
+  }
+
   #contents(): Contents {
     const [left, right] = this.#sides
     return {
       sections: [
-        [...this.#keys.keys, 'f64', 'f64', 'f64', 'f64'],
+        [...this.#keys.keys, ...this.#outerWords().map((): Lane => 'f64')],
         [...left.lanes, 'i32'],
         [...right.lanes, 'i32'],
       ],
@@ -263,9 +318,7 @@ export class Join extends BaseOperator {
     const { arena } = this.step
     out.each(0, (keys, rows) => [
       ...this.#keys.load(arena, keys, rows),
-      ...this.#sides.flatMap(({ payload }) =>
-        [sideWeight, sideShown].map((word) => payloadColumn(arena, keys, rows, payload + word)),
-      ),
+      ...this.#outerWords().map((offset) => payloadColumn(arena, keys, rows, offset)),
     ])
     this.#sides.forEach((side, port) => {
       const { owners, things } = bagRows(side.bag, out.entries)
@@ -281,9 +334,8 @@ export class Join extends BaseOperator {
     const width = this.#keys.keys.length
     const keys = arena.allocate(rows * 4)
     this.#keys.restore(columns.slice(0, width), rows, keys)
-    this.#sides.forEach(({ payload }, port) => {
-      restorePayload(arena, keys, rows, payload + sideWeight, columns[width + port * 2])
-      restorePayload(arena, keys, rows, payload + sideShown, columns[width + port * 2 + 1])
+    this.#outerWords().forEach((offset, k) => {
+      restorePayload(arena, keys, rows, offset, columns[width + k])
     })
   }
 

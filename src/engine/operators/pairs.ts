@@ -48,7 +48,10 @@ export class Pairs {
   /** Small pushes are the usual case at low load: lanes of a whole batch for each would fill the arena. */
   #grow(): void {
     const rows = this.#rows
-    if (rows === 0) this.#plain = true
+    if (rows === 0) {
+      this.#plain = true
+      this.#mark = this.#step.arena.mark()
+    }
     this.#capacity = Math.min(batchRows, Math.max(firstRows, rows * 4))
     const longer = (lane: number): number => {
       const address = this.#step.arena.allocate(this.#capacity * 4)
