@@ -1,6 +1,5 @@
-import { type ColumnSchema, laneOf } from '../data/sql-type.ts'
+import { laneOf } from '../data/sql-type.ts'
 import { compileMap } from '../expr/compile.ts'
-import { columnsOf, type Scalar } from '../expr/scalar.ts'
 import type { Aggregate as AggregatePlan, Hop as HopPlan, Join as JoinPlan, Plan, Scan } from '../plan/plan.ts'
 import type { Program, ViewDefinition } from '../plan/program.ts'
 import type { StatePart } from '../state/arrangement.ts'
@@ -11,17 +10,16 @@ import type { BaseOperator, Operator, Step } from './operator.ts'
 import { Aggregate } from './operators/aggregate.ts'
 import { Distinct } from './operators/distinct.ts'
 import { Final } from './operators/final.ts'
-import { FirstRow } from './operators/first-row.ts'
 import { Hop, Panes } from './operators/hop.ts'
-import { Join, type Residual } from './operators/join.ts'
+import { compileResidual, Join } from './operators/join.ts'
 import { MapRows, Pick, Union } from './operators/map.ts'
 import { Match } from './operators/match.ts'
 import { Sink } from './operators/sink.ts'
 import { Temporal } from './operators/temporal.ts'
-import { TopN } from './operators/top-n.ts'
 import { Values } from './operators/values.ts'
 import { panedBy } from './panes.ts'
 import { type Events, TopicSource } from './source.ts'
+import { topOf } from './top.ts'
 import { Windows } from './windows.ts'
 
 /** A program's running operators, in topological order. */
@@ -205,12 +203,7 @@ class Builder {
           true,
         )
       case 'topN':
-        return add(
-          appendOnly && plan.limit === 1 && plan.offset === 0
-            ? new FirstRow(step, columns, plan)
-            : new TopN(step, columns, { ...plan, appendOnly }),
-          false,
-        )
+        return add(topOf(step, plan, appendOnly), false)
       case 'final': {
         const found = evictable(plan, this.#program)
         const aggregate = found === null ? undefined : this.#nodes.get(JSON.stringify(found.aggregate))?.operator
@@ -372,14 +365,6 @@ class Builder {
 
 function windowsOf(hop: HopPlan): Windows {
   return new Windows(BigInt(hop.slideMicros), BigInt(hop.sizeMicros))
-}
-
-/** Hands on the two lanes of pairs that the join puts behind both sides' columns (join.ts). */
-function compileResidual(plan: JoinPlan, residual: Scalar): Residual {
-  const lane: ColumnSchema = { name: '', type: { kind: 'integer' }, nullable: false }
-  const inputs = [...plan.left.columns, ...plan.right.columns, lane, lane]
-  const lanes = [inputs.length - 2, inputs.length - 1].map((index): Scalar => ({ op: 'column', index, ...lane }))
-  return { filter: compileMap(inputs, residual, lanes), reads: columnsOf(residual) }
 }
 
 /** Aggregates, DISTINCT and top-N put out −old +new once; a projection keeps that if it keeps every column. */
