@@ -20,7 +20,7 @@ export interface Block {
   /** Views over `bytes`: addresses in `columns` count from the block's start. */
   readonly memory: MemoryViews
   readonly rows: number
-  readonly columns: ReadonlyMap<number, Column>
+  readonly columns: ReadonlyMap<number, Section>
 }
 
 export const blockColumn = { weight: 65535, operation: 65534, rest: 65533 } as const
@@ -166,50 +166,73 @@ function isContiguous(u32: Uint32Array, read: number, rows: number): boolean {
 }
 
 /**
- * Reads a block's directory and checks that every section lies inside it, so that a damaged block is refused by
- * name and never read out of bounds.
+ * Reads a block's directory and checks that every section lies inside it and every text inside its section, so that
+ * a damaged block is refused by name and never read out of bounds.
  * @throws MillraceError log/corrupt
  */
 export function openBlock(bytes: Uint8Array): Block {
   const whole = bytes.byteOffset % 8 === 0 ? bytes : bytes.slice()
-  if (whole.byteLength < headerBytes) throw corrupt('it ends inside its header')
   const memory = viewsOver(whole.buffer, whole.byteOffset, whole.byteLength)
-  const [magic, version, size, rows, count] = memory.u32
-  if (magic !== blockMagic) throw corrupt('it does not begin with a block header')
-  if (version !== blockVersion) throw corrupt(`its version is ${version}, this program reads ${blockVersion}`)
-  if (size !== whole.byteLength || rows > batchRows || headerBytes + count * directoryBytes > size)
-    throw corrupt('its header does not fit its length')
-  const columns = new Map<number, Column>()
-  for (let i = 0; i < count; i++) {
+  const rows = checkHeader(memory, 0, whole.byteLength)
+  const columns = new Map<number, Section>()
+  for (let i = 0; i < memory.u32[4]; i++) {
     const entry = (headerBytes + i * directoryBytes) >>> 2
-    const id = memory.u32[entry] & 0xffff
-    const lane = lanes[(memory.u32[entry] >>> 16) & 0xff]
-    const data = memory.u32[entry + 1]
-    const length = memory.u32[entry + 2]
-    const state = memory.u32[entry + 3]
-    if (
-      lane === undefined ||
-      data % 8 !== 0 ||
-      data + length > size ||
-      length < rows * laneWidth(lane) ||
-      state + (state === 0 ? 0 : rows) > size
-    ) {
-      throw corrupt(`its column ${id} does not lie inside it`)
-    }
-    const column: Column = { lane, data, state, heap: lane === 'bytes' ? data : 0 }
-    if (lane === 'bytes') checkHeap(memory, column, rows, length)
-    columns.set(id, column)
+    const column = openColumn(memory, 0, entry, rows)
+    if (column.lane === 'bytes') checkHeap(memory, column, rows)
+    columns.set(memory.u32[entry] & 0xffff, column)
   }
   return { bytes: whole, memory, rows, columns }
 }
 
-function checkHeap(memory: MemoryViews, column: Column, rows: number, length: number): void {
+/**
+ * Checks the header of the block that begins at `start`.
+ * @returns its rows
+ * @throws MillraceError log/corrupt
+ */
+export function checkHeader({ u32 }: MemoryViews, start: number, length: number): number {
+  if (length < headerBytes) throw corrupt('it ends inside its header')
+  const at = start >>> 2
+  if (u32[at] !== blockMagic) throw corrupt('it does not begin with a block header')
+  if (u32[at + 1] !== blockVersion) throw corrupt(`its version is ${u32[at + 1]}, this program reads ${blockVersion}`)
+  const rows = u32[at + 3]
+  if (u32[at + 2] !== length || rows > batchRows || headerBytes + u32[at + 4] * directoryBytes > length)
+    throw corrupt('its header does not fit its length')
+  return rows
+}
+
+/** A column as it lies in its block: `length` bytes of cells and heap. */
+export interface Section extends Column {
+  readonly length: number
+}
+
+/** @param entry where its entry stands, in 32-bit words. @throws MillraceError log/corrupt */
+export function openColumn({ u32 }: MemoryViews, start: number, entry: number, rows: number): Section {
+  const size = u32[(start >>> 2) + 2]
+  const lane = lanes[(u32[entry] >>> 16) & 0xff]
+  const data = u32[entry + 1]
+  const length = u32[entry + 2]
+  const state = u32[entry + 3]
+  if (
+    lane === undefined ||
+    data % 8 !== 0 ||
+    data + length > size ||
+    length < rows * laneWidth(lane) ||
+    state + (state === 0 ? 0 : rows) > size
+  ) {
+    throw corrupt(`its column ${u32[entry] & 0xffff} does not lie inside it`)
+  }
+  const at = start + data
+  return { lane, data: at, state: state === 0 ? 0 : start + state, heap: lane === 'bytes' ? at : 0, length }
+}
+
+/** @throws MillraceError log/corrupt where a text points outside its section */
+export function checkHeap(memory: MemoryViews, column: Section, rows: number): void {
   for (let i = 0, at = column.data >>> 2; i < rows; i++, at += 2) {
-    if (memory.u32[at] + memory.u32[at + 1] > length) throw corrupt('a cell points outside its heap')
+    if (memory.u32[at] + memory.u32[at + 1] > column.length) throw corrupt('a cell points outside its heap')
   }
 }
 
-function corrupt(what: string): MillraceError {
+export function corrupt(what: string): MillraceError {
   return new MillraceError('log/corrupt', `a block is damaged: ${what}`)
 }
 
@@ -224,30 +247,28 @@ export function readBlock(
 ): Batch {
   const columns = wanted.map(({ id, lane }) => {
     const column = block.columns.get(id)
-    return column === undefined ? nullColumn(arena, lane, block.rows) : copyColumn(arena, block, column)
+    return column === undefined
+      ? nullColumn(arena, lane, block.rows)
+      : copyColumn(arena, block.memory, column, block.rows)
   })
   const weights = block.columns.get(blockColumn.weight)
-  return { rows: block.rows, columns, weights: weights === undefined ? 0 : copyColumn(arena, block, weights).data }
+  return {
+    rows: block.rows,
+    columns,
+    weights: weights === undefined ? 0 : copyColumn(arena, block.memory, weights, block.rows).data,
+  }
 }
 
-function copyColumn(arena: Arena, block: Block, column: Column): Column {
-  const length = column.lane === 'bytes' ? sectionLength(block, column) : block.rows * laneWidth(column.lane)
-  const data = arena.allocate(length)
-  arena.memory.u8.set(block.memory.u8.subarray(column.data, column.data + length), data)
+/** Copies a column of `rows` cells into an engine's memory. */
+export function copyColumn(arena: Arena, from: MemoryViews, column: Section, rows: number): Column {
+  const data = arena.allocate(column.length)
+  arena.memory.u8.set(from.u8.subarray(column.data, column.data + column.length), data)
   let state = 0
   if (column.state !== 0) {
-    state = arena.allocate(block.rows)
-    arena.memory.u8.set(block.memory.u8.subarray(column.state, column.state + block.rows), state)
+    state = arena.allocate(rows)
+    arena.memory.u8.set(from.u8.subarray(column.state, column.state + rows), state)
   }
   return { lane: column.lane, data, state, heap: column.lane === 'bytes' ? data : 0 }
-}
-
-function sectionLength(block: Block, column: Column): number {
-  const { u32 } = block.memory
-  for (let i = 0, entry = headerBytes >>> 2; i < u32[4]; i++, entry += directoryBytes >>> 2) {
-    if (u32[entry + 1] === column.data) return u32[entry + 2]
-  }
-  return 0
 }
 
 /** A column whose every cell is NULL. */

@@ -31,6 +31,7 @@ export class Dataflow {
   closing = false
 
   endTick(): void {
+    for (const source of this.sources.values()) source.flush()
     for (const source of this.sources.values()) source.endTick()
     for (const operator of this.operators) operator.endTick()
   }

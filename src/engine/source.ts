@@ -1,6 +1,8 @@
 import type { Batch, Column } from '../data/batch.ts'
-import { blockColumn, openBlock, readBlock } from '../data/block.ts'
+import { blockColumn } from '../data/block.ts'
+import { GatheredBlocks, sectionOf } from '../data/gathered-blocks.ts'
 import { encodeInterval } from '../data/interval.ts'
+import type { MemoryViews } from '../data/memory.ts'
 import { type Lane, laneOf } from '../data/sql-type.ts'
 import { systemColumn } from '../plan/plan.ts'
 import type { TopicDefinition } from '../plan/program.ts'
@@ -11,18 +13,28 @@ import { gatherBatch, gatherWords, listRows } from './lanes.ts'
 import { BaseOperator, type Step } from './operator.ts'
 import { Upsert } from './operators/upsert.ts'
 import type { TopicBlock } from './port.ts'
+import { Watermark } from './watermark.ts'
 
 export type Events = 'all' | 'onTime' | 'late'
 
-const none = Number.NEGATIVE_INFINITY
+/** So many rows go on as they are; blocks with fewer wait for the next. */
+const enoughRows = 4096
 const microsPerDay = 86_400_000_000n
+const readsWatermark: readonly number[] = [systemColumn.watermark, systemColumn.distance]
+
+/** What was found out about a block's events: addresses of a flag and of the watermark before each; 0: not asked for. */
+interface Lateness {
+  readonly flags: number
+  readonly watermarks: number
+}
+
+const nothingLate: Lateness = { flags: 0, watermarks: 0 }
 
 /**
  * One topic's entry into the dataflow: copies blocks of the log in, decides per event whether it was late, and hands
  * the columns that somebody reads to what follows. A topic with a primary key goes through an Upsert.
  *
- * State: per partition the greatest event time, in microseconds (exact to 2^53: until the year 2255; beyond it, in
- * 64 bits). An event is late if it is older than the watermark just before it, so batches can't change that.
+ * State: per partition the greatest event time (watermark.ts).
  */
 export class TopicSource {
   readonly topic: TopicDefinition
@@ -31,8 +43,14 @@ export class TopicSource {
   readonly #step: Step
   readonly #wanted = new Map<Events, number[]>()
   readonly #outlets = new Map<Events, Outlet>()
-  readonly #partitions = new Map<number, { greatest: bigint | null }>()
+  readonly #partitions = new Map<number, Watermark>()
   readonly #lateness: bigint
+  /** What waits to be sent on: the blocks, and where they stood in the log. */
+  readonly #gathered = new GatheredBlocks()
+  #parts: TopicBlock[] = []
+  /** Whether anybody asks which events were late, and what the watermark before each was. */
+  #needsFlags = false
+  #needsWatermarks = false
   lateEvents = 0
 
   constructor(step: Step, topic: TopicDefinition) {
@@ -59,6 +77,8 @@ export class TopicSource {
       const keys = this.topic.primaryKey.map((key) => columns.indexOf(key))
       outlet = { columns, operator: keyed ? new Upsert(this.#step, lanes, keys) : new Passage(this.#step) }
       this.#outlets.set(events, outlet)
+      this.#needsFlags ||= events !== 'all'
+      this.#needsWatermarks ||= columns.some((column) => readsWatermark.includes(column))
     }
     return outlet
   }
@@ -76,48 +96,63 @@ export class TopicSource {
     return least === null ? null : least - this.#lateness
   }
 
+  /** Takes events; they go on at the latest with `flush`. Their bytes must stay as they are until then. */
   push(logged: TopicBlock): void {
-    const { arena } = this.#step
-    const mark = arena.mark()
-    this.#push(logged)
-    // A table keeps its events until the end of the tick; whoever takes an append-only topic's copies what it keeps.
-    if (![...this.#outlets.values()].some(({ operator }) => operator instanceof Upsert)) arena.release(mark)
+    const gathered = this.#gathered
+    const block = gathered.open(logged.bytes)
+    if (block.rows === 0) return
+    if (!gathered.fits(block) || (gathered.rows > 0 && this.#parts[0].partition !== logged.partition)) this.flush()
+    gathered.add(block)
+    this.#parts.push(logged)
+    if (gathered.rows >= enoughRows) this.flush()
   }
 
-  #push(logged: TopicBlock): void {
-    const { arena, memory } = this.#step
-    const block = openBlock(logged.bytes)
-    const operationColumn = block.columns.get(blockColumn.operation)
-    const operations =
-      operationColumn === undefined
-        ? 0
-        : readBlock(arena, block, [{ id: blockColumn.operation, lane: 'i32' }]).columns[0].data
-    const late = this.topic.eventTime === null ? null : this.#classify(logged, operations)
+  /** Sends on what was gathered, as one batch; before `endTick`. */
+  flush(): void {
+    const { arena } = this.#step
+    const gathered = this.#gathered
+    if (gathered.rows === 0) return
+    const mark = arena.mark()
+    const operations = gathered.has(blockColumn.operation)
+      ? gathered.column(arena, blockColumn.operation, 'i32').data
+      : 0
+    const late = this.topic.eventTime === null ? nothingLate : this.#classify(operations)
+    // Outlets that want the same column share one copy: batches are immutable.
+    const copied = new Map<number, Column>()
     for (const [events, { columns, operator }] of this.#outlets) {
-      const stored = columns.filter((column) => column >= 0)
-      const batch = readBlock(
-        arena,
-        block,
-        stored.map((id) => ({ id, lane: this.#laneOf(id) })),
-      )
-      let at = 0
-      const all = columns.map((column) =>
-        column >= 0 ? batch.columns[at++] : this.#system(column, logged, block.rows, late?.watermarks ?? 0),
-      )
-      const whole: Batch = { rows: block.rows, columns: all, weights: 0 }
-      const chosen =
-        late === null || events === 'all'
-          ? null
-          : (row: number) => (memory.u8[late.flags + row] === 1) === (events === 'late')
-      if (chosen === null) hand(operator, whole, operations)
-      else {
-        const { list, rows } = listRows(arena, block.rows, chosen)
-        const kept = rows === block.rows ? whole : gatherBatch(arena, whole, list, rows)
-        const keptOperations =
-          operations === 0 || rows === block.rows ? operations : gatherWords(arena, operations, list, rows)
-        if (rows > 0) hand(operator, kept, keptOperations)
-      }
+      const all = columns.map((column) => {
+        const found = copied.get(column) ?? this.#column(column, late.watermarks)
+        copied.set(column, found)
+        return found
+      })
+      this.#hand(operator, { rows: gathered.rows, columns: all, weights: 0 }, operations, late.flags, events)
     }
+    gathered.clear()
+    this.#parts = []
+    // A table keeps its events until the end of the tick; whoever takes an append-only topic's copies what it keeps.
+    if (this.topic.primaryKey.length === 0) arena.release(mark)
+  }
+
+  #hand(operator: Upsert | Passage, whole: Batch, operations: number, flags: number, events: Events): void {
+    const { arena, memory } = this.#step
+    if (this.topic.eventTime === null || events === 'all') {
+      hand(operator, whole, operations)
+      return
+    }
+    const chosen = (row: number): boolean => (memory.u8[flags + row] === 1) === (events === 'late')
+    const { list, rows } = listRows(arena, whole.rows, chosen)
+    if (rows === 0) return
+    if (rows === whole.rows) hand(operator, whole, operations)
+    else {
+      const keptOperations = operations === 0 ? 0 : gatherWords(arena, operations, list, rows)
+      hand(operator, gatherBatch(arena, whole, list, rows), keptOperations)
+    }
+  }
+
+  #column(column: number, watermarks: number): Column {
+    return column >= 0
+      ? this.#gathered.column(this.#step.arena, column, this.#laneOf(column))
+      : this.#system(column, watermarks)
   }
 
   #laneOf(column: number): Lane {
@@ -126,83 +161,59 @@ export class TopicSource {
     return column === systemColumn.distance ? 'bytes' : 'i64'
   }
 
-  /** Decides in offset order which events are late. @returns a flag byte and the watermark before each event */
-  #classify(logged: TopicBlock, operations: number): { flags: number; watermarks: number } {
+  /** Decides in offset order which events are late, and notes what somebody reads of it. */
+  #classify(operations: number): Lateness {
     const { arena, memory } = this.#step
-    const block = openBlock(logged.bytes)
+    const { rows } = this.#gathered
     this.watermarks.touch()
-    const [time] = readBlock(arena, block, [{ id: this.topic.eventTime as number, lane: 'i64' }]).columns
-    const flags = arena.allocateZeroed(block.rows)
-    const watermarks = arena.allocateZeroed(block.rows * 8)
-    const partition = this.#partitions.get(logged.partition) ?? { greatest: null }
-    this.#partitions.set(logged.partition, partition)
-    const { u8, u32, i32, i64 } = memory
-    // Microseconds until 2112 are exact as doubles with room for the subtraction; BigInt only beyond.
-    const limit = 2 ** 52
-    const lateness = Number(this.#lateness)
-    let greatest = partition.greatest === null ? none : Number(partition.greatest)
-    const plain = lateness < limit && (greatest === none || Math.abs(greatest) < limit)
-    let exact = partition.greatest
-    let useExact = !plain
-    for (let i = 0; i < block.rows; i++) {
-      const deleted = operations !== 0 && i32[(operations >>> 2) + i] === 1
-      const known = time.state === 0 || u8[time.state + i] === 0
-      if (deleted || !known) continue
-      const t = i32[(time.data >>> 2) + 2 * i + 1] * 4294967296 + u32[(time.data >>> 2) + 2 * i]
-      if (!useExact && Math.abs(t) >= limit) {
-        useExact = true
-        exact = greatest === none ? null : BigInt(greatest)
-      }
-      if (!useExact) {
-        if (greatest !== none) {
-          const watermark = greatest - lateness
-          const high = Math.floor(watermark / 4294967296)
-          i32[(watermarks >>> 2) + 2 * i] = watermark - high * 4294967296
-          i32[(watermarks >>> 2) + 2 * i + 1] = high
-          if (t < watermark) {
-            u8[flags + i] = 1
-            this.lateEvents++
-          }
-        }
-        if (t > greatest) greatest = t
-        continue
-      }
-      const micros = i64[time.data / 8 + i]
-      if (exact !== null) {
-        i64[watermarks / 8 + i] = exact - this.#lateness
-        if (micros < exact - this.#lateness) {
-          u8[flags + i] = 1
-          this.lateEvents++
-        }
-      }
-      if (exact === null || micros > exact) exact = micros
+    const flags = this.#needsFlags ? arena.allocateZeroed(rows) : 0
+    const watermarks = this.#needsWatermarks ? arena.allocateZeroed(rows * 8) : 0
+    const [{ partition }] = this.#parts
+    let known = this.#partitions.get(partition)
+    if (known === undefined) {
+      known = new Watermark(this.#lateness)
+      this.#partitions.set(partition, known)
     }
-    partition.greatest = useExact ? exact : greatest === none ? null : BigInt(greatest)
+    for (const block of this.#gathered.blocks) {
+      const time = sectionOf(block, this.topic.eventTime as number, 'i64')
+      if (time === null) continue
+      const { rows, row } = block
+      this.lateEvents += known.pass(
+        { memory: block.memory, time, rows, operations: operations === 0 ? 0 : operations + row * 4 },
+        { memory, flags: flags === 0 ? 0 : flags + row, watermarks: watermarks === 0 ? 0 : watermarks + row * 8 },
+      )
+    }
     return { flags, watermarks }
   }
 
-  #system(column: number, logged: TopicBlock, rows: number, watermarks: number): Column {
-    const { arena, memory } = this.#step
+  #system(column: number, watermarks: number): Column {
+    const { arena, memory, tick } = this.#step
+    const { rows } = this.#gathered
     if (column === systemColumn.watermark) return { lane: 'i64', data: watermarks, state: 0, heap: 0 }
-    if (column === systemColumn.distance) return this.#distance(logged, rows, watermarks)
+    if (column === systemColumn.distance) return this.#distance(watermarks)
     if (column === systemColumn.partition) {
       const data = arena.allocate(rows * 4)
-      memory.i32.fill(logged.partition, data >>> 2, (data >>> 2) + rows)
+      memory.i32.fill(this.#parts[0].partition, data >>> 2, (data >>> 2) + rows)
       return { lane: 'i32', data, state: 0, heap: 0 }
     }
     const data = arena.allocate(rows * 8)
-    const value = column === systemColumn.tick ? BigInt(this.#step.tick) : logged.appendedAtMicros
-    const first = BigInt(logged.firstOffset)
-    for (let i = 0; i < rows; i++) memory.i64[data / 8 + i] = column === systemColumn.offset ? first + BigInt(i) : value
+    this.#gathered.blocks.forEach((block, i) => {
+      const { firstOffset, appendedAtMicros } = this.#parts[i]
+      const at = data + block.row * 8
+      if (column === systemColumn.offset) writeOffsets(memory, at, firstOffset, block.rows)
+      else {
+        const value = column === systemColumn.tick ? BigInt(tick) : appendedAtMicros
+        memory.i64.fill(value, at / 8, at / 8 + block.rows)
+      }
+    })
     return { lane: 'i64', data, state: 0, heap: 0 }
   }
 
   /** How far behind the watermark each event was, as the interval that PostgreSQL's subtraction gives. */
-  #distance(logged: TopicBlock, rows: number, watermarks: number): Column {
+  #distance(watermarks: number): Column {
     const { arena, memory } = this.#step
-    const [time] = readBlock(arena, openBlock(logged.bytes), [
-      { id: this.topic.eventTime as number, lane: 'i64' },
-    ]).columns
+    const { rows } = this.#gathered
+    const time = this.#gathered.column(arena, this.topic.eventTime as number, 'i64')
     const out = new ByteColumn(arena, rows)
     for (let i = 0; i < rows; i++) {
       const micros = memory.i64[watermarks / 8 + i] - memory.i64[time.data / 8 + i]
@@ -242,7 +253,7 @@ export class TopicSource {
         const [id, time] = columns
         const missing = time.state !== 0 && memory.u8[time.state + i] === 1
         const greatest = missing ? null : memory.i64[time.data / 8 + i]
-        this.#partitions.set(memory.i32[(id.data >>> 2) + i], { greatest })
+        this.#partitions.set(memory.i32[(id.data >>> 2) + i], new Watermark(this.#lateness, greatest))
       }
     })
   }
@@ -263,4 +274,15 @@ class Passage extends BaseOperator {
 function hand(operator: Upsert | Passage, batch: Batch, operations: number): void {
   if (operator instanceof Upsert) operator.events(batch, operations)
   else operator.push(batch, 0)
+}
+
+/** Numbers that go up by one, below 2^53. */
+function writeOffsets(memory: MemoryViews, data: number, first: number, rows: number): void {
+  const { u32 } = memory
+  const to = data >>> 2
+  for (let i = 0; i < rows; i++) {
+    const offset = first + i
+    u32[to + 2 * i] = offset >>> 0
+    u32[to + 2 * i + 1] = Math.floor(offset / 4294967296)
+  }
 }
