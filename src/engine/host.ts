@@ -1,6 +1,7 @@
 import { type ErrorCode, errorCodes, MillraceError } from '../data/errors.ts'
 import type { Io, ThreadPort } from '../io/io.ts'
 import type { Program } from '../plan/program.ts'
+import { packTick } from './pack.ts'
 import type {
   Adopted,
   CaptureSlice,
@@ -13,7 +14,6 @@ import type {
   StateOptions,
   TickInput,
   TickOutput,
-  TopicBlock,
 } from './port.ts'
 import { ServedEngine } from './served-engine.ts'
 
@@ -231,36 +231,12 @@ class ThreadHost extends Host {
       this.#port.post(request)
       return
     }
-    const { blocks, buffer } = packBlocks(request.blocks)
-    this.#port.post({ ...request, blocks }, buffer === null ? [] : [buffer])
+    const { packed, transfer } = packTick(request)
+    this.#port.post(packed, transfer)
   }
 
   async stop(): Promise<void> {
     this.waiters.fail(closed())
     await this.#port.stop()
   }
-}
-
-/**
- * Blocks in shared memory are read where they lie. The others come side by side in one buffer that changes hands:
- * the log keeps its own, and a block that is a part of a larger buffer would take all of that along.
- */
-function packBlocks(blocks: readonly TopicBlock[]): { blocks: readonly TopicBlock[]; buffer: ArrayBuffer | null } {
-  let size = 0
-  for (const { bytes } of blocks) if (!isShared(bytes)) size += (bytes.byteLength + 7) & ~7
-  if (size === 0) return { blocks, buffer: null }
-  const buffer = new ArrayBuffer(size)
-  let at = 0
-  const packed = blocks.map((block) => {
-    if (isShared(block.bytes)) return block
-    const bytes = new Uint8Array(buffer, at, block.bytes.byteLength)
-    bytes.set(block.bytes)
-    at += (bytes.byteLength + 7) & ~7
-    return { ...block, bytes }
-  })
-  return { blocks: packed, buffer }
-}
-
-function isShared({ buffer }: Uint8Array): boolean {
-  return buffer instanceof SharedArrayBuffer
 }

@@ -82,8 +82,6 @@ export interface Adopt {
 
 export type EngineRequest = TickInput | StatusRequest | CaptureBegin | CaptureSliceRequest | Adopt
 
-export type EngineMessage = EngineStart | EngineRequest
-
 export interface ErrorRow {
   /** cell.ts's code. */
   readonly code: number

@@ -1,6 +1,7 @@
 import type { ThreadEntry } from '../io/io.ts'
 import { failureOf } from './host.ts'
-import type { EngineMessage, EngineReply } from './port.ts'
+import { type PackedTick, unpackTick } from './pack.ts'
+import type { EngineReply, EngineRequest, EngineStart, TickInput } from './port.ts'
 import { ServedEngine } from './served-engine.ts'
 
 /** The engine's side of a thread: a start, then requests, each answered in order. After a failure nothing is answered. */
@@ -9,14 +10,14 @@ export const engineThread: ThreadEntry = (post, io) => {
   let failed = false
   return (message) => {
     if (failed) return
-    const received = message as EngineMessage
+    const received = message as EngineStart | Exclude<EngineRequest, TickInput> | PackedTick
     try {
       if (received.kind === 'start') {
         engine = new ServedEngine(received, io.disk)
         return
       }
       if (engine === null) throw new Error('a request came before the start')
-      const reply = engine.answer(received)
+      const reply = engine.answer(received.kind === 'tick' ? unpackTick(received) : received)
       post(reply, buffersOf(reply))
     } catch (error) {
       failed = true
