@@ -72,6 +72,7 @@ describe('the law over many rows', () => {
     { state: undefined, seed: 1, size: 20_000, count: 2 },
     { state: 'reopen', seed: 2, size: 5_000, count: 3 },
     { state: 'spill', seed: 3, size: 2_000, count: 4 },
+    { state: 'disk', seed: 4, size: 3_000, count: 4 },
   ] as const) {
     it(`holds at ticks of ${size}${state ? `, ${state}` : ''}`, { timeout: 120_000 }, async () => {
       const oracle = await sharedOracle()

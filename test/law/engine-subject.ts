@@ -69,7 +69,7 @@ export class EngineSubject implements Subject {
       const blocks = feed.blocks(events, timeMicros)
       const closing = tick === ticks.length ? { closeWindows: true } : {}
       const input: TickInput = { kind: 'tick', tick: tick + 1, timeMicros, blocks, ...closing }
-      for (const delta of engine.step(input).deltas) views.get(delta.view)?.apply(delta)
+      for (const delta of (await engine.step(input)).deltas) views.get(delta.view)?.apply(delta)
       yield new Map([...views.values()].map((view) => [view.name, view.state()]))
     }
     engine.destroy()

@@ -1,18 +1,28 @@
 // What is done with an engine's state between ticks, none of which may change an answer.
-import { rawCell } from '../../src/data/batch.ts'
+import { type Batch, rawCell } from '../../src/data/batch.ts'
 import { Arena, LinearMemory } from '../../src/data/memory.ts'
 import { Engine, type EngineOptions } from '../../src/engine/engine.ts'
 import type { TickInput, TickOutput } from '../../src/engine/port.ts'
+import { simulatedIo } from '../../src/io/twin/simulated-io.ts'
 import type { Program } from '../../src/plan/program.ts'
-import type { Piece } from '../../src/state/cold.ts'
+import { Captured } from '../../src/state/captured.ts'
+import type { ColdStore, Piece } from '../../src/state/cold.ts'
+import { ColdRuns } from '../../src/state/cold-runs.ts'
 import { MemoryColdStore } from '../../src/state/memory-cold.ts'
+import { mergeRuns } from '../../src/state/run-compaction.ts'
+import type { RunFile } from '../../src/state/run-format.ts'
 import { Random } from './fuzz/random.ts'
 import type { StateMode } from './subject.ts'
 
 /** What the law's runner needs of an engine. */
 export interface Stepping {
-  step(input: TickInput): TickOutput
+  step(input: TickInput): TickOutput | Promise<TickOutput>
   destroy(): void
+}
+
+/** Where captures go that are forgotten then. */
+interface Store extends ColdStore {
+  apply(pieces: readonly Piece[]): void | Promise<void>
 }
 
 export function startEngine(program: Program, mode: StateMode | undefined, weakHash: boolean): Stepping {
@@ -25,7 +35,9 @@ export function startEngine(program: Program, mode: StateMode | undefined, weakH
     case 'incremental':
       return new Incremental(program, options)
     case 'spill':
-      return new Spilling(program, options)
+      return new Spilling(program, options, new MemoryColdStore())
+    case 'disk':
+      return new Spilling(program, options, new DiskStore())
   }
 }
 
@@ -84,15 +96,16 @@ class Incremental implements Stepping {
 /** No budget: whatever was captured is forgotten, and comes back when a tick asks for it. */
 class Spilling implements Stepping {
   readonly #engine: Engine
-  readonly #store = new MemoryColdStore()
+  readonly #store: Store
   readonly #random = new Random(6)
   #pieces: Piece[] | null = null
 
-  constructor(program: Program, options: EngineOptions) {
+  constructor(program: Program, options: EngineOptions, store: Store) {
+    this.#store = store
     this.#engine = new Engine(program, { ...options, tracked: true, budgetBytes: 0 })
   }
 
-  step(input: TickInput): TickOutput {
+  async step(input: TickInput): Promise<TickOutput> {
     const output = this.#engine.step(input)
     if (input.closeWindows === true) return output
     if (this.#pieces === null) {
@@ -104,7 +117,7 @@ class Spilling implements Stepping {
       const slice = this.#engine.captureSlice(this.#random.integer(1, 2000))
       this.#pieces.push(...slice.pieces)
       if (!slice.done) continue
-      this.#store.apply(this.#pieces)
+      await this.#store.apply(this.#pieces)
       this.#pieces = null
       this.#engine.adopt(this.#store, slice.tick)
       break
@@ -114,6 +127,38 @@ class Spilling implements Stepping {
 
   destroy(): void {
     this.#engine.destroy()
+  }
+}
+
+/** Runs on a disk, merged now and then, read through a cache that holds next to nothing. */
+class DiskStore implements Store {
+  readonly #disk = simulatedIo(1).disk
+  readonly #runs = new ColdRuns(this.#disk, 'd', [], { cacheBytes: 0 })
+  readonly #random = new Random(7)
+  #files: readonly RunFile[] = []
+  #names = 0
+
+  async apply(pieces: readonly Piece[]): Promise<void> {
+    const captured = new Captured()
+    for (const piece of pieces) captured.add(piece)
+    this.#files = [await captured.writeRun(this.#disk, 'd', `run-${this.#names++}`), ...this.#files]
+    const count = this.#random.integer(1, this.#files.length)
+    if (count > 1 && this.#random.chance(0.5)) {
+      const oldest = count === this.#files.length
+      const options = { oldest, stepBytes: this.#random.integer(1, 100_000), pause: async () => {} }
+      const merging = this.#files.slice(0, count)
+      const merged = await mergeRuns(this.#disk, 'd', merging, `run-${this.#names++}`, options)
+      this.#files = [merged, ...this.#files.slice(count)]
+    }
+    this.#runs.adopt(this.#files)
+  }
+
+  lookup(arrangement: string, arena: Arena, hashes: number, count: number) {
+    return this.#runs.lookup(arrangement, arena, hashes, count)
+  }
+
+  all(arrangement: string, arena: Arena, take: (section: number, batch: Batch) => void): void {
+    this.#runs.all(arrangement, arena, take)
   }
 }
 

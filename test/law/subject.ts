@@ -19,9 +19,9 @@ export type ViewStates = ReadonlyMap<string, ViewState>
 
 /**
  * What is done with all state between ticks: destroyed and found again by a new engine; captured in slices while
- * ticks go on, and compared; captured and forgotten.
+ * ticks go on, and compared; captured and forgotten, found again in memory or on a disk.
  */
-export type StateMode = 'reopen' | 'incremental' | 'spill'
+export type StateMode = 'reopen' | 'incremental' | 'spill' | 'disk'
 
 export interface SubjectOptions {
   readonly state?: StateMode
