@@ -79,7 +79,7 @@ export class Api {
       route('/v1/sql', { POST: (request, _, query) => runSql(sql, request, query) }),
       route('/v1/backup', { POST: (request, _, query) => backUp(database, io.disk, request, query) }),
       route('/v1/catalog', { GET: () => catalog(database) }),
-      route('/livez', { GET: livez }),
+      route('/livez', { GET: () => livez(database) }),
       route('/readyz', { GET: () => readyz(database) }),
       route('/metrics', { GET: () => this.metrics.answer() }),
       route('/openapi.json', { GET: noDescription }),

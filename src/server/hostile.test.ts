@@ -144,6 +144,21 @@ describe('hostile input', () => {
     expect((await fetch(url, { method: 'POST', headers, body: bidJson(1).padEnd(bound + 1) })).status).toBe(413)
   })
 
+  it('lets a sender that is far from its end read why it is refused', async () => {
+    running = await startRunning({ limits: { bodyBytes: 1000, dropBytes: 100_000, dropMs: 300 } })
+    const url = `${running.url}/v1/topics/bid/events`
+    const headers = { 'content-type': 'application/json' }
+    // Far more than what sockets buffer: most of it is never taken.
+    const body = new Uint8Array(48 * 1024 * 1024).fill(0x20)
+    for (let i = 0; i < 3; i++) {
+      const refused = await fetch(url, { method: 'POST', headers, body })
+      expect([refused.status, await refused.json()]).toMatchObject([413, { code: 'request/too-large' }])
+    }
+    const endless = await raw([request('POST /v1/append', 'Content-Length: 5000'), ' '.repeat(2000)])
+    expect([statusOf(endless), codeOf(endless)]).toEqual([413, 'request/too-large'])
+    expect((await fetch(`${running.url}/livez`)).status).toBe(200)
+  })
+
   it('does not wait for slow bodies and headers', async () => {
     running = await startRunning({ limits: { bodyMs: 150, headersMs: 300 } })
     const body = await raw([request('POST /v1/append', 'Content-Length: 100'), '{"events":'])

@@ -10,6 +10,9 @@ export interface Limits {
   readonly bodyBytesInAll: number
   /** How long a body may take to arrive. */
   readonly bodyMs: number
+  /** What is still taken of a body that has been refused, so that its sender reads the answer; and for how long. */
+  readonly dropBytes: number
+  readonly dropMs: number
   /** How long headers may take to arrive, and how large they may be. */
   readonly headersMs: number
   readonly headerBytes: number
@@ -40,6 +43,8 @@ export const defaultLimits: Limits = {
   bodyBytes: 16 * 1024 * 1024,
   bodyBytesInAll: 512 * 1024 * 1024,
   bodyMs: 60_000,
+  dropBytes: 64 * 1024 * 1024,
+  dropMs: 2_000,
   headersMs: 10_000,
   headerBytes: 16 * 1024,
   requests: 4096,

@@ -211,9 +211,10 @@ class Door {
       ...(unread ? { connection: 'close' } : {}),
     })
     if (empty || body === null || body instanceof Uint8Array) {
-      response.end(empty || body === null ? undefined : body)
+      const bytes = !empty && body instanceof Uint8Array ? body : undefined
+      if (unread) this.#endBeforeBody(message, response, bytes)
+      else response.end(bytes)
       if (empty) await closeBody(body)
-      if (unread) this.#dropRest(message)
       return
     }
     for await (const piece of body) {
@@ -223,12 +224,28 @@ class Door {
     response.end()
   }
 
-  /** Takes a little more of the body, so that the answer is read before the connection ends. */
-  #dropRest(message: IncomingMessage): void {
-    const { socket } = message
-    message.resume()
-    const cancel = this.#clock.after(lingerMs, () => socket.destroy())
-    socket.once('close', cancel)
+  /**
+   * Answers at once and then takes a bounded part of what is left of the body. Ending the response would end the
+   * connection while its sender still writes, who would then see that instead of the answer.
+   */
+  #endBeforeBody(message: IncomingMessage, response: ServerResponse, bytes: Uint8Array | undefined): void {
+    response.flushHeaders()
+    if (bytes !== undefined) response.write(bytes)
+    let dropped = 0
+    const end = (): void => {
+      cancel()
+      message.off('data', onData)
+      response.end()
+      message.socket.destroySoon()
+    }
+    const onData = (piece: Uint8Array): void => {
+      dropped += piece.length
+      if (dropped > this.#limits.dropBytes) end()
+    }
+    const cancel = this.#clock.after(this.#limits.dropMs, end)
+    message.on('data', onData)
+    message.once('end', end)
+    response.once('close', end)
   }
 
   /** @throws MillraceError request/slow for a reader that takes nothing for too long */
@@ -260,7 +277,6 @@ class Door {
   }
 }
 
-const lingerMs = 1_000
 /** Made once: an error with its stack for each reader that goes away would cost more than the request. */
 const hungUp = new MillraceError('request/slow', 'nobody waits for the answer any more')
 

@@ -113,10 +113,18 @@ describe('POST /v1/topics/{topic}/events', () => {
       status: 400,
       body: { code: 'request/malformed' },
     })
-    expect(await post(`${url}/v1/topics/bid/events`, '{"auction":1,"channel":"\\u0000"}')).toMatchObject({
-      status: 422,
-      body: { code: 'event/invalid' },
-    })
+    for (const unfit of ['\\u0000', '\\ud800', 'a\\udfffb', '\\ud800\\ud800', '\\ud83d\\ude00\\ud83d']) {
+      const events = `[${bidJson(1)},${bidJson(1).slice(0, -1)},"channel":"${unfit}","other":["x"]}]`
+      expect(await post(`${url}/v1/topics/bid/events`, events), unfit).toMatchObject({
+        status: 422,
+        body: { code: 'event/invalid', errors: [{ pointer: '/1/channel' }] },
+      })
+      const nested = `{"events":[{"topic":"bid","data":${bidJson(1).slice(0, -1)},"more":[{"a/b":"${unfit}"}]}}]}`
+      expect(await post(`${url}/v1/append`, nested), unfit).toMatchObject({
+        status: 422,
+        body: { code: 'event/invalid', errors: [{ pointer: '/events/0/data/more/0/a~1b' }] },
+      })
+    }
     const bad = new Uint8Array([0x7b, 0x22, 0xff, 0xfe, 0x22, 0x3a, 0x31, 0x7d])
     expect(await post(`${url}/v1/topics/bid/events`, bad)).toMatchObject({ status: 400 })
   })

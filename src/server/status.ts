@@ -5,9 +5,11 @@ import { type ApiAnswer, jsonAnswer } from './exchange.ts'
 
 const fresh = { 'cache-control': 'no-store' }
 
-/** GET /livez: the process answers. */
-export function livez(): ApiAnswer {
-  return jsonAnswer(200, { status: 'alive' }, fresh)
+/** GET /livez: the process answers, and a restart would mend nothing. */
+export function livez(database: Database): ApiAnswer {
+  const { failure } = database.status()
+  if (failure === null) return jsonAnswer(200, { status: 'alive' }, fresh)
+  return jsonAnswer(503, { status: 'failed', detail: failure.message }, fresh)
 }
 
 /** GET /readyz: reads and appends are taken. */

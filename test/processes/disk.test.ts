@@ -117,7 +117,7 @@ describe('a sync that fails', { timeout: 60_000 }, () => {
       const waited = await fetch(`${url}/v1/views/seen?min_tick=${ticks.at(-1)}`)
       if (visible.length === acknowledged.length) expect(waited.status).toBe(200)
       else expect(await waited.json()).toMatchObject({ status: 503, code: 'log/poisoned' })
-      expect((await fetch(`${url}/livez`)).status).toBe(200)
+      expect((await fetch(`${url}/livez`)).status).toBe(503)
       // Nothing is sent here any more by who asks whether it is ready.
       expect((await fetch(`${url}/readyz`)).status).toBe(503)
       // Who runs the server is told, once.

@@ -1,6 +1,7 @@
 import type { ErrorCode, ErrorDetail } from '../errors.ts'
-import { failed, type JsonScanner, nulText } from './json-scan.ts'
+import { failed, type JsonScanner } from './json-scan.ts'
 import { type Problem, pointerStep } from './row-reader.ts'
+import { pointerToUnfit } from './unfit-text.ts'
 
 /** What is wrong with one event. */
 export interface EventError extends ErrorDetail {
@@ -59,6 +60,8 @@ export class EventWalker {
   #dropped = 0
   #droppedLines = 0
   #lineStart = 0
+  #eventAt = 0
+  #eventEnd = 0
 
   constructor(scanner: JsonScanner, reader: EventReader, format: BodyFormat, options: WalkOptions) {
     this.#scanner = scanner
@@ -68,13 +71,15 @@ export class EventWalker {
     this.#prefix = options.prefix ?? ''
     this.#countsLines = options.countsLines ?? false
     scanner.lineFeed = format === 'ndjson' ? 0x0a : 0x20
-    // A NUL makes one event bad, not the whole body.
-    scanner.notesNul = true
+    // A text that cannot be stored makes one event bad, not the whole body.
+    scanner.notesUnfit = true
   }
 
   #read(at: number): number {
-    this.#scanner.nulAt = failed
-    return this.#reader.read(at)
+    this.#scanner.unfitAt = failed
+    this.#eventAt = at
+    this.#eventEnd = this.#reader.read(at)
+    return this.#eventEnd
   }
 
   /** Is the array closed? Its closing bracket is before `at`. */
@@ -254,14 +259,17 @@ export class EventWalker {
   /** Keeps the event just read, or says what is wrong with it. */
   #take(): boolean {
     const { problems } = this.#reader
-    const { nulAt } = this.#scanner
-    if (problems.length === 0 && nulAt === failed) {
+    const { unfitAt, unfitText } = this.#scanner
+    if (problems.length === 0 && unfitAt === failed) {
       this.#reader.commit()
       return true
     }
     this.#reader.rollback()
     this.badEvents++
-    if (problems.length === 0) this.#report('', `${nulText} (${this.#byteOf(nulAt)})`, 'event/invalid')
+    if (problems.length === 0) {
+      const pointer = pointerToUnfit(this.#scanner.text(this.#eventAt, this.#eventEnd))
+      this.#report(pointer, `${unfitText} (${this.#byteOf(unfitAt)})`, 'event/invalid')
+    }
     for (const { pointer, detail, code = 'event/invalid' } of problems) this.#report(pointer, detail, code)
     return false
   }

@@ -15,6 +15,7 @@ export const depthLimit = 256
 export const failed = -1
 
 export const nulText = '\\u0000, which no text may contain'
+export const halfText = 'half of a surrogate pair'
 
 const quote = 0x22
 const comma = 0x2c
@@ -34,10 +35,11 @@ export class JsonScanner {
   /** The first mistake's position and what was wrong there. */
   errorAt = 0
   errorText = ''
-  /** Go on behind an escaped NUL, which is JSON, and only note in `nulAt` that there was one? */
-  notesNul = false
-  /** Where the last escaped NUL was since this was set to `failed`. */
-  nulAt = failed
+  /** Go on behind an escaped NUL or half a pair, which are JSON, and only note in `unfitAt` that there was one? */
+  notesUnfit = false
+  /** Where the last such escape was since this was set to `failed`, and what it was. */
+  unfitAt = failed
+  unfitText = ''
   readonly #containers = new Uint8Array(depthLimit + 1)
 
   constructor() {
@@ -246,10 +248,7 @@ export class JsonScanner {
     }
     const code = this.#hex(at + 2)
     if (code < 0) return failed
-    if (code === 0) {
-      if (!this.notesNul) return this.fail(at, nulText)
-      this.nulAt = at
-    }
+    if (code === 0) return this.#unfit(at, nulText)
     if (code < 0xd800 || code > 0xdfff) return at + 6
     if (code < 0xdc00 && this.bytes[at + 6] === backslash && this.bytes[at + 7] === 0x75) {
       const low = this.#hex(at + 8)
@@ -257,7 +256,15 @@ export class JsonScanner {
       if (low >= 0xdc00 && low <= 0xdfff) return at + 12
     }
     if (at + 6 >= this.end) return this.fail(this.end, '')
-    return this.fail(at, 'half of a surrogate pair')
+    return this.#unfit(at, halfText)
+  }
+
+  /** An escape that is JSON, but that no text can hold. */
+  #unfit(at: number, text: string): number {
+    if (!this.notesUnfit) return this.fail(at, text)
+    this.unfitAt = at
+    this.unfitText = text
+    return at + 6
   }
 
   #hex(at: number): number {
@@ -281,7 +288,9 @@ export class JsonScanner {
       return 1
     }
     let code = this.#hex(at + 2)
-    if (code >= 0xd800 && code <= 0xdfff) code = 0x10000 + ((code - 0xd800) << 10) + (this.#hex(at + 8) - 0xdc00)
+    // Half a pair is only noted: what is written for it goes with its event.
+    const paired = code >= 0xd800 && code < 0xdc00 && this.bytes[at + 6] === backslash && this.bytes[at + 7] === 0x75
+    if (paired) code = 0x10000 + ((code - 0xd800) << 10) + ((this.#hex(at + 8) - 0xdc00) & 0x3ff)
     if (code < 0x80) {
       into[to] = code
       return 1
