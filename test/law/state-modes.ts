@@ -114,7 +114,7 @@ class Spilling implements Stepping {
     }
     // Mostly at once; sometimes a tick comes in between.
     while (this.#random.chance(0.9)) {
-      const slice = this.#engine.captureSlice(this.#random.integer(1, 2000))
+      const slice = this.#engine.captureSlice(2 ** this.#random.integer(0, 20))
       this.#pieces.push(...slice.pieces)
       if (!slice.done) continue
       await this.#store.apply(this.#pieces)
