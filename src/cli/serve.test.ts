@@ -216,6 +216,31 @@ describe('millrace start', () => {
   })
 })
 
+describe('millrace tail', () => {
+  it('goes on when the server comes back', async () => {
+    const data = ['start', 'app.sql', '--data', 'restarted', '--port']
+    const first = await running([...data, '0'], 'serving')
+    const { port } = new URL(first.url)
+    const url = ['--url', first.url]
+    await millrace(['append', 'bid', ...url], bids(1, 2))
+    const view = await running(['tail', 'totals', ...url], '"total":1')
+    const topic = await running(['tail', 'bid', ...url], '"price":2')
+    first.child.kill('SIGTERM')
+    expect(await first.ended).toBe(0)
+    await Promise.all([view.said('trying again for 30 s'), topic.said('trying again for 30 s')])
+    const second = await running([...data, port], 'serving')
+    await millrace(['append', 'bid', ...url], bids(77))
+    await Promise.all([view.said('the server is back'), topic.said('"price":77')])
+    await view.said('"total":78')
+    const prices = topic.out().trim().split('\n')
+    expect(prices.map((text) => JSON.parse(text).row.price)).toEqual([1, 2, 77])
+    for (const followed of [view, topic]) followed.child.kill('SIGINT')
+    expect(await Promise.all([view.ended, topic.ended])).toEqual([130, 130])
+    second.child.kill('SIGTERM')
+    expect(await second.ended).toBe(0)
+  })
+})
+
 describe('millrace dev', () => {
   it('takes a saved app over, and stays with the old one while the new one is wrong', async () => {
     file('dev.sql', app)

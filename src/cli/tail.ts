@@ -1,9 +1,10 @@
 import type { Connection } from '../client/connection.ts'
 import { MillraceError } from '../data/errors.ts'
 import type { Clock } from '../io/io.ts'
-import { EventStreamParser, eventStreamType } from '../protocol/event-stream.ts'
+import { EventStreamParser, eventStreamType, type StreamEvent } from '../protocol/event-stream.ts'
 import { errorOf, unreachable } from '../protocol/problem.ts'
 import { say, writeOut } from './output.ts'
+import { Patience, pause } from './patience.ts'
 import { elements, members } from './raw-json.ts'
 
 /** How often a topic is asked for more. */
@@ -11,7 +12,8 @@ const pollMs = 500
 const pageEvents = 1000
 
 /**
- * Prints a relation's rows and then its changes as `{"tick", "row", "weight"}`, until interrupted.
+ * Prints a relation's rows and then its changes as `{"tick", "row", "weight"}`, until interrupted; goes on where it
+ * was when the server restarts.
  * @param fromTick leaves the rows out: the changes after this tick
  */
 export async function tail(
@@ -22,13 +24,16 @@ export async function tail(
   signal: AbortSignal,
 ): Promise<number> {
   const { topics, views } = await connection.catalog()
+  const patience = new Patience(clock, signal)
+  patience.answered()
   const named = <T extends { readonly name: string }>(all: readonly T[]): T | undefined =>
     all.find((one) => one.name === name) ?? all.find((one) => one.name.toLowerCase() === name.toLowerCase())
   const view = named(views)
   const topic = named(topics)
   try {
-    if (view !== undefined) await tailView(connection, view.name, fromTick, signal)
-    else if (topic !== undefined) await tailTopic(connection, clock, topic.name, topic.primary_key, fromTick, signal)
+    if (view !== undefined) await tailView(connection, patience, view.name, fromTick, signal)
+    else if (topic !== undefined)
+      await tailTopic(connection, patience, clock, topic.name, topic.primary_key, fromTick, signal)
     else {
       const known = [...topics, ...views].map((one) => one.name).join(', ')
       throw new MillraceError('not-found', `the server has no relation ${name}`, { hint: `there are ${known}` })
@@ -43,39 +48,81 @@ function line(tick: string | number, row: string, weight: string | number): stri
   return `{"tick":${tick},"row":${row},"weight":${weight}}\n`
 }
 
+/** Prints what a view's live stream tells, over as many connections as it takes. */
 async function tailView(
   connection: Connection,
+  patience: Patience,
   name: string,
   fromTick: number | null,
   signal: AbortSignal,
 ): Promise<void> {
-  const path = `/v1/views/${encodeURIComponent(name)}/live${fromTick === null ? '' : `?from_tick=${fromTick}`}`
-  const response = await connection.open(path, { headers: { accept: eventStreamType }, signal })
-  const parser = new EventStreamParser()
-  for await (const piece of response.body as unknown as AsyncIterable<Uint8Array>) {
-    for (const { event, data } of parser.feed(piece)) {
-      if (event === 'problem') throw errorOf(JSON.parse(data)) ?? unreachable(path, new Error(data))
-      const body = members(data)
-      const tick = body.get('tick') ?? ''
-      if (event === 'reset') say('some changes were missed: the rows follow anew')
-      if (event === 'snapshot') {
-        await writeOut(
-          elements(body.get('rows') ?? '[]')
-            .map((row) => line(tick, row, 1))
-            .join(''),
-        )
-      } else if (event === 'change') {
-        const changes = elements(body.get('changes') ?? '[]').map(members)
-        await writeOut(changes.map((change) => line(tick, change.get('row')!, change.get('weight')!)).join(''))
+  const path = `/v1/views/${encodeURIComponent(name)}/live`
+  let lastId: string | null = null
+  // Some rows of a snapshot are printed, and not yet all.
+  let partial = false
+  for (;;) {
+    try {
+      for await (const event of eventsOf(connection, path, lastId, fromTick, signal)) {
+        patience.answered()
+        await printEvent(path, event)
+        partial = event.event === 'snapshot' && event.id === null
+        lastId = event.id ?? lastId
+      }
+    } catch (error) {
+      await patience.after(error)
+      if (partial) {
+        say('the rows follow anew')
+        lastId = null
+        partial = false
       }
     }
   }
-  throw unreachable(path, new Error('the stream ended'))
+}
+
+/** One connection's events. @throws MillraceError server/unreachable when it ends */
+async function* eventsOf(
+  connection: Connection,
+  path: string,
+  lastId: string | null,
+  fromTick: number | null,
+  signal: AbortSignal,
+): AsyncGenerator<StreamEvent> {
+  const headers = { accept: eventStreamType, ...(lastId === null ? {} : { 'last-event-id': lastId }) }
+  const first = lastId === null && fromTick !== null ? `?from_tick=${fromTick}` : ''
+  const response = await connection.open(path + first, { headers, signal })
+  const parser = new EventStreamParser()
+  const reader = response.body!.getReader()
+  try {
+    for (;;) {
+      const { done, value } = await reader.read().catch((error) => {
+        throw unreachable(path, error)
+      })
+      if (done) throw unreachable(path, new Error('the stream ended'))
+      yield* parser.feed(value)
+    }
+  } finally {
+    reader.cancel().catch(() => {})
+  }
+}
+
+async function printEvent(path: string, { event, data }: StreamEvent): Promise<void> {
+  if (event === 'problem') throw errorOf(JSON.parse(data)) ?? unreachable(path, new Error(data))
+  const body = members(data)
+  const tick = body.get('tick') ?? ''
+  if (event === 'reset') say('some changes were missed: the rows follow anew')
+  if (event === 'snapshot') {
+    const rows = elements(body.get('rows') ?? '[]')
+    await writeOut(rows.map((row) => line(tick, row, 1)).join(''))
+  } else if (event === 'change') {
+    const changes = elements(body.get('changes') ?? '[]').map(members)
+    await writeOut(changes.map((change) => line(tick, change.get('row')!, change.get('weight')!)).join(''))
+  }
 }
 
 /** A topic's rows are its events; a table's are what its keys last were. */
 async function tailTopic(
   connection: Connection,
+  patience: Patience,
   clock: Clock,
   name: string,
   key: readonly string[],
@@ -86,7 +133,10 @@ async function tailTopic(
   let current = key.length === 0 || fromTick !== null
   for (let from = 0; !signal.aborted; ) {
     const path = `/v1/topics/${encodeURIComponent(name)}/events?from=${from}&limit=${pageEvents}`
-    const body = members(await (await connection.open(path, { signal })).text())
+    const text = await textOf(connection, path, signal).catch((error) => patience.after(error))
+    if (text === undefined) continue
+    patience.answered()
+    const body = members(text)
     const events = elements(body.get('events') ?? '[]').map(members)
     from = Number(body.get('next'))
     let out = ''
@@ -102,8 +152,15 @@ async function tailTopic(
       for (const { tick, row } of rows.values()) out += line(tick, row, 1)
     }
     if (out !== '') await writeOut(out)
-    if (events.length === 0) await pause(clock, signal)
+    if (events.length === 0) await pause(clock, signal, pollMs)
   }
+}
+
+async function textOf(connection: Connection, path: string, signal: AbortSignal): Promise<string> {
+  const response = await connection.open(path, { signal })
+  return response.text().catch((error) => {
+    throw unreachable(path, error)
+  })
 }
 
 /** Takes an event of a table over. @returns what it changed */
@@ -124,16 +181,4 @@ function upsert(
   }
   rows.set(name, { tick, row })
   return before?.row === row ? '' : gone + line(tick, row, 1)
-}
-
-function pause(clock: Clock, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      cancel()
-      signal.removeEventListener('abort', done)
-      resolve()
-    }
-    const cancel = clock.after(pollMs, done)
-    signal.addEventListener('abort', done, { once: true })
-  })
 }
