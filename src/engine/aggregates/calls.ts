@@ -140,6 +140,14 @@ export class Calls {
     return this.#distinct.map(({ arrangement }) => arrangement)
   }
 
+  /** Forgets what DISTINCT knows of groups that are let go although they have rows. */
+  forgetValues(entries: readonly number[]): void {
+    const ids = this.#ids
+    if (ids === null || entries.length === 0) return
+    const gone = new Set(entries.map((entry) => ids.of(entry)))
+    for (const values of this.#distinct) values.forget(gone)
+  }
+
   endTick(): void {
     for (const values of this.#distinct) values.endTick()
   }

@@ -109,6 +109,17 @@ export class DistinctValues {
     }
   }
 
+  /** Forgets all values of these groups. */
+  forget(ids: ReadonlySet<bigint>): void {
+    const { i64 } = this.#step.memory
+    const { offset } = this.#table.layout.fields[0]
+    for (const entry of this.#table.entries()) {
+      if (!ids.has(i64[(entry + offset) / 8])) continue
+      this.#table.touch(entry)
+      this.#table.remove(entry)
+    }
+  }
+
   #contents(): Contents {
     const { arena } = this.#step
     const table = this.#table

@@ -27,6 +27,10 @@ export class GroupIds extends Words {
       const low = u32[z], high = u32[z + 1];`
   }
 
+  of(entry: number): bigint {
+    return this.step.memory.i64[(entry + this.offset) / 8]
+  }
+
   /** The upper half of the next id. */
   high(): number {
     return Math.floor((this.step.tick + 1) / ticksPerWord)

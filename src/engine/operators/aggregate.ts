@@ -87,7 +87,7 @@ export class Aggregate extends BaseOperator {
    */
   evict(key: number, watermark: () => bigint | null): void {
     // Whichever group the watermark passes must be here.
-    this.#groups.resident = true
+    for (const state of [this.#groups, ...this.#calls.arrangements]) state.resident = true
     this.#eviction = { field: this.#table.layout.fields[key].offset, watermark }
   }
 
@@ -133,7 +133,7 @@ export class Aggregate extends BaseOperator {
     if (this.#eviction !== null) this.#sweep(this.#eviction.field, this.#eviction.watermark(), touched)
   }
 
-  /** Costs a look at every group when a window closes, nothing before. */
+  /** Costs a look at every group, and at every value of DISTINCT, when a window closes, nothing before. */
   #sweep(field: number, watermark: bigint | null, touched: readonly number[]): void {
     const { i64 } = this.step.memory
     const closeOf = (entry: number): bigint => i64[(entry + field) / 8]
@@ -142,12 +142,16 @@ export class Aggregate extends BaseOperator {
     }
     if (watermark === null || (this.#nextClose !== null && this.#nextClose > watermark)) return
     let next: bigint | null = null
+    const closed: number[] = []
     for (const entry of this.#table.entries()) {
       const close = closeOf(entry)
-      if (close <= watermark) {
-        this.#table.touch(entry)
-        this.#forget(entry)
-      } else if (next === null || close < next) next = close
+      if (close <= watermark) closed.push(entry)
+      else if (next === null || close < next) next = close
+    }
+    this.#calls.forgetValues(closed)
+    for (const entry of closed) {
+      this.#table.touch(entry)
+      this.#forget(entry)
     }
     this.#nextClose = next
   }
@@ -186,16 +190,19 @@ export class Aggregate extends BaseOperator {
         columns: table.load(arena, gone, minus),
         weights: constantWeights(arena, minus, -1),
       })
-    if (plus > 0) this.#putOut(come, comeRows, plus, results)
+    if (plus > 0) this.#putOut(come, plus, plus === rows ? results : this.#listed(results, comeRows, plus))
     for (let i = 0; i < rows; i++) {
       const entry = memory.u32[(entries >>> 2) + i]
       if (!only && memory.f64[(entry + table.payload) / 8] === 0) this.#forget(entry)
     }
   }
 
-  #putOut(entries: number, list: number, rows: number, results: readonly Column[]): void {
+  #listed(columns: readonly Column[], list: number, rows: number): Column[] {
+    return columns.map((column) => gatherColumn(this.step.arena, column, list, rows))
+  }
+
+  #putOut(entries: number, rows: number, values: readonly Column[]): void {
     const { arena, memory } = this.step
-    const values = results.map((column) => gatherColumn(arena, column, list, rows))
     const keyFields = this.#keys.map((_, k) => k)
     const keys = this.#table.load(arena, entries, rows, keyFields)
     this.output.emit({ rows, columns: [...keys, ...values], weights: 0 })
