@@ -25,7 +25,7 @@ export class Words {
 
   #reserve(count: number): void {
     const words = new Uint32Array(Math.max(16, count))
-    words.set(this.#words)
+    words.set(this.#words.subarray(0, this.length))
     this.#words = words
   }
 }
