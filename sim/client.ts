@@ -72,8 +72,10 @@ export class Client {
     else if (choice < 65) await this.#sendInvalid(life)
     else if (choice < 73) await this.#sendAgain(life)
     else if (choice < 76) await this.#sendConflict(life)
-    else if (choice < 88) await life.read(this.name, this.#someViews(life), prng.chance(0.5) ? this.#ownTick : 0)
-    else if (choice < 90) await this.#query(life)
+    else if (choice < 88) {
+      if (prng.chance(0.5)) await this.#lookBack(life)
+      else await life.read(this.name, this.#someViews(life), prng.chance(0.5) ? this.#ownTick : 0)
+    } else if (choice < 90) await this.#query(life)
     else await this.#readTopic(life)
   }
 
@@ -195,6 +197,23 @@ export class Client {
     life.trace(this.name, `another body with the key of append ${tried.id}: ${code}`)
     if (code === 'append/idempotency-conflict' || expectedRefusal(life, code)) return
     throw new Violation('a key belongs to one body', `append ${tried.id}: ${code}`)
+  }
+
+  /** What was at a tick is told now, and again later, by another life, and by a replay. */
+  async #lookBack(life: Life): Promise<void> {
+    const prng = this.#prng
+    const newest = life.database.status().tick
+    if (newest === 0) return
+    const tick = Math.max(1, newest - prng.below(prng.chance(0.5) ? 4 : newest))
+    const views = this.#someViews(life)
+    const replay = prng.chance(0.4)
+    try {
+      await life.readPast(this.name, views, tick, prng.chance(0.3), replay)
+    } catch (error) {
+      const code = codeOf(error)
+      if (!expectedRefusal(life, code) && code !== (replay ? 'request/busy' : 'tick/expired')) throw error
+      life.trace(this.name, `tick ${tick}: ${code}`)
+    }
   }
 
   /** A query answers what the view of the same query holds. */

@@ -2,7 +2,7 @@ import { blockColumn, openBlock } from '../src/data/block.ts'
 import { blockCells } from '../src/data/cell-access.ts'
 import { MillraceError } from '../src/data/errors.ts'
 import { compileRowTexts } from '../src/data/text-print.ts'
-import type { Database } from '../src/database.ts'
+import type { Database, ReadAnswer } from '../src/database.ts'
 import type { SimulatedIo } from '../src/io/twin/simulated-io.ts'
 import type { Log, ReadBlock } from '../src/log/log.ts'
 import type { Rows } from '../src/views/rows.ts'
@@ -120,8 +120,33 @@ export class Life {
     const floor = Math.max(minTick, this.history.seenTick)
     const options = minTick > 0 ? { minTick } : {}
     const answers = await this.within(`${who} reads`, this.database.readAll(names, options))
-    const [{ tick, timeMicros }] = answers
+    const [{ tick }] = answers
     if (tick < floor) throw new Violation('ticks never go back', `${who} read tick ${tick} after tick ${floor}`)
+    return this.#observe(who, names, answers)
+  }
+
+  /** Reads views as of a past tick, or by its time, and notes what was told: it is held against the same model. */
+  async readPast(
+    who: string,
+    names: readonly ViewName[],
+    past: number,
+    byTime: boolean,
+    replay: boolean,
+  ): Promise<void> {
+    const timeMicros = this.history.tickTimes.get(past)
+    const at = byTime && timeMicros !== undefined ? { timeMicros } : { tick: past }
+    const asOf = replay ? { at, replay: {} } : { at }
+    const answers = await this.within(`${who} reads the past`, this.database.readAll(names, { asOf }))
+    const [{ tick }] = answers
+    // Later ticks may have the same time: then the newest of them is meant.
+    if (tick < past || (tick > past && 'tick' in at)) {
+      throw new Violation('the past is what was asked for', `${who} read tick ${tick}, not ${past}`)
+    }
+    this.#observe(`${who}, looking back`, names, answers)
+  }
+
+  #observe(who: string, names: readonly ViewName[], answers: readonly ReadAnswer[]): number {
+    const [{ tick, timeMicros }] = answers
     this.history.sawTick(tick, timeMicros)
     for (const [i, answer] of answers.entries()) {
       if (answer.tick !== tick) {

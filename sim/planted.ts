@@ -235,6 +235,14 @@ export const plantedBugs: readonly Planted[] = [
       }),
   },
   {
+    name: 'a replay of the past goes one tick too far',
+    log: (log) =>
+      passing(log, {
+        replay: (each, mergeRows, afterTick, throughTick) =>
+          log.replay(each, mergeRows, afterTick, throughTick === undefined ? undefined : throughTick + 1),
+      }),
+  },
+  {
     name: "a tick's time follows a clock that jumps back",
     log: (log, { prng }) =>
       passing(log, {

@@ -138,10 +138,10 @@ export class Replays {
     else job.cancelLinger = this.#clock.after(lingerMs, () => this.#drop(job))
   }
 
-  #drop(job: Job): void {
+  #drop(job: Job, reason = new MillraceError('request/timeout', 'nobody waits for the replay any more')): void {
     job.cancelLinger()
     job.cancelTimeout()
-    job.ending.abort(new MillraceError('request/timeout', 'nobody waits for the replay any more'))
+    job.ending.abort(reason)
     if (this.#job === job) this.#job = null
   }
 
@@ -149,7 +149,7 @@ export class Replays {
   async close(): Promise<void> {
     const job = this.#job
     if (job === null) return
-    this.#drop(job)
+    this.#drop(job, new MillraceError('log/closed', 'the database was closed'))
     await job.done.catch(() => {})
   }
 }
