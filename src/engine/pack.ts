@@ -1,4 +1,4 @@
-import type { TickInput, TopicBlock } from './port.ts'
+import type { BlockCommits, TickInput, TopicBlock } from './port.ts'
 
 /**
  * A tick as it crosses to the engine's thread. Cloning an object per block would cost more than the engine's work on
@@ -9,6 +9,8 @@ export interface PackedTick extends Omit<TickInput, 'blocks'> {
   readonly buffers: readonly (ArrayBuffer | SharedArrayBuffer)[]
   /** Per block, 8 bytes each: topic, partition, first offset, index of the buffer, start, length (doubles); time (i64). */
   readonly places: ArrayBuffer
+  /** The commits of blocks that hold several, by the block's index. */
+  readonly commits?: ReadonlyMap<number, BlockCommits>
 }
 
 const fields = 7
@@ -25,9 +27,11 @@ export function packTick({ blocks, ...tick }: TickInput): { packed: PackedTick; 
   const places = new ArrayBuffer(blocks.length * fields * 8)
   const numbers = new Float64Array(places)
   const times = new BigInt64Array(places)
+  const several = new Map<number, BlockCommits>()
   let at = 0
   for (let i = 0, to = 0; i < blocks.length; i++, to += fields) {
-    const { topic, partition, firstOffset, appendedAtMicros, bytes } = blocks[i]
+    const { topic, partition, firstOffset, appendedAtMicros, bytes, commits } = blocks[i]
+    if (commits !== undefined) several.set(i, commits)
     const shared = isShared(bytes)
     // Blocks come in the journal's order: one is in the same buffer as the one before, or in a new one.
     if (shared && (buffers.length === 1 || buffers[buffers.length - 1] !== bytes.buffer)) buffers.push(bytes.buffer)
@@ -42,11 +46,12 @@ export function packTick({ blocks, ...tick }: TickInput): { packed: PackedTick; 
     own.set(bytes, at)
     at += (bytes.byteLength + 7) & ~7
   }
-  return { packed: { ...tick, buffers, places }, transfer: [own.buffer, places] }
+  const packed = { ...tick, buffers, places, ...(several.size === 0 ? {} : { commits: several }) }
+  return { packed, transfer: [own.buffer, places] }
 }
 
 /** @returns the tick as it was; its blocks' bytes are views over the buffers that came */
-export function unpackTick({ buffers, places, ...tick }: PackedTick): TickInput {
+export function unpackTick({ buffers, places, commits, ...tick }: PackedTick): TickInput {
   const numbers = new Float64Array(places)
   const times = new BigInt64Array(places)
   const blocks = new Array<TopicBlock>(numbers.length / fields)
@@ -59,6 +64,7 @@ export function unpackTick({ buffers, places, ...tick }: PackedTick): TickInput 
       bytes: new Uint8Array(buffers[numbers[from + 3]], numbers[from + 4], numbers[from + 5]),
     }
   }
+  for (const [i, own] of commits ?? []) blocks[i] = { ...blocks[i], commits: own }
   return { ...tick, blocks }
 }
 

@@ -33,6 +33,14 @@ export interface StateOptions {
   readonly cacheBytes?: number
 }
 
+/** Commits whose events lie in one block: where each one's rows end, when it was written, and its tick. */
+export interface BlockCommits {
+  readonly ends: Uint32Array
+  /** Microseconds since 1970. */
+  readonly micros: Float64Array
+  readonly ticks: Float64Array
+}
+
 /** A run of events of one topic, in offset order. */
 export interface TopicBlock {
   readonly topic: number
@@ -40,6 +48,8 @@ export interface TopicBlock {
   readonly firstOffset: number
   /** Microseconds since 1970: when the commit was written. */
   readonly appendedAtMicros: bigint
+  /** Where the block holds several commits; `appendedAtMicros` is the first one's. */
+  readonly commits?: BlockCommits
   /** data/block.ts, columns numbered by the topic's schema, plus `operation` for tables. */
   readonly bytes: Uint8Array
 }

@@ -198,10 +198,12 @@ export class TopicSource {
     }
     const data = arena.allocate(rows * 8)
     this.#gathered.blocks.forEach((block, i) => {
-      const { firstOffset, appendedAtMicros } = this.#parts[i]
+      const { firstOffset, appendedAtMicros, commits } = this.#parts[i]
       const at = data + block.row * 8
       if (column === systemColumn.offset) writeOffsets(memory, at, firstOffset, block.rows)
-      else {
+      else if (commits !== undefined) {
+        writeRuns(memory, at, commits.ends, column === systemColumn.tick ? commits.ticks : commits.micros)
+      } else {
         const value = column === systemColumn.tick ? BigInt(tick) : appendedAtMicros
         memory.i64.fill(value, at / 8, at / 8 + block.rows)
       }
@@ -277,6 +279,13 @@ function hand(operator: Upsert | Passage, batch: Batch, operations: number): voi
 }
 
 /** Numbers that go up by one, below 2^53. */
+/** One number for all rows up to each end. */
+function writeRuns({ i64 }: MemoryViews, at: number, ends: Uint32Array, values: Float64Array): void {
+  for (let run = 0, from = 0; run < ends.length; from = ends[run++]) {
+    i64.fill(BigInt(values[run]), at / 8 + from, at / 8 + ends[run])
+  }
+}
+
 function writeOffsets(memory: MemoryViews, data: number, first: number, rows: number): void {
   const { u32 } = memory
   const to = data >>> 2

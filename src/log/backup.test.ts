@@ -58,7 +58,7 @@ describe('a backup', () => {
     const io = simulatedIo(6, { idle: 'advance' })
     const log = await openFileLog(io, 'd/log', { ...options, sealNow: () => false })
     await log.append({ blocks: [block(0, 1)] })
-    expect(await log.backup('copy')).toMatchObject({ tick: 0, files: 0, bytes: 0 })
+    expect(await log.backup('copy')).toMatchObject({ tick: 0, files: 1, bytes: 512 })
     await log.close()
   })
 

@@ -3,8 +3,11 @@ import { MillraceError } from '../data/errors.ts'
 import type { Disk } from '../io/io.ts'
 import type { KeyedAnswer } from './commit.ts'
 import type { Frame } from './frame.ts'
+import { History } from './history/history.ts'
+import { historyNumber, type Moment } from './history/history-format.ts'
+import { replayHistory } from './history/history-replay.ts'
 import { numberOf } from './journal-file.ts'
-import type { LoggedBlock } from './log.ts'
+import type { LoggedBlock, SealedTick } from './log.ts'
 import { type Recovered, recover } from './recover.ts'
 
 /** What a log on disk holds, once all of it was read and found good. */
@@ -35,8 +38,10 @@ export type BlockVisitor = (block: LoggedBlock) => void
  * @throws MillraceError log/corrupt with file and byte, log/version
  */
 export async function checkLog(disk: Disk, folder: string, visit: BlockVisitor = () => {}): Promise<LogReport | null> {
-  const checker = new FrameChecker(visit)
-  const found = await recover(disk, folder, checker)
+  const history = await History.open(disk, folder, false)
+  const checker = new FrameChecker(visit, history.end)
+  await checkHistory(history, checker)
+  const found = await recover(disk, folder, history, checker)
   if (found === null) return null
   return { ...checker.counted, ...(await standing(disk, folder, found)) }
 }
@@ -45,7 +50,7 @@ async function standing(disk: Disk, folder: string, found: Recovered) {
   let files = 0
   let bytes = 0
   for (const name of await disk.list(folder)) {
-    if (numberOf(name) === null) continue
+    if (numberOf(name) === null && historyNumber(name) === null) continue
     const file = await disk.open(`${folder}/${name}`, { readOnly: true })
     try {
       bytes += await file.size()
@@ -63,11 +68,13 @@ async function standing(disk: Disk, folder: string, found: Recovered) {
 class FrameChecker {
   readonly counted = { commits: 0, blocks: 0, events: 0, keys: 0 }
   readonly #visit: BlockVisitor
-  #tick = 0
-  #timeMicros = -(2n ** 63n)
+  #tick: number
+  #timeMicros: bigint
 
-  constructor(visit: BlockVisitor) {
+  constructor(visit: BlockVisitor, from: Moment) {
     this.#visit = visit
+    this.#tick = from.tick
+    this.#timeMicros = BigInt(from.commitMicros)
   }
 
   frame(frame: Frame, blocks: readonly LoggedBlock[], answers: readonly KeyedAnswer[], path: string, at: number): void {
@@ -85,7 +92,7 @@ class FrameChecker {
       const range = ranges.get(topic)
       if (range === undefined) ranges.set(topic, { first: firstOffset, end: firstOffset + rows })
       else range.end = firstOffset + rows
-      this.#block(block, wrong)
+      this.block(block, wrong)
     }
     for (const { tick, offsets } of answers) {
       this.counted.keys++
@@ -100,7 +107,7 @@ class FrameChecker {
     if (frame.sealTick !== 0) this.#tick = frame.sealTick
   }
 
-  #block(block: LoggedBlock, wrong: (what: string, cause?: unknown) => MillraceError): void {
+  block(block: LoggedBlock, wrong: (what: string, cause?: unknown) => MillraceError): void {
     this.counted.blocks++
     this.counted.events += block.rows
     try {
@@ -112,6 +119,40 @@ class FrameChecker {
       throw wrong(error.message, error)
     }
   }
+}
+
+/** All of the history: its blocks as a replay gives them, and that they make up what the footers say. */
+async function checkHistory(history: History, checker: FrameChecker): Promise<void> {
+  const offsets = new Map<number, number>()
+  let tick = 0
+  let timeMicros = 0n
+  const wrong = (what: string, cause?: unknown): MillraceError => {
+    const file = history.files.find(({ footer }) => footer.to.tick > tick) ?? history.files.at(-1)!
+    return new MillraceError('log/corrupt', `the history is damaged: ${file.path}, after tick ${tick}: ${what}`, {
+      hint: 'restore the folder from a backup',
+      place: { file: file.path, offset: 0 },
+      cause,
+    })
+  }
+  const each = (sealed: SealedTick): void => {
+    if (sealed.tick !== tick + 1 || sealed.timeMicros < timeMicros) throw wrong('ticks are out of order')
+    for (const block of sealed.blocks) {
+      if (block.firstOffset !== (offsets.get(block.topic) ?? 0)) throw wrong('offsets have a gap')
+      offsets.set(block.topic, block.firstOffset + block.rows)
+      checker.block(block, wrong)
+    }
+    tick = sealed.tick
+    timeMicros = sealed.timeMicros
+    sealed.release?.()
+  }
+  await replayHistory(history, each, 0, 0, Number.POSITIVE_INFINITY)
+  for (const file of history.files) {
+    checker.counted.commits += file.footer.commits
+    checker.counted.keys += (await file.answers()).length
+  }
+  const { end } = history
+  const agrees = end.tick === tick && end.offsets.every(([topic, next]) => offsets.get(topic) === next)
+  if (!agrees) throw wrong('it does not end where it says')
 }
 
 /** Whether a folder holds a log at all. */

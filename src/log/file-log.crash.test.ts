@@ -1,5 +1,7 @@
 // The machine stops at every boundary of a small workload, and again while it recovers.
 import { describe, expect, it } from 'vitest'
+import { openBlock } from '../data/block.ts'
+import { BlockBuilder } from '../data/block-builder.ts'
 import { Prng } from '../io/twin/prng.ts'
 import { type SimulatedIo, type SimulationOptions, simulatedIo } from '../io/twin/simulated-io.ts'
 import { type FileLogOptions, openFileLog } from './file-log.ts'
@@ -17,8 +19,24 @@ interface History {
 
 const newHistory = (): History => ({ tried: [], answered: new Map(), seen: new Map() })
 
-/** A block that says which append it belongs to, and which of its blocks it is. */
+const schema = ['append', 'part', 'row', 'note'].map((name) => ({
+  name,
+  type: name === 'note' ? ({ kind: 'text' } as const) : ({ kind: 'integer' } as const),
+  nullable: false,
+}))
+
+/** A block that says which append it belongs to, and which of its blocks it is; topic 2 has real ones. */
 function block(append: number, part: number, topic: number, rows: number) {
+  if (topic === 2) {
+    const builder = new BlockBuilder(schema)
+    for (let row = 0; row < rows; row++) {
+      builder.beginRow()
+      for (const [i, value] of [append, part, row * row].entries()) builder.columns[i].setI32(row, value)
+      builder.columns[3].setText(row, `note ${append % 3}${'x'.repeat(row % 7)}`)
+      builder.commitRow()
+    }
+    return { topic, rows, bytes: builder.finish() }
+  }
   const bytes = new Uint8Array(16 + rows * 40).fill(append)
   new DataView(bytes.buffer).setUint32(0, append, true)
   new DataView(bytes.buffer).setUint32(4, part, true)
@@ -68,6 +86,12 @@ async function replayed(log: Log): Promise<SealedTick[]> {
 const read32 = (bytes: Uint8Array, at: number): number =>
   new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint32(at, true)
 
+function idOf(bytes: Uint8Array): readonly [number, number] {
+  const { memory, columns } = openBlock(bytes)
+  const cell = (id: number): number => memory.i32[columns.get(id)!.data >>> 2]
+  return [cell(0), cell(1)]
+}
+
 // Comparing bytes one by one would take most of the time.
 const lineOf = ({ topic, firstOffset, rows, appendedAtMicros, bytes }: LoggedBlock): string =>
   `${topic} ${firstOffset} ${rows} ${appendedAtMicros} ${Buffer.from(bytes).toString('hex')}`
@@ -88,8 +112,7 @@ async function check(log: Log, history: History, label: string): Promise<void> {
     for (const { topic, firstOffset, rows, bytes } of blocks) {
       expect(firstOffset, label).toBe(ends.get(topic) ?? 0)
       ends.set(topic, firstOffset + rows)
-      const id = read32(bytes, 0)
-      const part = read32(bytes, 4)
+      const [id, part] = topic === 2 ? idOf(bytes) : [read32(bytes, 0), read32(bytes, 4)]
       expect(Buffer.compare(bytes, history.tried[id].blocks[part].bytes), label).toBe(0)
       const found = parts.get(id) ?? []
       found.push({ part, topic, first: firstOffset, rows, tick })

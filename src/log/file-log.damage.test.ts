@@ -10,10 +10,11 @@ import type { Log, SealedTick } from './log.ts'
 
 const folder = 'd/log'
 const sizes = { fileBytes: 2500, stepBytes: 1024, largeBytes: 700, reserveBytes: 256 }
+const history = { rewrite: false }
 
 async function write(io: SimulatedIo, seed: number): Promise<Log> {
   const prng = new Prng(seed)
-  const log = await openFileLog(io, folder, { sealNow: () => prng.chance(0.7), sizes })
+  const log = await openFileLog(io, folder, { sealNow: () => prng.chance(0.7), sizes, history })
   for (let i = 0; i < 12; i++) {
     const rows = 1 + prng.below(4)
     const blocks = [{ topic: prng.below(2), rows, bytes: prng.bytes(prng.below(400)) }]
@@ -24,7 +25,7 @@ async function write(io: SimulatedIo, seed: number): Promise<Log> {
 }
 
 async function read(io: SimulatedIo): Promise<SealedTick[]> {
-  const log = await openFileLog(io, folder, { sealNow: () => true, sizes })
+  const log = await openFileLog(io, folder, { sealNow: () => true, sizes, history })
   const ticks: SealedTick[] = []
   await log.replay((tick) => {
     ticks.push(tick)

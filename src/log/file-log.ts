@@ -4,6 +4,9 @@ import { IoError } from '../io/io.ts'
 import { type Commit, type LogState, NoRoom, type Seal } from './commit.ts'
 import { allocate } from './frame.ts'
 import { GroupCommitLog } from './group-commit.ts'
+import { History } from './history/history.ts'
+import { type RewriteOptions, usualRewrite } from './history/rewrite.ts'
+import { HistoryStore } from './history/store.ts'
 import { IdempotencyTable } from './idempotency.ts'
 import { Journal, randomEpoch } from './journal.ts'
 import {
@@ -24,6 +27,14 @@ import { TopicIndex } from './topic-index.ts'
 export interface FileLogOptions extends LogOptions {
   /** How the journal is laid out on disk; an open journal may be continued with other sizes. */
   readonly sizes?: Partial<JournalSizes>
+  /** How closed files of the journal become history. */
+  readonly history?: Partial<RewriteOptions>
+}
+
+/** An open log, and the store below it. */
+export interface OpenedLog {
+  readonly log: Log
+  readonly store: HistoryStore
 }
 
 /**
@@ -33,6 +44,11 @@ export interface FileLogOptions extends LogOptions {
  * @throws MillraceError log/locked (another process has it open), log/corrupt, log/version, log/full
  */
 export async function openFileLog(io: Io, folder: string, options: FileLogOptions): Promise<Log> {
+  return (await openFileStore(io, folder, options)).log
+}
+
+/** The same, for those who look after what is on disk. */
+export async function openFileStore(io: Io, folder: string, options: FileLogOptions): Promise<OpenedLog> {
   try {
     return await openLocked(io, folder, options)
   } catch (error) {
@@ -40,7 +56,7 @@ export async function openFileLog(io: Io, folder: string, options: FileLogOption
   }
 }
 
-async function openLocked(io: Io, folder: string, options: FileLogOptions): Promise<Log> {
+async function openLocked(io: Io, folder: string, options: FileLogOptions): Promise<OpenedLog> {
   const sizes: JournalSizes = { ...usualSizes, ...options.sizes }
   await io.disk.makeFolder(folder)
   const lock = await io.disk.lock(`${folder}/lock`)
@@ -51,11 +67,13 @@ async function openLocked(io: Io, folder: string, options: FileLogOptions): Prom
     })
   }
   try {
-    const found = await recover(io.disk, folder)
+    const history = await History.open(io.disk, folder, true)
+    const found = await recover(io.disk, folder, history)
     const { journal, state } = await (found === null
       ? begin(io, folder, sizes, lock)
       : goOn(io, folder, sizes, lock, found))
-    return new GroupCommitLog(io.clock, journal, options, state)
+    const store = new HistoryStore(io, folder, journal, history, { ...usualRewrite, ...options.history })
+    return { log: new GroupCommitLog(io.clock, store, options, state), store }
   } catch (error) {
     await lock.release()
     throw error
@@ -88,6 +106,7 @@ async function begin(io: Io, folder: string, sizes: JournalSizes, lock: Lock): P
   const first: JournalFile = { number: 1, epoch: randomEpoch(io), base: 0, sequence: 1, previous: 0 }
   const file = await createFile(io.disk, folder, first, sizes.stepBytes)
   const journal = new Journal(io, folder, sizes, lock, {
+    identity: first.epoch.toString(16),
     files: [first],
     file,
     at: fileHeaderBytes,

@@ -11,6 +11,7 @@ import type { Append, Log } from './log.ts'
 const golden = fileURLToPath(new URL('../../test/golden/log-v1', import.meta.url))
 const folder = 'd/log'
 const sizes = { fileBytes: 1600, stepBytes: 512, largeBytes: 600, reserveBytes: 256 }
+const history = { rewrite: false }
 
 const appends: readonly Append[] = [
   { blocks: [{ topic: 1, rows: 2, bytes: Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8, 9) }] },
@@ -36,7 +37,7 @@ async function write(io: SimulatedIo): Promise<void> {
     random: { bytes: (length) => new Uint8Array(length).fill(++epochs) },
   }
   let commits = 0
-  const open = (): Promise<Log> => openFileLog(counted, folder, { sealNow: () => commits++ % 2 === 1, sizes })
+  const open = (): Promise<Log> => openFileLog(counted, folder, { sealNow: () => commits++ % 2 === 1, sizes, history })
   const log = await open()
   for (const append of appends) await log.append(append)
   log.requestSeal(true)
@@ -45,7 +46,7 @@ async function write(io: SimulatedIo): Promise<void> {
 }
 
 async function describeLog(io: SimulatedIo): Promise<unknown> {
-  const log = await openFileLog(io, folder, { sealNow: () => true, sizes })
+  const log = await openFileLog(io, folder, { sealNow: () => true, sizes, history })
   const ticks: unknown[] = []
   await log.replay(({ tick, timeMicros, blocks }) => {
     ticks.push({

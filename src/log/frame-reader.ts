@@ -55,6 +55,7 @@ export class FrameReader {
   readonly #file: DiskFile
   readonly #path: string
   readonly #epoch: bigint
+  readonly #base: number
   readonly #range: FrameRange
   readonly #pool: ChunkPool
   #sequence: number | null
@@ -75,6 +76,7 @@ export class FrameReader {
     this.#file = file
     this.#path = path
     this.#epoch = header.epoch
+    this.#base = header.base
     this.#range = range
     this.at = range.from
     this.#start = range.from
@@ -188,6 +190,11 @@ export class FrameReader {
     // Whoever waits for it is told; until then nobody does.
     piece.bytes.catch(() => {})
     this.#ahead = piece
+  }
+
+  /** The journal position behind the frame taken last. */
+  get position(): number {
+    return this.#base + this.at
   }
 
   /** What the blocks of the frame taken last lie in. */

@@ -39,7 +39,10 @@ export class IdempotencyTable {
 
   remember(answer: KeyedAnswer, atMicros: bigint): void {
     const { tick, offsets } = answer
-    this.#remembered.set(nameOf(answer), { digest: textOf(answer.digest), tick, offsets, atMicros })
+    const name = nameOf(answer)
+    // What is forgotten first stands first, also where a forgotten name comes again.
+    this.#remembered.delete(name)
+    this.#remembered.set(name, { digest: textOf(answer.digest), tick, offsets, atMicros })
   }
 
   /** Forgets what is too old or too much at the time of a commit. */

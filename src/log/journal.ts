@@ -1,11 +1,12 @@
 import { invariant } from '../data/errors.ts'
 import type { DiskFile, DiskLock, Io } from '../io/io.ts'
 import { IoError } from '../io/io.ts'
-import { type BackupAnswer, type BackupOptions, type SettledLog, writeBackup } from './backup.ts'
+import type { SettledFile } from './backup.ts'
 import { ChunkPool, HeldChunks } from './chunks.ts'
-import { type Commit, type CommitStore, NoRoom, type Seal } from './commit.ts'
+import { type Commit, NoRoom, type Seal } from './commit.ts'
 import { FrameBuilder } from './frame.ts'
 import { type Chain, FrameReader } from './frame-reader.ts'
+import type { Moment } from './history/history-format.ts'
 import {
   createFile,
   damaged,
@@ -22,6 +23,7 @@ import { strideBytes, type TopicIndex } from './topic-index.ts'
 
 /** Where a journal goes on: what recovery found or a new journal starts with. */
 export interface JournalEnd {
+  readonly identity: string
   readonly files: JournalFile[]
   /** The last file, open for writing. */
   readonly file: DiskFile
@@ -44,7 +46,8 @@ const keptBytes = 16 << 20
 const replayBytes = 4 << 20
 
 /** The journal on disk: commits as frames in numbered files, all topics in one order. */
-export class Journal implements CommitStore<FrameBuilder> {
+export class Journal {
+  readonly identity: string
   readonly #io: Io
   readonly #folder: string
   readonly #sizes: JournalSizes
@@ -66,6 +69,7 @@ export class Journal implements CommitStore<FrameBuilder> {
     this.#folder = folder
     this.#sizes = sizes
     this.#lock = lock
+    this.identity = end.identity
     this.#files = end.files
     this.#file = end.file
     this.#at = end.at
@@ -107,10 +111,6 @@ export class Journal implements CommitStore<FrameBuilder> {
       builder.reset()
       this.#builders.push(builder)
     }
-  }
-
-  get identity(): string {
-    return this.#files[0].epoch.toString(16)
   }
 
   async replay(
@@ -201,20 +201,36 @@ export class Journal implements CommitStore<FrameBuilder> {
     return found
   }
 
-  async backup(folder: string, options: BackupOptions): Promise<BackupAnswer> {
-    const { disk } = this.#io
-    return writeBackup(disk, this.#folder, await this.settled(), folder, options)
+  /** The files up to the newest seal: below it nothing changes any more, whatever is appended. */
+  settled(): { readonly tick: number; readonly files: readonly SettledFile[] } {
+    const sealed = this.#sealed
+    const files = this.#files.flatMap(({ number, base }, i) => {
+      const bytes = Math.min(this.#files[i + 1]?.base ?? sealed, sealed) - base
+      return bytes < 0 ? [] : [{ name: fileName(number), bytes: Math.max(bytes, fileHeaderBytes) }]
+    })
+    return { tick: this.#nextTick - 1, files }
   }
 
-  /** The files up to the newest seal: below it nothing changes any more, whatever is appended. */
-  async settled(): Promise<SettledLog> {
-    const [tick, sealed, { identity }] = [this.#nextTick - 1, this.#sealed, this]
-    const files = this.#files.flatMap(({ number, base }, i) => {
-      const end = Math.min(this.#files[i + 1]?.base ?? sealed, sealed)
-      return end <= base ? [] : [{ name: fileName(number), bytes: end - base }]
-    })
-    const mark = await this.findTick({ tick })
-    return { identity, tick, timeMicros: mark?.timeMicros ?? 0n, files }
+  /** The journal position behind which the last but so many files end; null while there are no more. */
+  closedEnd(keep: number): number | null {
+    return this.#files[this.#files.length - 1 - keep]?.base ?? null
+  }
+
+  /** Frames that are sealed, from a position on that is a frame's start; see `#read`. */
+  read(from: number, to: number, pool: ChunkPool): AsyncGenerator<FrameReader> {
+    return this.#read(from, Math.min(to, this.#sealed), replayBytes, pool)
+  }
+
+  /**
+   * Forgets what lies below a seal: nobody asks for it here any more.
+   * @returns the paths of the files that are of no use now
+   */
+  forget({ position, tick, tickMicros, offsets }: Moment): readonly string[] {
+    this.#index.cut(position, tick + 1, new Map(offsets))
+    this.#ticks.cut({ tick, timeMicros: tickMicros, position })
+    let count = 0
+    while (count < this.#files.length - 1 && this.#files[count + 1].base <= position) count++
+    return this.#files.splice(0, count).map(({ number }) => filePath(this.#folder, number))
   }
 
   async close(): Promise<void> {

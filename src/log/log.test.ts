@@ -16,12 +16,15 @@ afterAll(() => Promise.all(folders.map((folder) => rm(folder, { recursive: true 
 const logs: Record<string, (options: LogOptions) => Promise<Log>> = {
   memory: async (options) => openMemoryLog(nodeIo(), options),
   'file, simulated': (options) => openFileLog(simulatedIo(1), 'd/log', { ...options, sizes: smallFiles }),
+  'file and history, simulated': (options) =>
+    openFileLog(simulatedIo(2), 'd/log', { ...options, sizes: tinyFiles, history: { share: 1 } }),
   'file, on disk': async (options) => {
     const folder = await mkdtemp(path.join(tmpdir(), 'millrace-log-'))
     folders.push(folder)
     return openFileLog(nodeIo(), folder, options)
   },
 }
+const tinyFiles = { fileBytes: 2048, stepBytes: 512, largeBytes: 400, reserveBytes: 256 }
 const smallFiles = { fileBytes: 65536, stepBytes: 4096, largeBytes: 2048, reserveBytes: 1024 }
 
 function block(topic: number, rows = 1, fill = rows): AppendBlock {

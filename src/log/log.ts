@@ -127,10 +127,20 @@ export interface LoggedBlock {
   readonly topic: number
   readonly partition: number
   readonly firstOffset: number
+  /** When its commit was written, or the first of its commits. */
   readonly appendedAtMicros: bigint
+  /** Of a block that holds several commits' events, as merged ticks of old have them. */
+  readonly commits?: BlockCommits
   readonly rows: number
   /** A replayed tick's lie in shared memory, so that a thread can read them in place. */
   readonly bytes: Uint8Array
+}
+
+/** The commits whose events lie in one block: where each one's rows end, its time in microseconds, its tick. */
+export interface BlockCommits {
+  readonly ends: Uint32Array
+  readonly micros: Float64Array
+  readonly ticks: Float64Array
 }
 
 /** A block read back, with the tick that made it visible. */

@@ -4,7 +4,9 @@ import { ChunkPool } from './chunks.ts'
 import type { KeyedAnswer, LogState } from './commit.ts'
 import { align8, allocate, closedFlag, type Frame, frameHeaderBytes, readFrameHeader, viewOf } from './frame.ts'
 import { FrameReader } from './frame-reader.ts'
-import { IdempotencyTable } from './idempotency.ts'
+import type { History } from './history/history.ts'
+import { type Moment, unfinishedName } from './history/history-format.ts'
+import { IdempotencyTable, rememberedMicros } from './idempotency.ts'
 import { damaged, decodeFileHeader, fileHeaderBytes, filePath, type JournalFile, numberOf } from './journal-file.ts'
 import type { LoggedBlock } from './log.ts'
 import { TickIndex } from './tick-index.ts'
@@ -17,6 +19,7 @@ const chunkBytes = 1 << 20
 
 /** What a journal on disk holds, once every frame was read and checked. */
 export interface Recovered {
+  readonly identity: string
   readonly files: JournalFile[]
   /** Bytes of the last file that hold good frames. */
   readonly at: number
@@ -47,17 +50,24 @@ export interface RecoveryWatch {
 }
 
 /**
- * Reads a journal from its first byte. A bad frame is corruption when the next file, or any later frame that can
+ * Reads a journal from where the history ends. A bad frame is corruption when the next file, or any later frame that can
  * still be read, proves that it was durable: then it is refused. Otherwise it is the torn tail of a commit that
  * nobody was answered for.
  *
- * @returns null when there is no journal yet
+ * @returns null when there is neither history nor journal yet
  * @throws MillraceError log/corrupt, log/version
  */
-export async function recover(disk: Disk, folder: string, watch?: RecoveryWatch): Promise<Recovered | null> {
-  const files = await readHeaders(disk, folder, watch !== undefined)
+export async function recover(
+  disk: Disk,
+  folder: string,
+  history: History,
+  watch?: RecoveryWatch,
+): Promise<Recovered | null> {
+  const { files, useless } = await readHeaders(disk, folder, history.end, watch !== undefined)
+  if (watch === undefined) await takeAway(disk, folder, useless, history)
   if (files.length === 0) return null
-  const scan = new Scan(watch)
+  const identity = history.identity ?? files[0].epoch.toString(16)
+  const scan = new Scan(history.end, await rememberedBy(history), watch)
   for (let i = 0; i < files.length - 1; i++) {
     const path = filePath(folder, files[i].number)
     const file = await disk.open(path, { readOnly: true })
@@ -78,74 +88,158 @@ export async function recover(disk: Disk, folder: string, watch?: RecoveryWatch)
     const size = await file.size()
     const at = await scan.file(file, path, last, size)
     const tornEnd = await searchTail(file, path, { from: at, size, file: last, sequence: scan.sequence })
-    return scan.recovered(files, at, tornEnd, size)
+    return { identity, ...scan.recovered(files, at, tornEnd, size) }
   } finally {
     await file.close()
   }
 }
 
-/** The headers of all files in order; a last file whose making was cut short is removed. */
-async function readHeaders(disk: Disk, folder: string, readOnly: boolean): Promise<JournalFile[]> {
-  const numbers = (await disk.list(folder)).map(numberOf).filter((number) => number !== null)
-  numbers.sort((a, b) => a - b)
-  const files: JournalFile[] = []
-  for (const [i, number] of numbers.entries()) {
-    const path = filePath(folder, number)
-    if (number !== i + 1) {
-      throw new MillraceError('log/corrupt', `the journal's file ${filePath(folder, i + 1)} is missing`, {
-        hint: 'restore it from a copy: the files after it continue it',
-        place: { file: filePath(folder, i + 1) },
-      })
-    }
-    const file = await disk.open(path, { readOnly: true })
-    try {
-      const bytes = new Uint8Array(fileHeaderBytes)
-      const header = decodeFileHeader(bytes.subarray(0, await file.read(bytes, 0)), path)
-      if (header !== null && header.number === number && follows(header, files[i - 1])) files.push(header)
-      else if (number < numbers.length || header !== null || (await holdsFrames(file))) throw damaged(path, 0)
-      else if (!readOnly) await disk.remove(path)
-    } finally {
-      await file.close()
-    }
+/** The answers of the history that are not forgotten yet. */
+async function rememberedBy(history: History): Promise<IdempotencyTable> {
+  const remembered = new IdempotencyTable()
+  const { commitMicros } = history.end
+  for (const { answer, micros } of await history.answersSince(commitMicros - Number(rememberedMicros))) {
+    remembered.remember(answer, BigInt(micros))
   }
-  return files
+  remembered.prune(BigInt(commitMicros))
+  return remembered
 }
 
-function follows(header: JournalFile, before: JournalFile | undefined): boolean {
-  if (before === undefined) return header.base === 0 && header.sequence === 1
-  return header.base >= before.base + fileHeaderBytes && header.sequence >= before.sequence
+/**
+ * Removes files that the history has taken over. While the journal still holds all of the last history file, nobody
+ * knows whether that one's name is durable: a sync of its folder may have failed, and another one saves nothing. So
+ * it is given its name anew before anything goes.
+ */
+async function takeAway(disk: Disk, folder: string, { files, all }: Useless, history: History): Promise<void> {
+  const last = history.files.at(-1)
+  if (last !== undefined && all <= last.footer.from.position) {
+    const unfinished = `${folder}/${unfinishedName(last.footer.number)}`
+    await disk.rename(last.path, unfinished)
+    await disk.rename(unfinished, last.path)
+    await disk.syncFolder(folder)
+  }
+  for (const { number } of files) await disk.remove(filePath(folder, number))
+}
+
+/** Files that the history has taken over, and the position from which on the journal still holds everything. */
+interface Useless {
+  readonly files: readonly { readonly number: number }[]
+  readonly all: number
+}
+
+/**
+ * The headers of the files in order, from the one in which the history ends. A last file whose making was cut short
+ * is removed.
+ */
+async function readHeaders(
+  disk: Disk,
+  folder: string,
+  end: Moment,
+  readOnly: boolean,
+): Promise<{ readonly files: JournalFile[]; readonly useless: Useless }> {
+  const numbers = (await disk.list(folder)).map(numberOf).filter((number) => number !== null)
+  numbers.sort((a, b) => b - a)
+  const files: JournalFile[] = []
+  const useless: { number: number }[] = []
+  let all = Number.POSITIVE_INFINITY
+  let next = numbers[0]
+  for (const number of numbers) {
+    const path = filePath(folder, number)
+    if (files[0] !== undefined && files[0].base <= end.position) {
+      useless.push({ number })
+      // Some may be gone already, and what lies below a gap is of no use at all.
+      if (number === next) all = (await readHeader(disk, path, number, false))?.base ?? all
+      if (number === next) next--
+      continue
+    }
+    if (number !== next) throw missingFile(filePath(folder, next))
+    next--
+    const header = await readHeader(disk, path, number, number === numbers[0])
+    if (header !== null) {
+      files.unshift(header)
+      all = header.base
+    } else if (!readOnly) await disk.remove(path)
+  }
+  if (files.length === 0) {
+    if (end.position === 0) return { files, useless: { files: useless, all } }
+    throw missingFile(filePath(folder, 1 + (numbers[0] ?? 0)))
+  }
+  if (files[0].base > end.position) throw missingFile(filePath(folder, next))
+  for (const [i, header] of files.entries()) {
+    if (!follows(header, files[i - 1], end)) throw damaged(filePath(folder, header.number), 0)
+  }
+  return { files, useless: { files: useless, all } }
+}
+
+/** @returns null for a last file whose making was cut short @throws MillraceError log/corrupt */
+async function readHeader(disk: Disk, path: string, number: number, isLast: boolean): Promise<JournalFile | null> {
+  const file = await disk.open(path, { readOnly: true })
+  try {
+    const bytes = new Uint8Array(fileHeaderBytes)
+    const header = decodeFileHeader(bytes.subarray(0, await file.read(bytes, 0)), path)
+    if (header?.number === number) return header
+    if (!isLast || header !== null || (await holdsFrames(file))) throw damaged(path, 0)
+    return null
+  } finally {
+    await file.close()
+  }
+}
+
+function missingFile(path: string): MillraceError {
+  return new MillraceError('log/corrupt', `the journal's file ${path} is missing`, {
+    hint: 'restore it from a copy: the files after it continue it',
+    place: { file: path },
+  })
+}
+
+function follows(header: JournalFile, before: JournalFile | undefined, end: Moment): boolean {
+  if (before !== undefined) {
+    return header.base >= before.base + fileHeaderBytes && header.sequence >= before.sequence
+  }
+  if (end.position === 0) return header.base === 0 && header.sequence === 1
+  return header.sequence <= end.sequence
 }
 
 /** Goes through the frames of one file after the other. */
 class Scan {
-  sequence = 1
-  previous = 0
-  readonly #offsets = new Map<number, number>()
-  readonly #remembered = new IdempotencyTable()
+  sequence: number
+  previous: number
+  readonly #offsets: Map<number, number>
+  readonly #remembered: IdempotencyTable
   readonly #index = new TopicIndex()
   readonly #ticks = new TickIndex()
   readonly #chunks = new ChunkPool()
-  #tick = 0
-  #timeMicros = 0n
-  #commitMicros = 0n
+  #tick: number
+  #timeMicros: bigint
+  #commitMicros: bigint
   #unsealedCommits = 0
   #unsealedEnds = new Map<number, number>()
-  #sealed = 0
+  #sealed: number
   #durable = 0
   #clean = false
   readonly #watch: RecoveryWatch | undefined
 
-  constructor(watch: RecoveryWatch | undefined) {
+  constructor(from: Moment, remembered: IdempotencyTable, watch: RecoveryWatch | undefined) {
+    this.sequence = from.sequence
+    this.previous = from.previous
+    this.#offsets = new Map(from.offsets)
+    this.#remembered = remembered
+    this.#tick = from.tick
+    this.#timeMicros = BigInt(from.tickMicros)
+    this.#commitMicros = BigInt(from.commitMicros)
+    this.#sealed = from.position
+    if (from.tick > 0) this.#ticks.add(from.tick, this.#timeMicros, from.position)
     this.#watch = watch
   }
 
   /** @returns where in the file the good frames end */
   async file(file: DiskFile, path: string, header: JournalFile, end: number): Promise<number> {
     const chain = { sequence: this.sequence, previous: this.previous }
-    const range = { from: fileHeaderBytes, to: end, end, chain, chunkBytes: scanBytes, ahead: true }
+    const from = Math.max(fileHeaderBytes, this.#sealed - header.base)
+    const range = { from, to: end, end, chain, chunkBytes: scanBytes, ahead: true }
     const reader = new FrameReader(file, path, header, range, this.#chunks)
-    // All before a file is durable when it is made.
-    this.#durable = header.base + fileHeaderBytes
+    // All before a file is durable when it is made, and all that is in the history.
+    this.#durable = header.base + from
     try {
       do {
         for (let at = reader.at, frame = reader.take(); frame !== null; at = reader.at, frame = reader.take()) {
@@ -190,7 +284,7 @@ class Scan {
     this.#unsealedEnds = new Map()
   }
 
-  recovered(files: JournalFile[], at: number, tornEnd: number, allocated: number): Recovered {
+  recovered(files: JournalFile[], at: number, tornEnd: number, allocated: number): Omit<Recovered, 'identity'> {
     const { base } = files[files.length - 1]
     return {
       files,

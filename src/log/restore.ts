@@ -38,9 +38,11 @@ export async function restoreBackup(
       before += file.bytes
     }
     await disk.syncFolder(`${to}/log`)
-    for (const { name } of [...manifest.files].reverse()) {
-      await disk.rename(`${to}/log/${name}${unfinished}`, `${to}/log/${name}`)
-    }
+    const [first, ...others] = manifest.files
+    for (const { name } of others) await disk.rename(`${to}/log/${name}${unfinished}`, `${to}/log/${name}`)
+    // Names become durable in any order, unless a sync stands between them.
+    await disk.syncFolder(`${to}/log`)
+    await disk.rename(`${to}/log/${first.name}${unfinished}`, `${to}/log/${first.name}`)
     await disk.syncFolder(`${to}/log`)
   } catch (error) {
     throw nameFailure(error, to)

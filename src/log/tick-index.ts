@@ -25,6 +25,15 @@ export class TickIndex {
     this.#positions.push(position)
   }
 
+  /** Forgets the ticks before one; that one is known from now on. */
+  cut({ tick, timeMicros, position }: TickPlace): void {
+    const kept = this.#positions.findIndex((each) => each > position)
+    const count = kept < 0 ? this.#positions.length : kept
+    this.#ticks.splice(0, count, tick)
+    this.#times.splice(0, count, timeMicros)
+    this.#positions.splice(0, count, position)
+  }
+
   /** The newest known tick up to this one: whoever looks for a tick reads the journal on from there. */
   upTo(tick: number): TickPlace {
     return this.#at(countUpTo(this.#ticks, tick))

@@ -46,6 +46,25 @@ export class TopicIndex {
     ticks.push(tick)
   }
 
+  /**
+   * Forgets what lies below a position that is the end of a tick.
+   * @param tick the one that goes on from there
+   * @param offsets each topic's next offset there
+   */
+  cut(position: number, tick: number, offsets: ReadonlyMap<number, number>): void {
+    for (const [topic, { offsets: firsts, positions, ticks }] of this.#topics) {
+      const from = positions.findIndex((each) => each >= position)
+      const kept = from < 0 ? positions.length : from
+      if (kept === 0) continue
+      // The entry before may have stood for frames on both sides. Others may be at work with the lists as they are.
+      this.#topics.set(topic, {
+        offsets: [offsets.get(topic) ?? 0, ...firsts.slice(kept)],
+        positions: [position, ...positions.slice(kept)],
+        ticks: [tick, ...ticks.slice(kept)],
+      })
+    }
+  }
+
   /** The stretches of journal that hold a topic from an offset on, in order. */
   *stretches(topic: number, fromOffset: number): Generator<Stretch> {
     const entries = this.#topics.get(topic)

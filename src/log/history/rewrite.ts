@@ -1,0 +1,212 @@
+import type { Io } from '../../io/io.ts'
+import { IoError } from '../../io/io.ts'
+import { ChunkPool, HeldChunks } from '../chunks.ts'
+import type { KeyedAnswer } from '../commit.ts'
+import type { Frame } from '../frame.ts'
+import type { FrameReader } from '../frame-reader.ts'
+import type { Journal } from '../journal.ts'
+import type { LoggedBlock } from '../log.ts'
+import type { Compression } from './compression.ts'
+import type { History } from './history.ts'
+import { HistoryFile } from './history-file.ts'
+import { historyName, type Moment, unfinishedName } from './history-format.ts'
+import { HistoryWriter } from './history-writer.ts'
+
+export interface RewriteOptions {
+  /** Whether closed journal files become history at all (default: yes). */
+  readonly rewrite: boolean
+  /** Closed journal files that stay as they are (default: none, only the one that is written to). */
+  readonly keepFiles: number
+  readonly compression: Compression
+  /** Of a processor's time while there is something to rewrite, at most so much goes into it (default: half). */
+  readonly share: number
+}
+
+export const usualRewrite: RewriteOptions = { rewrite: true, keepFiles: 0, compression: 'auto', share: 0.5 }
+
+/** Work for so long, then others get a turn. */
+const sliceMs = 4
+
+/** Nobody wants the file any more that is being written. */
+class Stopped extends Error {}
+
+/**
+ * Turns closed journal files into history in the background, one at a time. A journal file is taken away only after
+ * the history that holds all of it is durable under its own name; whatever stops it in between, the journal is still
+ * there, or both are.
+ */
+export class Rewriter {
+  /** Why it gave up, if so: what is there is whole, and the next start tries again. */
+  failure: Error | null = null
+  /** A failed sync after which the journal must not be written to either. */
+  poison: Error | null = null
+  readonly #io: Io
+  readonly #folder: string
+  readonly #journal: Journal
+  readonly #history: History
+  readonly #options: RewriteOptions
+  readonly #drop: (paths: readonly string[]) => Promise<void>
+  #stopped: boolean
+  #work: Promise<void> | null = null
+  #sliceStart = 0
+  #endPause: (() => void) | null = null
+
+  constructor(
+    io: Io,
+    folder: string,
+    journal: Journal,
+    history: History,
+    options: RewriteOptions,
+    drop: (paths: readonly string[]) => Promise<void>,
+  ) {
+    this.#io = io
+    this.#folder = folder
+    this.#journal = journal
+    this.#history = history
+    this.#options = options
+    this.#drop = drop
+    this.#stopped = !options.rewrite
+  }
+
+  /** Looks whether there is something to do. */
+  wake(): void {
+    if (this.#stopped || this.#work !== null || this.#target() === null) return
+    this.#work = this.#run().finally(() => {
+      this.#work = null
+    })
+  }
+
+  /** Ends it, at once. */
+  stop(): void {
+    this.#stopped = true
+    this.#endPause?.()
+  }
+
+  async idle(): Promise<void> {
+    await this.#work
+  }
+
+  /** Where the closed journal files end, if there are some that the history lacks. */
+  #target(): number | null {
+    const end = this.#journal.closedEnd(this.#options.keepFiles)
+    return end === null || end <= this.#tried ? null : end
+  }
+
+  /** Up to here everything is in the history, or belongs to a tick that goes on beyond. */
+  #tried = 0
+
+  async #run(): Promise<void> {
+    try {
+      for (let end = this.#target(); end !== null && !this.#stopped; end = this.#target()) {
+        this.#tried = end
+        await this.#rewrite(end)
+      }
+    } catch (error) {
+      // There may be room by the time that the next file is closed.
+      if (error instanceof IoError && error.failure === 'full') return
+      if (error instanceof Stopped) return
+      this.failure = error as Error
+      this.#stopped = true
+    }
+  }
+
+  async #rewrite(end: number): Promise<void> {
+    const { disk } = this.#io
+    const number = this.#history.files.length + 1
+    const path = `${this.#folder}/${unfinishedName(number)}`
+    this.#sliceStart = this.#io.clock.monotonicMs()
+    const file = await disk.open(path, { create: true })
+    let written = false
+    try {
+      await file.truncate(0)
+      const { compression } = this.#options
+      const options = { compression, breathe: () => this.#breathe() }
+      const from = this.#history.end
+      const writer = new HistoryWriter(file, this.#journal.identity, number, from, options)
+      const to = await this.#copy(writer, from, end)
+      if (to !== null) {
+        await writer.finish(to)
+        written = true
+      }
+    } finally {
+      await file.close()
+      if (!written) await disk.remove(path).catch(() => {})
+    }
+    if (!written) return
+    if (this.#stopped) throw new Stopped()
+    await disk.rename(path, `${this.#folder}/${historyName(number)}`)
+    await this.#syncNames()
+    this.#history.add(await HistoryFile.open(disk, this.#folder, number))
+    await this.#drop(this.#journal.forget(this.#history.end))
+  }
+
+  /**
+   * A sync of the folder that fails may have been about names of the journal as well; and one of the journal's that
+   * failed, about ours.
+   */
+  async #syncNames(): Promise<void> {
+    try {
+      await this.#io.disk.syncFolder(this.#folder)
+    } catch (error) {
+      this.poison = error as Error
+      throw error
+    }
+    if (this.#stopped) throw new Stopped()
+  }
+
+  /** Writes all ticks that end in the journal's files up to a position. @returns where the last one ends */
+  async #copy(writer: HistoryWriter, from: Moment, end: number): Promise<Moment | null> {
+    const pool = new ChunkPool()
+    const held = new HeldChunks(pool)
+    let commits: { timeMicros: bigint; blocks: LoggedBlock[]; answers: KeyedAnswer[] }[] = []
+    let to: Moment | null = null
+    try {
+      for await (const reader of this.#journal.read(from.position, end, pool)) {
+        for (let frame = reader.take(); frame !== null; frame = reader.take()) {
+          if (frame.blocks > 0) held.add(reader.chunk)
+          commits.push({ timeMicros: frame.timeMicros, blocks: reader.blocks(), answers: reader.answers() })
+          if (frame.sealTick === 0) continue
+          await writer.add({ tick: frame.sealTick, timeMicros: frame.sealTimeMicros, commits })
+          to = this.#momentBehind(frame, reader, writer)
+          commits = []
+          held.release()
+        }
+        await this.#breathe()
+      }
+    } finally {
+      held.release()
+    }
+    return to
+  }
+
+  #momentBehind(frame: Frame, reader: FrameReader, writer: HistoryWriter): Moment {
+    return {
+      position: reader.position,
+      sequence: frame.sequence + 1,
+      previous: frame.checksum,
+      tick: frame.sealTick,
+      tickMicros: Number(frame.sealTimeMicros),
+      commitMicros: Number(frame.timeMicros),
+      offsets: writer.offsets,
+    }
+  }
+
+  /** Gives others a turn when there was work for a while, and leaves them their share of the processor. */
+  async #breathe(): Promise<void> {
+    if (this.#stopped) throw new Stopped()
+    const { clock } = this.#io
+    const worked = clock.monotonicMs() - this.#sliceStart
+    if (worked < sliceMs) return
+    const { share } = this.#options
+    await new Promise<void>((resolve) => {
+      const cancel = clock.after(Math.ceil((worked * (1 - share)) / share), () => resolve())
+      this.#endPause = () => {
+        cancel()
+        resolve()
+      }
+    })
+    this.#endPause = null
+    if (this.#stopped) throw new Stopped()
+    this.#sliceStart = clock.monotonicMs()
+  }
+}
