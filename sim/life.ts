@@ -79,14 +79,22 @@ export class Life {
 
   /** Everything the log holds, as of its newest tick. */
   async content(): Promise<{ readonly content: LogContent; readonly tick: number }> {
-    const { tick } = this.log.position()
+    for (;;) {
+      const { tick } = this.log.position()
+      const content = await this.#contentAt(tick)
+      // Reading takes its time; what became visible meanwhile would be missing.
+      if (this.log.position().tick === tick) return { content, tick }
+    }
+  }
+
+  async #contentAt(tick: number): Promise<LogContent> {
     const content: Record<TopicName, LoggedEvent[]> = { bid: [], account: [] }
     for (const topic of ['bid', 'account'] as const) {
       const { id } = this.database.topic(topic)
       const blocks = await this.within(`reading ${topic}`, this.log.readTopic(id, 0, 1_000_000))
       content[topic] = this.events(topic, blocks, 0).filter((event) => event.tick <= tick)
     }
-    return { content, tick }
+    return content
   }
 
   /** @throws Violation where offsets have gaps or ticks go back */

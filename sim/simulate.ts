@@ -266,8 +266,9 @@ export class Simulation {
     this.counts.flipped++
     const code = await Promise.race([
       openFileLog(io, `${folder}/log`, { sealNow: () => false }).then(async (log) => {
+        const code = await log.replay(() => {}).then(() => 'nothing', codeOf)
         await log.close()
-        return 'nothing'
+        return code
       }, codeOf),
       io.crashed.then(() => 'crashed'),
     ])
