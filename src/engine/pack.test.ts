@@ -9,15 +9,18 @@ const block = fc.record({
   firstOffset: fc.nat(Number.MAX_SAFE_INTEGER),
   appendedAtMicros: fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }),
   content: fc.uint8Array({ maxLength: 50 }),
+  several: fc.boolean(),
   piece: fc.constantFrom('own', 'shared', 'the next shared'),
 })
+
+const commits = { ends: Uint32Array.of(1, 3), micros: Float64Array.of(5, 6), ticks: Float64Array.of(1, 2) }
 
 it('gives a tick back as it was, over any way that buffers go', () => {
   fc.assert(
     fc.property(fc.array(block, { maxLength: 20 }), fc.boolean(), (made, closing) => {
       let memory = new SharedArrayBuffer(8 * 1024)
       let at = 0
-      const blocks = made.map(({ content, piece, ...place }): TopicBlock => {
+      const blocks = made.map(({ content, piece, several, ...place }): TopicBlock => {
         if (piece === 'the next shared') {
           memory = new SharedArrayBuffer(8 * 1024)
           at = 0
@@ -26,7 +29,7 @@ it('gives a tick back as it was, over any way that buffers go', () => {
         const bytes = piece === 'own' ? new Uint8Array(length) : new Uint8Array(memory, at, length)
         bytes.set(content)
         if (piece !== 'own') at += (length + 7) & ~7
-        return { ...place, bytes }
+        return { ...place, bytes, ...(several ? { commits } : {}) }
       })
       const input = {
         kind: 'tick' as const,
@@ -40,8 +43,8 @@ it('gives a tick back as it was, over any way that buffers go', () => {
       expect({ ...back, blocks: [] }).toEqual({ ...input, blocks: [] })
       expect(back.blocks.length).toBe(made.length)
       back.blocks.forEach(({ bytes, ...place }, i) => {
-        const { content, piece, ...expected } = made[i]
-        expect(place).toEqual(expected)
+        const { content, piece, several, ...expected } = made[i]
+        expect(place).toEqual({ ...expected, ...(several ? { commits } : {}) })
         expect([...bytes]).toEqual([...content])
         expect(bytes.byteOffset % 8).toBe(0)
         // The log's own bytes are still there, and what is shared was not copied.
