@@ -173,16 +173,21 @@ export class Arrangement implements StatePart {
   slice(out: Piece[], maxBytes: number): boolean {
     let bytes = this.#takeEarly(out)
     if (!this.#capturing) return true
+    let estimated = 0
+    const budget = (maxBytes - bytes) / this.#ratio
     const entries: number[] = []
     let looked = 0
     const most = Math.max(16, maxBytes / 32)
-    while (this.#next < this.#frozen.length && bytes < maxBytes && looked++ < most) {
-      const low = this.#frozen.at(this.#next++)
+    while (this.#next < this.#frozen.length && estimated < budget && looked++ < most) {
       const from = entries.length
-      this.#takeGroup(low, entries)
-      for (let i = from; i < entries.length; i++) bytes += this.#ratio * (16 + this.#contents.bytesOf(entries[i]))
+      this.#takeGroup(this.#frozen.at(this.#next++), entries)
+      for (let i = from; i < entries.length; i++) estimated += 16 + this.#contents.bytesOf(entries[i])
     }
-    this.#write(entries, out)
+    if (entries.length > 0) {
+      const written = this.#write(entries, out)
+      bytes += written
+      this.#ratio = Math.min(64, Math.max(0.25, written / estimated))
+    }
     if (this.#next < this.#frozen.length || bytes >= maxBytes) return false
     if (!this.#writeTombs(out, (maxBytes - bytes) / 8)) return false
     this.#capturing = false
@@ -261,20 +266,25 @@ export class Arrangement implements StatePart {
 
   /** Lists the entries with this low word, if one of them has to be captured still. They count as captured. */
   #takeGroup(low: number, out: number[]): void {
+    const { slots, mask, mark, heap } = this.#table
+    const { u32 } = heap.memory
+    const from = out.length
     let frozen = false
-    this.#table.forEachOf(low, (entry) => {
-      frozen ||= this.#isFrozen(entry)
-    })
-    if (!frozen) return
-    const { u32 } = this.#table.heap.memory
-    this.#table.forEachOf(low, (entry) => {
+    for (let slot = low & mask; ; slot = (slot + 1) & mask) {
+      const at = (slots >>> 2) + slot * 2
+      const entry = u32[at + 1]
+      if (entry === 0) break
+      if (u32[at] !== low) continue
+      const stamp = u32[(entry >>> 2) + 1]
+      if (stamp > this.#durable && stamp < mark) frozen = true
       out.push(entry)
-      u32[(entry >>> 2) + 1] = this.#table.mark
-    })
+    }
+    if (!frozen) out.length = from
+    for (let i = from; i < out.length; i++) u32[(out[i] >>> 2) + 1] = mark
   }
 
-  #write(list: readonly number[], out: Piece[]): void {
-    if (list.length === 0) return
+  /** @returns bytes of the pieces */
+  #write(list: readonly number[], out: Piece[]): number {
     const { memory } = this.#table.heap
     const unsorted = new Uint32Array(list.length * 2)
     for (let i = 0; i < list.length; i++) {
@@ -292,9 +302,7 @@ export class Arrangement implements StatePart {
     writer.writeHashes()
     this.#contents.save(writer)
     this.#arena.release(mark)
-    let estimated = 0
-    for (const entry of list) estimated += 16 + this.#contents.bytesOf(entry)
-    this.#ratio = Math.min(64, Math.max(0.25, writer.bytes / estimated))
+    return writer.bytes
   }
 
   #takeEarly(out: Piece[]): number {

@@ -42,7 +42,8 @@ export class BucketWriter {
     for (let from = 0; from < this.entries.length; from += batchRows) {
       const rows = Math.min(batchRows, this.entries.length - from)
       const mark = this.arena.mark()
-      const address = this.#lane(rows, (i) => this.entries[from + i])
+      const address = this.arena.allocate(rows * 4)
+      this.arena.memory.u32.set(this.entries.subarray(from, from + rows), address >>> 2)
       this.#put(section, null, from, rows, read(address, rows))
       this.arena.release(mark)
     }
@@ -63,18 +64,16 @@ export class BucketWriter {
     for (let from = 0; from < things.length; from += batchRows) {
       const rows = Math.min(batchRows, things.length - from)
       const mark = this.arena.mark()
-      const addresses = this.#lane(rows, (i) => things[from + i])
-      const entries = this.#lane(rows, (i) => this.entries[owners[from + i]])
+      const addresses = this.arena.allocate(rows * 4)
+      const entries = this.arena.allocate(rows * 4)
+      const { u32 } = this.arena.memory
+      for (let i = 0, a = addresses >>> 2, e = entries >>> 2; i < rows; i++) {
+        u32[a + i] = things[from + i]
+        u32[e + i] = this.entries[owners[from + i]]
+      }
       this.#put(section, owners, from, rows, read(addresses, entries, rows, from))
       this.arena.release(mark)
     }
-  }
-
-  #lane(rows: number, at: (i: number) => number): number {
-    const address = this.arena.allocate(rows * 4)
-    const { u32 } = this.arena.memory
-    for (let i = 0, to = address >>> 2; i < rows; i++) u32[to + i] = at(i)
-    return address
   }
 
   #put(
@@ -86,10 +85,14 @@ export class BucketWriter {
   ): void {
     const data = this.arena.allocate(rows * 8)
     const { u32 } = this.arena.memory
-    for (let i = 0, to = data >>> 2; i < rows; i++, to += 2) {
-      const owner = owners === null ? from + i : owners[from + i]
-      u32[to] = this.#hashes[2 * owner]
-      u32[to + 1] = this.#hashes[2 * owner + 1]
+    const hashes = this.#hashes
+    if (owners === null) u32.set(hashes.subarray(from * 2, (from + rows) * 2), data >>> 2)
+    else {
+      for (let i = 0, to = data >>> 2; i < rows; i++, to += 2) {
+        const owner = owners[from + i]
+        u32[to] = hashes[2 * owner]
+        u32[to + 1] = hashes[2 * owner + 1]
+      }
     }
     const hash: Column = { lane: 'i64', data, state: 0, heap: 0 }
     const bytes = copyOutBlock(this.arena, { rows, columns: [hash, ...columns], weights: 0 })

@@ -349,7 +349,7 @@ function compileLocate(
     ['memory', 'heap', 'table', 'columns', 'rows', 'out', 'mode'],
     `${viewNames}
     ${fields.map((_, k) => declareColumn(k)).join('\n')}
-    const mark = table.mark;
+    const mark = table.mark, watched = mark >= 0 && mode === ${modes.change};
     let slots = table.slots >>> 2, mask = table.mask, o = out >>> 2;
     for (let i = 0; i < rows; i++, o++) {
       ${skipNull ? `if (${nulls}) { u32[o] = 0; continue; }` : ''}
@@ -366,7 +366,7 @@ function compileLocate(
         slot = (slot + 1) & mask;
       }
       if (e !== 0) {
-        if (u32[(e >>> 2) + 1] <= mark && mode === ${modes.change}) {
+        if (watched && u32[(e >>> 2) + 1] <= mark) {
           table.changing(h);
           ${refreshViews}
           u32[(e >>> 2) + 1] = mark + 1;

@@ -4,17 +4,12 @@ export class Words {
   #words = new Uint32Array(16)
 
   push(word: number): void {
-    if (this.length === this.#words.length) this.#reserve(this.length * 2)
+    if (this.length === this.#words.length) this.#grow(this.length + 1)
     this.#words[this.length++] = word
   }
 
   append(other: Words): void {
-    if (this.length === 0) {
-      this.#words = other.#words.slice()
-      this.length = other.length
-      return
-    }
-    this.#reserve(this.length + other.length)
+    this.#grow(this.length + other.length)
     this.#words.set(other.#words.subarray(0, other.length), this.length)
     this.length += other.length
   }
@@ -23,8 +18,9 @@ export class Words {
     return this.#words[index]
   }
 
-  #reserve(count: number): void {
-    const words = new Uint32Array(Math.max(16, count))
+  #grow(least: number): void {
+    if (least <= this.#words.length) return
+    const words = new Uint32Array(Math.max(least, this.#words.length * 2))
     words.set(this.#words.subarray(0, this.length))
     this.#words = words
   }
