@@ -107,7 +107,7 @@ describe('an engine with state on disk', () => {
     const program = await programOf(definition)
     const io = simulatedIo(2, { threads: { engine: engineThread }, idle: 'advance' })
     for (const engine of ['inline', 'worker'] as const) {
-      const files = [{ name: 'run-nowhere', bytes: 10, crc: 1 }]
+      const files = [{ name: 'run-nowhere', bytes: 10, crc: 1, arrangements: [] }]
       const host = startEngine(io, program, {
         engine,
         memoryBytes: 1 << 26,

@@ -74,9 +74,12 @@ export class ColdRuns implements ColdStore {
       throw error
     }
     this.#parts.clear()
-    for (const run of this.#runs) {
-      for (const [name, part] of run.parts) {
+    for (const [i, run] of this.#runs.entries()) {
+      const { arrangements } = files[i]
+      for (const name of arrangements) {
+        const part = run.parts.get(name)
         const parts = this.#parts.get(name)
+        if (part === undefined) continue
         if (parts === undefined) this.#parts.set(name, [part])
         else parts.push(part)
       }

@@ -59,7 +59,7 @@ class KeeperThread {
         await folder.add(request.pieces)
         return []
       case 'commit':
-        return [await folder.commit(request.tick, request.about)]
+        return [await folder.commit(request.tick, request.about, request.goOn)]
       case 'drop':
         return folder.dropUnused(request.adopted)
     }

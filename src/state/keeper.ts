@@ -20,11 +20,14 @@ export interface Keeper {
   /**
    * Makes what was added since the last commit, over the snapshot before, the snapshot at `tick`.
    * @param about plain JSON; it comes back in the manifest
+   * @param goOn names of the arrangements that were captured as changes of the snapshot before. What that one has of
+   *   any other is forgotten: of those that ended, and of those that were captured anew and whole. All go on if not
+   *   given
    * @returns when it is durable
    * @throws MillraceError state/snapshot: this snapshot is given up with all that was added to it, and the one
    *   before stays; the next capture has to begin where that one ended
    */
-  commit(tick: number, about: SnapshotNotes): Promise<Manifest>
+  commit(tick: number, about: SnapshotNotes, goOn?: readonly string[]): Promise<Manifest>
   /** Called when the newest snapshot lies in other files, because runs were merged. */
   onMerged(listener: (manifest: Manifest) => void): void
   /** Called when runs could not be merged: state/corrupt, or no room. The snapshot stays as it was. */
@@ -82,8 +85,8 @@ class ThreadKeeper implements Keeper {
     await this.#ask({ kind: 'add', pieces: owned }, [...buffers]).catch(() => {})
   }
 
-  async commit(tick: number, about: SnapshotNotes): Promise<Manifest> {
-    return (await this.#ask({ kind: 'commit', tick, about }))[0]
+  async commit(tick: number, about: SnapshotNotes, goOn?: readonly string[]): Promise<Manifest> {
+    return (await this.#ask({ kind: 'commit', tick, about, ...(goOn === undefined ? {} : { goOn }) }))[0]
   }
 
   onMerged(listener: (manifest: Manifest) => void): void {

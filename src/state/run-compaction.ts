@@ -30,9 +30,11 @@ export async function mergeRuns(
   try {
     for (const file of files) runs.push(RunReader.open(disk, folder, file))
     writer = await RunWriter.create(disk, folder, name)
-    const names = new Set(runs.flatMap((run) => [...run.parts.keys()]))
+    const names = new Set(files.flatMap(({ arrangements }) => arrangements))
     for (const arrangement of [...names].sort()) {
-      const parts = runs.flatMap((run) => run.parts.get(arrangement) ?? [])
+      const parts = runs.flatMap((run, i) =>
+        files[i].arrangements.includes(arrangement) ? (run.parts.get(arrangement) ?? []) : [],
+      )
       await mergeArrangement(writer, arrangement, parts, options)
     }
     return await writer.finish()

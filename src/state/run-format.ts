@@ -29,6 +29,8 @@ export interface RunFile {
   readonly bytes: number
   /** Checksum of the directory, which holds those of all blocks. */
   readonly crc: number
+  /** Those whose buckets in it still count. What it has of others belongs to state that ended, and is never read. */
+  readonly arrangements: readonly string[]
 }
 
 export interface SectionDirectory {

@@ -153,7 +153,8 @@ export class RunWriter {
     await this.#write()
     await this.#file.sync()
     await this.#file.close()
-    return { name: this.#name, bytes: this.#position, crc: tail.checksum }
+    const arrangements = this.#arrangements.map(({ name }) => name)
+    return { name: this.#name, bytes: this.#position, crc: tail.checksum, arrangements }
   }
 
   /** Gives the file up; whoever called removes it. */

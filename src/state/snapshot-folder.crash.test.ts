@@ -211,6 +211,53 @@ describe('a disk that fails', () => {
   }
 })
 
+describe('an arrangement', () => {
+  const one = (value: bigint) => piecesOf('a', [['i64']], new Map([[value, [[[value]]]]]))
+  const other = (value: bigint) => piecesOf('b', [['i64']], new Map([[value, [[[value]]]]]))
+  const found = (io: SimulatedIo, manifest: Manifest, name: string): bigint[] => [
+    ...lookUpAll(new ColdRuns(io.disk, folder, manifest.files), name).found.keys(),
+  ]
+
+  it('that ended, or began anew, has nothing of its past', async () => {
+    const io = simulatedIo(9)
+    const snapshots = await SnapshotFolder.open(io, folder, null, { stepBytes: 1 })
+    await snapshots.add([...one(1n), ...other(1n)])
+    await snapshots.commit(1, { files: [] })
+    await snapshots.add(one(2n))
+    const ended = await snapshots.commit(2, { files: [] }, ['a'])
+    expect([found(io, ended, 'a'), found(io, ended, 'b')]).toEqual([[1n, 2n], []])
+    await snapshots.add(other(3n))
+    const again = await snapshots.commit(3, { files: [] }, ['a', 'b'])
+    expect([found(io, again, 'a'), found(io, again, 'b')]).toEqual([[1n, 2n], [3n]])
+    await snapshots.add([...one(4n), ...other(4n)])
+    const anew = await snapshots.commit(4, { files: [] }, ['b'])
+    expect([found(io, anew, 'a'), found(io, anew, 'b')]).toEqual([[4n], [3n, 4n]])
+    expect(anew.files.length).toBe(2)
+    const { newest } = await openSnapshots(io, folder)
+    expect(newest).toEqual(anew)
+  })
+
+  it('that ends while its runs are merged is not there afterwards', async () => {
+    const io = simulatedIo(10)
+    const snapshots = await SnapshotFolder.open(io, folder, null, { stepBytes: 1 })
+    for (let tick = 1; tick <= 4; tick++) {
+      await snapshots.add([...one(BigInt(tick)), ...other(BigInt(tick))])
+      await snapshots.commit(tick, { files: [] })
+    }
+    let paused = 0
+    const merged = await snapshots.merge(async () => {
+      if (paused++ > 0) return
+      await snapshots.add(other(5n))
+      await snapshots.commit(5, { files: [] }, ['a'])
+    })
+    expect([found(io, merged as Manifest, 'a'), found(io, merged as Manifest, 'b')]).toEqual([[1n, 2n, 3n, 4n], [5n]])
+    expect(merged?.files.map(({ arrangements }) => arrangements)).toEqual([['b'], ['a']])
+    await snapshots.add(one(6n))
+    const gone = await snapshots.commit(6, { files: [] }, [])
+    expect(gone.files.length).toBe(1)
+  })
+})
+
 describe('files', () => {
   it('stay while somebody reads them, or a kept snapshot names them, and go then', async () => {
     const io = simulatedIo(6)

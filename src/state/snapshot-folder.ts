@@ -1,4 +1,4 @@
-import { invariant, MillraceError } from '../data/errors.ts'
+import { MillraceError } from '../data/errors.ts'
 import { type Io, IoError } from '../io/io.ts'
 import { Captured } from './captured.ts'
 import { hashVersion, type Piece } from './cold.ts'
@@ -105,16 +105,19 @@ export class SnapshotFolder {
 
   /**
    * Makes what was added since the last commit, on top of the snapshot before, the snapshot at a tick.
+   * @param goOn arrangements that go on from the snapshot before: what older runs have of others is forgotten. All
+   *   of them if not given
    * @returns its manifest, once it is durable
    * @throws MillraceError state/snapshot: this snapshot is given up, the one before stays
    */
-  async commit(tick: number, about: SnapshotNotes): Promise<Manifest> {
+  async commit(tick: number, about: SnapshotNotes, goOn?: readonly string[]): Promise<Manifest> {
     try {
       if (this.#failure !== null) throw this.#failure
       if (this.#captured.bytes > 0) await this.#writeCaptured()
       const runs = this.#runs
       return await this.#inTurn(async () => {
-        const files = [...runs, ...(this.#kept[0]?.files ?? [])]
+        const older = this.#kept[0]?.files ?? []
+        const files = [...runs, ...(goOn === undefined ? older : without(older, new Set(goOn)))]
         const manifest: Manifest = { version: manifestVersion, hashVersion, tick, about, files }
         await this.#publish(manifest)
         this.#kept = [manifest, ...this.#kept.filter((other) => other.tick !== tick)]
@@ -160,10 +163,7 @@ export class SnapshotFolder {
       return await this.#inTurn(async () => {
         // Snapshots were perhaps taken meanwhile: their runs came before these.
         const now = this.#kept[0]
-        const from = now.files.indexOf(merging[0])
-        invariant(from >= 0, 'runs that were merged are still part of the newest snapshot')
-        const files = [...now.files.slice(0, from), file, ...now.files.slice(from + merging.length)]
-        const manifest = { ...now, files }
+        const manifest = { ...now, files: replaced(now.files, merging, file) }
         await this.#publish(manifest)
         this.#kept = [manifest, ...this.#kept.slice(1)]
         this.#writing.delete(name)
@@ -270,6 +270,25 @@ export class SnapshotFolder {
     this.#turn = result.catch(() => {})
     return result
   }
+}
+
+/** What of older runs still counts. */
+function without(files: readonly RunFile[], goOn: ReadonlySet<string>): RunFile[] {
+  return files
+    .map((file) => ({ ...file, arrangements: file.arrangements.filter((name) => goOn.has(name)) }))
+    .filter(({ arrangements }) => arrangements.length > 0)
+}
+
+/** The files with some, which are neighbours as far as they are still there, merged into one. */
+function replaced(files: readonly RunFile[], merged: readonly RunFile[], one: RunFile): RunFile[] {
+  const names = new Set(merged.map(({ name }) => name))
+  // An arrangement that ended meanwhile counts no more in what was made of it either.
+  const counting = new Set(files.filter(({ name }) => names.has(name)).flatMap(({ arrangements }) => arrangements))
+  const arrangements = one.arrangements.filter((name) => counting.has(name))
+  const from = files.findIndex(({ name }) => names.has(name))
+  const kept = files.filter(({ name }) => !names.has(name))
+  if (arrangements.length > 0) kept.splice(from, 0, { ...one, arrangements })
+  return kept
 }
 
 function givenUp(what: string, error: unknown): unknown {
