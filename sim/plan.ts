@@ -27,6 +27,10 @@ export interface SimulationPlan {
   readonly reopen: boolean
   /** Small journal files, so that files end and begin all the time. */
   readonly smallFiles: boolean
+  /** A snapshot after so many bytes of log; null: none ever. */
+  readonly snapshotBytes: number | null
+  /** The engine forgets what is in a snapshot beyond so many bytes; null: never. */
+  readonly stateBytes: number | null
   readonly views: readonly ViewName[]
   readonly clients: number
   readonly subscribers: number
@@ -65,6 +69,8 @@ export function planOf(seed: number): SimulationPlan {
     engine,
     reopen: engine === 'inline' && prng.chance(0.08),
     smallFiles: prng.chance(0.9),
+    snapshotBytes: prng.chance(0.75) ? 1 << (7 + prng.below(7)) : null,
+    stateBytes: prng.chance(0.4) ? prng.below(20_000) : null,
     views: prng.chance(0.1) ? viewNames : viewSets[prng.below(viewSets.length)],
     clients: 1 + prng.below(4),
     subscribers: prng.below(4),
@@ -109,6 +115,8 @@ export function* simplerPlans(plan: SimulationPlan): Iterable<SimulationPlan> {
     if (life.end !== 'close') yield withLife(i, { end: 'close', at: null })
     for (const operations of smaller(life.operations, 0)) yield withLife(i, { operations })
   }
+  if (plan.stateBytes !== null) yield { ...plan, stateBytes: null }
+  if (plan.snapshotBytes !== null) yield { ...plan, snapshotBytes: null }
   if (plan.reopen) yield { ...plan, reopen: false }
   if (plan.engine === 'worker') yield { ...plan, engine: 'inline' }
   if (!plan.smallFiles) yield { ...plan, smallFiles: true }

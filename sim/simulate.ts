@@ -8,6 +8,7 @@ import { type SimulatedIo, type SimulationOptions, simulatedIo } from '../src/io
 import { openFileLog } from '../src/log/file-log.ts'
 import type { Log, LogOptions } from '../src/log/log.ts'
 import { loadParser } from '../src/sql/parse.ts'
+import { keeperThread } from '../src/state/keeper-thread.ts'
 import { appSql, type ViewName } from './app.ts'
 import { Client } from './client.ts'
 import { durableFlip } from './damage.ts'
@@ -106,7 +107,7 @@ export class Simulation {
       slowness: life.slowness,
     }
     const engine = this.#planted?.engine?.(engineThread) ?? engineThread
-    return { disk, threads: { engine }, idle: 'advance' }
+    return { disk, threads: { engine, keeper: keeperThread }, idle: 'advance' }
   }
 
   #next(ended: LifePlan, next: LifePlan): void {
@@ -186,6 +187,8 @@ export class Simulation {
       engine: this.plan.engine,
       reopen: this.plan.reopen,
       memoryBytes: 64 << 20,
+      snapshots: this.plan.snapshotBytes === null ? false : { everyBytes: this.plan.snapshotBytes, closeBytes: 1 },
+      ...(this.plan.stateBytes === null ? {} : { stateBytes: this.plan.stateBytes }),
       openLog: async (given, path, options) => {
         opened = await this.#openLog(number, io, given, path, options)
         return opened

@@ -10,6 +10,7 @@ import type {
   ReadOptions,
   Seals,
 } from './database/contract.ts'
+import { Feed } from './database/feed.ts'
 import {
   type DecodeOptions,
   type EventFormat,
@@ -19,7 +20,9 @@ import {
 } from './database/ingest.ts'
 import { byName, known, ordinalOf } from './database/names.ts'
 import { replayFailed } from './database/refusals.ts'
-import { Running } from './database/running.ts'
+import { keepsState, type Restored, Running } from './database/running.ts'
+import { SnapshotSchedule } from './database/snapshot-schedule.ts'
+import { Snapshots } from './database/snapshots.ts'
 import { definitionBlock, type OpenedProgram, openProgram } from './engine/definitions.ts'
 import type { ErrorRow } from './engine/port.ts'
 import type { BackupAnswer, BackupOptions } from './log/backup.ts'
@@ -59,6 +62,9 @@ export class Database {
   readonly #options: DatabaseOptions
   readonly #log: Log
   readonly #running: Running
+  readonly #feed: Feed
+  readonly #snapshots: Snapshots | null
+  readonly #schedule: SnapshotSchedule | null
   #caughtUp = false
   #finished = false
   /** The newest tick that an append was told. */
@@ -67,14 +73,24 @@ export class Database {
   /** Resolves when the replay is over; rejects as it failed. */
   readonly #replayed: Promise<void>
 
-  private constructor(options: DatabaseOptions, log: Log, opened: OpenedProgram, seals: Seals) {
+  private constructor(
+    options: DatabaseOptions,
+    log: Log,
+    opened: OpenedProgram,
+    snapshots: Snapshots | null,
+    seals: Seals,
+  ) {
     this.#options = options
     this.#log = log
     this.#running = new Running(options, log, opened)
     this.#running.driver.onFailure = (error) => options.onFailure?.(error)
     seals.sealNow = () => this.#running.driver.idle
-    log.onTick((tick) => this.#running.driver.take(tick))
-    log.onPoisoned((error) => this.#running.driver.fail(error))
+    this.#feed = new Feed(log)
+    this.#snapshots = snapshots
+    const tell = (line: string): void => options.onNotice?.(line)
+    this.#schedule =
+      snapshots === null ? null : new SnapshotSchedule(snapshots, () => this.#running, options.snapshots || {}, tell)
+    this.#running.driver.onFinished = ({ wantsCapture }, bytes) => this.#schedule?.count(bytes, wantsCapture)
     this.#replayed = this.#replay(opened.changed)
     this.#replayed.catch(() => {})
   }
@@ -91,7 +107,9 @@ export class Database {
     const log = data === null ? openMemoryLog(io, logOptions) : await openLog(io, `${data}/log`, logOptions)
     let database: Database | null = null
     try {
-      database = new Database(options, log, await openProgram(log, options.definition), seals)
+      const opened = await openProgram(log, options.definition)
+      const snapshots = keepsState(options) ? await Snapshots.open(io, `${data}/state`, log.identity) : null
+      database = new Database(options, log, opened, snapshots, seals)
       if (options.eager !== true) await database.#replayed
       return database
     } catch (error) {
@@ -104,7 +122,8 @@ export class Database {
     const lastEvent = this.status().topics.reduce((sum, { nextOffset }) => sum + nextOffset, 0)
     const tell = (): void => this.#options.onProgress?.({ events: this.#running.driver.events, lastEvent })
     try {
-      await this.#running.catchUp(tell)
+      await this.#running.start(await this.#restore())
+      await this.#feed.follow(this.#running, tell)
       this.#running.driver.goLive()
       if (definitionChanged) {
         const isFirst = this.#log.position().tick === 0
@@ -115,11 +134,19 @@ export class Database {
         if (!isFirst) this.#running.expireChanges()
       }
       tell()
+      this.#snapshots?.follow(this.#running)
       this.#caughtUp = true
     } catch (error) {
       this.#running.driver.fail(error instanceof MillraceError ? error : replayFailed(error))
       throw error
     }
+  }
+
+  #restore(): Promise<Restored | null> {
+    const { program, views } = this.#running
+    const { tick } = this.#log.position()
+    const tell = (line: string): void => this.#options.onNotice?.(line)
+    return this.#snapshots?.restore(program, views, tick, tell) ?? Promise.resolve(null)
   }
 
   /** Resolves when the replay has caught up. @throws as it failed */
@@ -355,8 +382,10 @@ export class Database {
   }
 
   async #close(): Promise<void> {
+    await this.#schedule?.close()
     this.#running.driver.fail(new MillraceError('log/closed', 'the database was closed'))
     await this.#running.stop()
+    await this.#snapshots?.close()
     await this.#log.close()
   }
 

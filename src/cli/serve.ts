@@ -103,6 +103,7 @@ class Serving {
       data: options.data,
       eager: true,
       onFailure: (error) => say(describeError(error).trimEnd()),
+      onNotice: say,
       onProgress: ({ events, lastEvent }) =>
         bar.update(events, lastEvent, `${(events / 1e6).toFixed(1)} million events`),
       ...(options.memoryBytes === null ? {} : { memoryBytes: options.memoryBytes }),

@@ -7,6 +7,7 @@ import type { Order } from '../plan/plan.ts'
 import type { TopicDefinition, ViewDefinition } from '../plan/program.ts'
 import type { Rows } from '../views/rows.ts'
 import type { ReplayWait } from './replays.ts'
+import type { SnapshotOptions } from './snapshot-schedule.ts'
 
 /** What goes into a database and what comes out of it. */
 
@@ -23,6 +24,12 @@ export interface DatabaseOptions {
   readonly openLog?: (io: Io, folder: string, options: LogOptions) => Promise<Log>
   /** Test mode: the engine destroys and rebuilds all its state after every tick. Inline only. */
   readonly reopen?: boolean
+  /** Beyond so many bytes state that lies in a snapshot is forgotten and read again when needed (default: half of `memoryBytes`). */
+  readonly stateBytes?: number
+  /** When state is kept beside the log, for a quick restart; false: never. Only with a data folder. */
+  readonly snapshots?: SnapshotOptions | false
+  /** Told what happened that needs nobody to do anything, in a line: a snapshot that was passed over. */
+  readonly onNotice?: (line: string) => void
   /** Told now and then while the log is replayed. */
   readonly onProgress?: (progress: ReplayProgress) => void
   /** Told once why nothing moves any more after the replay: a disk that fails, an engine that stops. */

@@ -5,6 +5,7 @@ import { Database, type DatabaseOptions } from '../database.ts'
 import { type Definition, sqlDefinition } from '../engine/definitions.ts'
 import { engineThread } from '../engine/thread.ts'
 import { type SimulatedIo, simulatedIo } from '../io/twin/simulated-io.ts'
+import { keeperThread } from '../state/keeper-thread.ts'
 import type { Rows } from '../views/rows.ts'
 
 const definitions = `
@@ -33,7 +34,7 @@ function printed(rows: Rows): string[] {
 }
 
 function machine(seed = 1): SimulatedIo {
-  return simulatedIo(seed, { threads: { engine: engineThread }, idle: 'advance' })
+  return simulatedIo(seed, { threads: { engine: engineThread, keeper: keeperThread }, idle: 'advance' })
 }
 
 function open(io: SimulatedIo, options: Partial<DatabaseOptions> = {}): Promise<Database> {
@@ -267,7 +268,7 @@ describe('a database', () => {
     let db = await open(io, { data: 'd' })
     const ticks: number[] = []
     for (let i = 0; i < 10; i++) ticks.push((await db.appendText('bid', bytes(bid(1, i)), 'json')).tick)
-    io = io.restart({ threads: { engine: engineThread }, idle: 'advance' })
+    io = io.restart({ threads: { engine: engineThread, keeper: keeperThread }, idle: 'advance' })
     db = await open(io, { data: 'd' })
     expect(printed((await db.read('bids')).rows)).toEqual(['{"n":10}'])
     const live = db.live('bids', { fromTick: ticks[9] })

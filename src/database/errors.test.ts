@@ -5,6 +5,7 @@ import { Database, type DatabaseOptions } from '../database.ts'
 import { sqlDefinition } from '../engine/definitions.ts'
 import { engineThread } from '../engine/thread.ts'
 import { simulatedIo } from '../io/twin/simulated-io.ts'
+import { keeperThread } from '../state/keeper-thread.ts'
 
 const tables = `
 CREATE TABLE bid (auction bigint, price bigint, at timestamp NOT NULL) WITH (event_time = 'at');
@@ -12,7 +13,7 @@ CREATE TABLE item (id bigint PRIMARY KEY, share bigint, name text);
 `
 
 async function open(views: string, options: Partial<DatabaseOptions> = {}): Promise<Database> {
-  const io = simulatedIo(1, { threads: { engine: engineThread }, idle: 'advance' })
+  const io = simulatedIo(1, { threads: { engine: engineThread, keeper: keeperThread }, idle: 'advance' })
   return Database.open({ io, definition: sqlDefinition(tables + views), data: null, engine: 'inline', ...options })
 }
 

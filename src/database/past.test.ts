@@ -6,6 +6,7 @@ import { Database, type DatabaseOptions } from '../database.ts'
 import { sqlDefinition } from '../engine/definitions.ts'
 import { engineThread } from '../engine/thread.ts'
 import { type SimulatedIo, simulatedIo } from '../io/twin/simulated-io.ts'
+import { keeperThread } from '../state/keeper-thread.ts'
 import type { Rows } from '../views/rows.ts'
 import { StillReplaying } from './replays.ts'
 
@@ -31,7 +32,7 @@ const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
 const options = { definition: sqlDefinition(definitions), engine: 'worker', memoryBytes: 64 << 20 } as const
 
 function machine(seed: number): SimulatedIo {
-  return simulatedIo(seed, { threads: { engine: engineThread }, idle: 'advance' })
+  return simulatedIo(seed, { threads: { engine: engineThread, keeper: keeperThread }, idle: 'advance' })
 }
 
 function open(io: SimulatedIo, more: Partial<DatabaseOptions> = {}): Promise<Database> {

@@ -1,9 +1,13 @@
+import { invariant } from '../data/errors.ts'
 import type { OpenedProgram } from '../engine/definitions.ts'
 import { defaultMemoryBytes, type EngineHost, startEngine } from '../engine/host.ts'
+import type { EngineStatus, StateFiles } from '../engine/port.ts'
 import type { Log, SealedTick } from '../log/log.ts'
 import type { Program } from '../plan/program.ts'
+import type { Piece } from '../state/cold.ts'
 import { TickDriver } from '../views/driver.ts'
 import { mergeableRows } from '../views/replay.ts'
+import type { ViewState } from '../views/view.ts'
 import { ViewSet } from '../views/view-set.ts'
 import type { DatabaseOptions } from './contract.ts'
 import { Ingest } from './ingest.ts'
@@ -13,6 +17,33 @@ import { Queries } from './queries.ts'
 const replayMergeRows = 262_144
 /** Ticks replayed one by one at most: they take longer than the same events in a few. */
 const mostRemembered = 100_000
+
+/** State at a tick, to go on from. */
+export interface Restored {
+  readonly timeMicros: bigint
+  /** Events up to then. */
+  readonly events: number
+  /** Where the engine's state is. */
+  readonly from: StateFiles
+  /** In the order of the program's views. */
+  readonly views: readonly ViewState[]
+}
+
+/** State of a program at one tick, on its way to a snapshot: what its views hold; the engine's goes in pieces. */
+export interface Capture {
+  readonly running: Running
+  readonly tick: number
+  readonly timeMicros: bigint
+  readonly events: number
+  /** All that the engine captured. */
+  readonly arrangements: readonly string[]
+  readonly states: readonly ViewState[]
+}
+
+/** Whether snapshots are taken. The test mode *reopen* keeps state in a way of its own. */
+export function keepsState({ data, snapshots, reopen }: DatabaseOptions): boolean {
+  return data !== null && snapshots !== false && reopen !== true
+}
 
 /**
  * Definitions at work: a program, the engine that runs it, and the views it fills, at one tick of the log. It is fed
@@ -27,40 +58,66 @@ export class Running {
   readonly queries: Queries
   readonly past: Past
   readonly #log: Log
-  readonly #host: EngineHost
+  readonly #options: DatabaseOptions
+  /** Null before the start. */
+  #host: EngineHost | null = null
 
   constructor(options: DatabaseOptions, log: Log, { program, text }: OpenedProgram) {
-    const { io, engine = 'worker', memoryBytes = defaultMemoryBytes, reopen = false } = options
+    const { io } = options
+    this.#options = options
     this.text = text
     this.program = program
     this.#log = log
     this.views = new ViewSet(io.clock, program.views)
-    this.#host = startEngine(io, program, { engine, memoryBytes, reopen })
     this.ingest = new Ingest(program.topics)
     const topics = new Set(program.topics.map((topic) => topic.id))
-    this.driver = new TickDriver(io.clock, this.#host, this.views, topics, (even) => log.requestSeal(even))
+    this.driver = new TickDriver(io.clock, this.views, topics, (even) => log.requestSeal(even))
     this.past = new Past(options, log, program, this.views, this.driver)
     this.queries = new Queries(options, program, this.past, log)
   }
 
+  /** Starts the engine. @param restored where to go on; null: at the log's beginning */
+  async start(restored: Restored | null): Promise<void> {
+    const { io, engine = 'worker', memoryBytes = defaultMemoryBytes, reopen = false } = this.#options
+    const budgetBytes = this.#options.stateBytes ?? Math.floor(memoryBytes / 2)
+    const state = keepsState(this.#options)
+      ? { state: { budgetBytes, ...(restored === null ? {} : { from: restored.from }) } }
+      : {}
+    this.#host = startEngine(io, this.program, { engine, memoryBytes, reopen, ...state })
+    if (restored === null) {
+      this.driver.start(this.#host)
+      return
+    }
+    const { from, timeMicros, events, views } = restored
+    const standing = await this.#host.status()
+    this.views.restore(from.tick, timeMicros, new Map(this.views.views.map((view, i) => [view, views[i]])))
+    this.driver.start(this.#host, { tick: from.tick, events, standing })
+  }
+
+  get #engine(): EngineHost {
+    invariant(this.#host !== null, 'an engine is asked before its start')
+    return this.#host
+  }
+
   /**
-   * Feeds it the log's ticks after the one it stands at, to the newest. Nobody watches: ticks may come merged, but for
+   * Feeds it the log's ticks after the one it stands at, through `tick`. Nobody watches: ticks may come merged, but for
    * those that views are to remember.
    * @param told called now and then
    */
-  async catchUp(told: () => void): Promise<void> {
-    const each = async (tick: SealedTick): Promise<void> => {
-      this.driver.take(tick)
+  async catchUp(tick: number, told: () => void): Promise<void> {
+    if (tick <= this.views.tick) return
+    const each = async (sealed: SealedTick): Promise<void> => {
+      this.driver.take(sealed)
       await this.driver.room()
       told()
     }
-    const remembered = await this.#rememberedFrom()
+    const remembered = Math.min(tick, await this.#rememberedFrom())
     if (remembered > this.views.tick) {
       await this.#log.replay(each, mergeableRows(this.program, replayMergeRows), this.views.tick, remembered)
       await this.driver.drained()
+      this.expireChanges()
     }
-    this.expireChanges()
-    await this.#log.replay(each, 0, remembered)
+    await this.#log.replay(each, 0, Math.max(remembered, this.views.tick), tick)
     await this.driver.drained()
   }
 
@@ -77,6 +134,42 @@ export class Running {
     return Math.max(began?.tick ?? 0, tick - mostRemembered)
   }
 
+  /**
+   * Has the engine hand its state over, as it is behind the newest tick it was given; ticks go on meanwhile.
+   * @param maxBytes of one slice
+   * @returns null before the first tick
+   */
+  async capture(maxBytes: number, take: (pieces: readonly Piece[]) => Promise<void>): Promise<Capture | null> {
+    if (!this.driver.begun) return null
+    const engine = this.#engine
+    let begun: Promise<EngineStatus> | null = null
+    const behind = new Promise<Pick<Capture, 'timeMicros' | 'events' | 'states'> | null>((resolve) => {
+      this.driver.behindTick(
+        () => {
+          begun = engine.beginCapture()
+        },
+        (reached) => {
+          const { timeMicros, views } = this.views
+          const { events } = this.driver
+          resolve(reached ? { timeMicros, events, states: views.map((view) => view.state()) } : null)
+        },
+      )
+    })
+    const { tick, arrangements } = await begun!
+    for (let done = false; !done; ) {
+      const slice = await engine.capture(maxBytes)
+      await take(slice.pieces)
+      done = slice.done
+    }
+    const pinned = await behind
+    return pinned === null ? null : { running: this, tick, arrangements, ...pinned }
+  }
+
+  /** The engine's state is in these files now, but for what has changed since it was captured. */
+  async adopt(state: StateFiles): Promise<void> {
+    await this.#engine.adopt(state)
+  }
+
   /** Nobody can go on from a tick up to now: ticks were merged, or rows were of other definitions. */
   expireChanges(): void {
     for (const view of this.views.views) view.retained.expireThrough(this.views.tick)
@@ -86,6 +179,6 @@ export class Running {
   async stop(): Promise<void> {
     this.views.close()
     await this.past.close()
-    await this.#host.stop()
+    await this.#host?.stop()
   }
 }

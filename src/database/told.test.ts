@@ -3,6 +3,7 @@ import type { MillraceError } from '../data/errors.ts'
 import { Database, type DatabaseOptions } from '../database.ts'
 import { sqlDefinition } from '../engine/definitions.ts'
 import { type SimulatedIo, simulatedIo } from '../io/twin/simulated-io.ts'
+import { keeperThread } from '../state/keeper-thread.ts'
 import type { ReplayProgress } from './contract.ts'
 
 const definition = sqlDefinition(
@@ -19,7 +20,7 @@ function append(db: Database, id: number): Promise<{ readonly tick: number }> {
 
 describe('a database tells', () => {
   it('how far its replay is, up to the end', async () => {
-    const io = simulatedIo(1, { idle: 'advance' })
+    const io = simulatedIo(1, { threads: { keeper: keeperThread }, idle: 'advance' })
     const first: ReplayProgress[] = []
     const db = await open(io, { onProgress: (progress) => first.push(progress) })
     expect(new Set(first.map(({ lastEvent }) => lastEvent))).toEqual(new Set([0]))
@@ -33,7 +34,7 @@ describe('a database tells', () => {
   })
 
   it('once why it goes on no more, and nothing when it is closed', async () => {
-    const io = simulatedIo(2, { idle: 'advance' })
+    const io = simulatedIo(2, { threads: { keeper: keeperThread }, idle: 'advance' })
     const failures: MillraceError[] = []
     const db = await open(io, { onFailure: (error) => failures.push(error) })
     await append(db, 1)

@@ -7,6 +7,7 @@ import { Prng } from '../io/twin/prng.ts'
 import { type SimulatedIo, simulatedIo } from '../io/twin/simulated-io.ts'
 import { openFileLog } from '../log/file-log.ts'
 import type { Log, LogOptions } from '../log/log.ts'
+import { keeperThread } from '../state/keeper-thread.ts'
 import { type CheckResult, verifyData } from './verify.ts'
 
 const definitions = `
@@ -19,7 +20,7 @@ const openSmall = (io: Io, folder: string, options: LogOptions): Promise<Log> =>
   openFileLog(io, folder, { ...options, sizes })
 
 async function filled(seed: number): Promise<{ io: SimulatedIo; db: Database }> {
-  const io = simulatedIo(seed, { idle: 'advance' })
+  const io = simulatedIo(seed, { threads: { keeper: keeperThread }, idle: 'advance' })
   const definition = sqlDefinition(definitions)
   const db = await Database.open({ io, definition, data: 'd', engine: 'inline', openLog: openSmall })
   const body = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value))

@@ -62,7 +62,8 @@ function setUp(): { clock: VirtualClock; host: ManualHost; views: ViewSet; drive
   const host = new ManualHost()
   const views = new ViewSet(clock, [])
   const seals: boolean[] = []
-  const driver = new TickDriver(clock, host, views, new Set([1]), (even) => seals.push(even))
+  const driver = new TickDriver(clock, views, new Set([1]), (even) => seals.push(even))
+  driver.start(host)
   return { clock, host, views, driver, seals }
 }
 

@@ -1,6 +1,6 @@
-import { MillraceError } from '../data/errors.ts'
+import { invariant, MillraceError } from '../data/errors.ts'
 import type { EngineHost } from '../engine/host.ts'
-import type { TickInput, TickOutput } from '../engine/port.ts'
+import type { Standing, TickInput, TickOutput } from '../engine/port.ts'
 import type { Clock } from '../io/io.ts'
 import type { SealedTick } from '../log/log.ts'
 import type { ViewSet } from './view-set.ts'
@@ -16,7 +16,8 @@ const rateMs = 5000
 /** Takes sealed ticks through the engine into the views, in order. */
 export class TickDriver {
   readonly #clock: Clock
-  readonly #host: EngineHost
+  /** Null before the start: ticks wait. */
+  #host: EngineHost | null = null
   readonly #views: ViewSet
   readonly #topics: ReadonlySet<number>
   readonly #requestSeal: (evenIfEmpty: boolean) => void
@@ -29,24 +30,20 @@ export class TickDriver {
   #samples: { readonly ms: number; readonly events: number }[] = []
   /** The newest tick in the engine's hands, or behind it. */
   #handed = 0
-  #afterTick: { readonly tick: number; run(): void }[] = []
+  #afterTick: { readonly tick: number; run(reached: boolean): void }[] = []
   #live = false
   failure: MillraceError | null = null
   /** Told the failure of a driver that is live; a close is none. */
   onFailure: (error: MillraceError) => void = () => {}
-  last: TickOutput | null = null
+  /** Told each tick that is in the views now, and the bytes of its events. */
+  onFinished: (output: TickOutput, bytes: number) => void = () => {}
+  last: Standing | null = null
+  /** Events that went through, those of before the start included. */
   events = 0
 
   /** @param topics what the engine knows: blocks of other topics are left out */
-  constructor(
-    clock: Clock,
-    host: EngineHost,
-    views: ViewSet,
-    topics: ReadonlySet<number>,
-    requestSeal: (evenIfEmpty: boolean) => void,
-  ) {
+  constructor(clock: Clock, views: ViewSet, topics: ReadonlySet<number>, requestSeal: (evenIfEmpty: boolean) => void) {
     this.#clock = clock
-    this.#host = host
     this.#views = views
     this.#topics = topics
     this.#requestSeal = requestSeal
@@ -92,21 +89,37 @@ export class TickDriver {
     if (this.failure !== null) throw this.failure
   }
 
-  /** Goes on behind a tick that engine and views hold already. */
-  restore(last: TickOutput): void {
-    this.last = last
-    this.#handed = last.tick
+  /**
+   * From here on ticks go through the engine.
+   * @param from the tick that engine and views hold already, the events up to then, and how things stand
+   */
+  start(
+    host: EngineHost,
+    from?: { readonly tick: number; readonly events: number; readonly standing: Standing },
+  ): void {
+    this.#host = host
+    if (from !== undefined) {
+      this.#handed = from.tick
+      this.events = from.events
+      this.last = from.standing
+    }
+    this.#feed()
+  }
+
+  /** Whether the engine has seen a tick. */
+  get begun(): boolean {
+    return this.#handed > 0
   }
 
   /**
    * Sends the engine a message behind the newest tick that it has been handed.
    * @param message sends it
-   * @param run is called with that tick, when the views are there and have not moved on yet
+   * @param run is called when the views are at that tick and have not moved on yet; false: they never will be
    */
-  behindTick(message: () => void, run: (last: TickOutput | null) => void): void {
+  behindTick(message: () => void, run: (reached: boolean) => void): void {
     message()
-    if (this.#underWay === 0) run(this.last)
-    else this.#afterTick.push({ tick: this.#handed, run: () => run(this.last) })
+    if (this.#underWay === 0) run(true)
+    else this.#afterTick.push({ tick: this.#handed, run })
   }
 
   /** Evaluates final views as if every watermark were infinite: the end of a batch run. Nothing of it is in the log. */
@@ -117,6 +130,7 @@ export class TickDriver {
     const now = this.#clock.nowMicros()
     const timeMicros = now > this.#views.timeMicros ? now : this.#views.timeMicros
     const input: TickInput = { kind: 'tick', tick: this.#views.tick + 1, timeMicros, blocks: [], closeWindows: true }
+    invariant(this.#host !== null, 'windows are closed before the start')
     this.#views.apply(await this.#host.step(input))
   }
 
@@ -150,6 +164,7 @@ export class TickDriver {
     if (this.failure !== null) return
     this.failure = error
     this.#queue.length = 0
+    for (const { run } of this.#afterTick.splice(0)) run(false)
     this.#cancelDue?.()
     for (const waiter of this.#tickWaiters.splice(0)) waiter.reject(error)
     this.#wakeRoom()
@@ -158,18 +173,23 @@ export class TickDriver {
   }
 
   #feed(): void {
-    while (this.#underWay < mostUnderWay && this.#queue.length > 0) {
+    const host = this.#host
+    while (host !== null && this.#underWay < mostUnderWay && this.#queue.length > 0) {
       const tick = this.#queue.shift()!
       const blocks = tick.blocks.filter((block) => this.#topics.has(block.topic))
       let rows = 0
-      for (const block of blocks) rows += block.rows
+      let bytes = 0
+      for (const block of blocks) {
+        rows += block.rows
+        bytes += block.bytes.byteLength
+      }
       const input: TickInput = { kind: 'tick', tick: tick.tick, timeMicros: tick.timeMicros, blocks }
       this.#underWay++
       this.#handed = tick.tick
-      this.#host.step(input).then(
+      host.step(input).then(
         (output) => {
           tick.release?.()
-          this.#finish(output, rows)
+          this.#finish(output, rows, bytes)
         },
         (error) => this.fail(error as MillraceError),
       )
@@ -177,7 +197,7 @@ export class TickDriver {
     this.#wakeRoom()
   }
 
-  #finish(output: TickOutput, rows: number): void {
+  #finish(output: TickOutput, rows: number, bytes: number): void {
     if (this.failure !== null) return
     this.#underWay--
     try {
@@ -189,7 +209,8 @@ export class TickDriver {
     }
     this.last = output
     this.events += rows
-    while (this.#afterTick.length > 0 && this.#afterTick[0].tick <= output.tick) this.#afterTick.shift()!.run()
+    while (this.#afterTick.length > 0 && this.#afterTick[0].tick <= output.tick) this.#afterTick.shift()!.run(true)
+    this.onFinished(output, bytes)
     this.#sample()
     this.#feed()
     this.#resolveTicks()

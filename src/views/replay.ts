@@ -48,7 +48,8 @@ export async function replayViews(io: Io, log: Log, part: Program, to: TickMark,
   const views = new ViewSet(io.clock, part.views, { micros: null, bytes: 0 })
   const host = startEngine(io, part, { engine, memoryBytes })
   const topics = new Set(part.topics.map(({ id }) => id))
-  const driver = new TickDriver(io.clock, host, views, topics, () => {})
+  const driver = new TickDriver(io.clock, views, topics, () => {})
+  driver.start(host)
   try {
     await log.replay(
       async (tick) => {

@@ -1,0 +1,75 @@
+import type { MillraceError } from '../data/errors.ts'
+import type { Running } from './running.ts'
+import type { Snapshots } from './snapshots.ts'
+
+/** When snapshots are taken. */
+export interface SnapshotOptions {
+  /** After so many bytes of log (default 64 MiB): about what a restart has to replay at most. */
+  readonly everyBytes?: number
+  /** When the database is closed with so many bytes of log behind the last one (default 1 MiB). */
+  readonly closeBytes?: number
+}
+
+const everyBytesDefault = 64 << 20
+const closeBytesDefault = 1 << 20
+/** What an empty tick counts: it has to be replayed, too. */
+const tickBytes = 64
+/** After one that could not be taken, the next attempt waits for so many times as much log, at most. */
+const patienceMost = 64
+
+/** Takes a snapshot whenever a restart would have to replay too much, one at a time. */
+export class SnapshotSchedule {
+  readonly #snapshots: Snapshots
+  readonly #running: () => Running
+  readonly #options: SnapshotOptions
+  readonly #tell: (line: string) => void
+  /** Bytes of log behind the last snapshot. */
+  #bytes = 0
+  #patience = 1
+  #taking: Promise<void> | null = null
+  #closed = false
+
+  constructor(snapshots: Snapshots, running: () => Running, options: SnapshotOptions, tell: (line: string) => void) {
+    this.#snapshots = snapshots
+    this.#running = running
+    this.#options = options
+    this.#tell = tell
+  }
+
+  /** Counts a tick that went through the engine. */
+  count(bytes: number, wanted: boolean): void {
+    this.#bytes += tickBytes + bytes
+    const enough = (this.#options.everyBytes ?? everyBytesDefault) * this.#patience
+    if ((wanted || this.#bytes >= enough) && !this.#closed) void this.take()
+  }
+
+  /** Takes one now, or waits for the one under way. What goes wrong is told; the snapshots before it stay. */
+  take(): Promise<void> {
+    this.#taking ??= this.#take().finally(() => {
+      this.#taking = null
+    })
+    return this.#taking
+  }
+
+  async #take(): Promise<void> {
+    const before = this.#bytes
+    try {
+      await this.#snapshots.take(this.#running())
+      this.#bytes -= before
+      this.#patience = 1
+    } catch (error) {
+      const { code, message } = error as MillraceError
+      // A database that is being closed, or whose engine has failed, takes none.
+      if (this.#closed || code === 'engine/stopped' || code === 'log/closed') return
+      this.#tell(`no snapshot could be taken: ${message}`)
+      this.#patience = Math.min(patienceMost, this.#patience * 2)
+    }
+  }
+
+  /** Takes a last one if it is worth while. */
+  async close(): Promise<void> {
+    await this.#taking
+    if (this.#bytes >= (this.#options.closeBytes ?? closeBytesDefault)) await this.take()
+    this.#closed = true
+  }
+}
