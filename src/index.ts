@@ -12,6 +12,7 @@ export { t } from './app/column-type.ts'
 export type {
   AppendOptions,
   AppendReceipt,
+  AsOf,
   Change,
   DatabaseShape,
   ErrorsOptions,

@@ -53,6 +53,28 @@ describe('an embedded database', () => {
     await db.close()
   })
 
+  it('shows what was at a tick or a time', async () => {
+    const db = await open()
+    const then: { tick: number; n: number }[] = []
+    for (let n = 1; n <= 3; n++) {
+      const { tick } = await db.orders.append({ id: `${n}`, amount: n, at: new Date(0) })
+      await db.total.get({ minTick: tick })
+      then.push({ tick, n })
+    }
+    for (const { tick, n } of then) {
+      const past = await db.total.get({ asOf: tick })
+      expect([past.tick, past.rows[0].n]).toEqual([tick, n])
+      const asked = await db.sql<{ n: number }>('SELECT count(*) AS n FROM orders', { asOf: tick, replay: true })
+      expect([asked.tick, asked.rows]).toEqual([tick, [{ n }]])
+    }
+    const future = new Date(Date.UTC(2999))
+    await expect(db.total.get({ asOf: future })).rejects.toMatchObject({ code: 'tick/future' })
+    await expect(db.sql('SELECT 1 AS a', { asOf: 99 })).rejects.toMatchObject({ code: 'tick/future' })
+    await expect(db.total.get({ asOf: 'soon' })).rejects.toMatchObject({ code: 'request/parameter' })
+    await expect(db.total.get({ asOf: new Date(0) })).rejects.toMatchObject({ code: 'tick/expired' })
+    await db.close()
+  })
+
   it('keeps numbers exact', async () => {
     const db = await open()
     const { tick } = await db.stock.append([

@@ -29,10 +29,13 @@ export function refOf(page: number, row: number): number {
   return ((page << rowBits) | row) >>> 0
 }
 
+const minusOnes = new Int32Array(batchRows).fill(-1)
+
 /** The same rows with the opposite weights. What is known of the order of one holds for the other. */
 export function negated(page: Page): Page {
+  if (page.weights === null) return { ...page, weights: minusOnes.subarray(0, page.rows) }
   const weights = new Int32Array(page.rows)
-  for (let row = 0; row < page.rows; row++) weights[row] = page.weights === null ? -1 : -page.weights[row]
+  for (let row = 0; row < page.rows; row++) weights[row] = -page.weights[row]
   return { ...page, weights }
 }
 

@@ -56,10 +56,22 @@ interface Pack {
   readonly starts: Uint32Array | null
   readonly lastTick: number
   readonly lastMicros: bigint
+  /** Of all its changes. */
+  readonly rows: number
+  readonly errors: number
   readonly bytes: number
 }
 
-const released: Pack = { changes: [], pages: [], starts: null, lastTick: 0, lastMicros: 0n, bytes: 0 }
+const released: Pack = {
+  changes: [],
+  pages: [],
+  starts: null,
+  lastTick: 0,
+  lastMicros: 0n,
+  rows: 0,
+  errors: 0,
+  bytes: 0,
+}
 
 /**
  * The changes of a view's latest ticks: subscribers catch up with them, and without them the view is what it was
@@ -93,8 +105,8 @@ export class RetainedChanges {
       rows += page.rows
     }
     if (rows >= packRows || this.#looseRows + rows > packRows) this.#pack()
-    const { tick: lastTick, timeMicros: lastMicros } = change
-    this.#packs.push({ changes: [change], pages, starts: null, lastTick, lastMicros, bytes })
+    const { tick: lastTick, timeMicros: lastMicros, rows: net, errors } = change
+    this.#packs.push({ changes: [change], pages, starts: null, lastTick, lastMicros, rows: net, errors, bytes })
     this.bytes += bytes
     if (rows >= packRows) this.#loose = this.#packs.length
     else {
@@ -126,7 +138,8 @@ export class RetainedChanges {
       for (const one of page) bytes += one.bytes
       const changes = loose.flatMap((pack) => pack.changes)
       const { lastTick, lastMicros } = loose[loose.length - 1]
-      this.#packs.push({ changes, pages: page, starts, lastTick, lastMicros, bytes })
+      const { rows, errors } = sumOf(changes, 0)
+      this.#packs.push({ changes, pages: page, starts, lastTick, lastMicros, rows, errors, bytes })
       this.bytes += bytes
     } else this.#packs.push(...loose)
     this.#loose = this.#packs.length
@@ -168,11 +181,10 @@ export class RetainedChanges {
     for (let i = this.#after(tick); i < this.#packs.length; i++) {
       const pack = this.#packs[i]
       const from = countThrough(pack.changes, tick)
-      for (let k = from; k < pack.changes.length; k++) {
-        ticks++
-        rows += pack.changes[k].rows
-        errors += pack.changes[k].errors
-      }
+      const sum = from === 0 ? pack : sumOf(pack.changes, from)
+      ticks += pack.changes.length - from
+      rows += sum.rows
+      errors += sum.errors
       pages.push(...partOf(pack, from, pack.changes.length))
     }
     return { pages, ticks, rows, errors }
@@ -201,6 +213,16 @@ export class RetainedChanges {
   *pages(): Iterable<Page> {
     for (let i = this.#first; i < this.#packs.length; i++) yield* this.#packs[i].pages
   }
+}
+
+function sumOf(changes: Pack['changes'], from: number): { readonly rows: number; readonly errors: number } {
+  let rows = 0
+  let errors = 0
+  for (let i = from; i < changes.length; i++) {
+    rows += changes[i].rows
+    errors += changes[i].errors
+  }
+  return { rows, errors }
 }
 
 /** How many changes are not after a tick. */
