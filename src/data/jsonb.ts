@@ -26,13 +26,16 @@ export function canonicalJsonb(text: string): string | null {
 export function jsonbKey(canonical: string): string {
   // Only a number with a point can have another form, and most documents have none.
   if (!/\d\.\d*0/.test(canonical)) return canonical
-  const value = parseJson(canonical)
+  const value = parseJson(canonical, jsonDepthMax + 1)
   return value === null ? canonical : formatJson(value, true)
 }
 
-/** @returns null for text that isn't JSON as jsonb takes it */
-export function parseJson(text: string): JsonValue | null {
-  const reader = new Reader(text)
+/**
+ * @param depthMax what was computed may be one deeper than what is taken in: `||` puts an object into an array
+ * @returns null for text that isn't JSON as jsonb takes it
+ */
+export function parseJson(text: string, depthMax = jsonDepthMax): JsonValue | null {
+  const reader = new Reader(text, depthMax)
   try {
     return reader.document()
   } catch (error) {
@@ -58,10 +61,12 @@ const escapes: Readonly<Record<string, string>> = {
 
 class Reader {
   readonly #text: string
+  readonly #depthMax: number
   #at = 0
 
-  constructor(text: string) {
+  constructor(text: string, depthMax: number) {
     this.#text = text
+    this.#depthMax = depthMax
   }
 
   document(): JsonValue {
@@ -95,7 +100,7 @@ class Reader {
   }
 
   #value(depth: number): JsonValue {
-    if (depth > jsonDepthMax) throw malformed
+    if (depth > this.#depthMax) throw malformed
     this.#space()
     switch (this.#text[this.#at]) {
       case '{':
@@ -173,7 +178,7 @@ class Reader {
         if (!this.#take(',')) throw malformed
       }
     }
-    return { kind: 'object', entries: new Map([...entries].sort(byKey)) }
+    return orderedObject([...entries])
   }
 }
 
@@ -198,6 +203,11 @@ function byKey(a: readonly [string, JsonValue], b: readonly [string, JsonValue])
   if (left.length !== right.length) return left.length - right.length
   for (let i = 0; i < left.length; i++) if (left[i] !== right[i]) return left[i] - right[i]
   return 0
+}
+
+/** An object with its keys in jsonb's order; of equal keys the last stays. */
+export function orderedObject(entries: readonly (readonly [string, JsonValue])[]): JsonValue {
+  return { kind: 'object', entries: new Map([...new Map(entries)].sort(byKey)) }
 }
 
 /** @param keyed numbers without trailing zeros */

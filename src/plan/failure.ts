@@ -26,10 +26,10 @@ export function mayFailIn(catalog: Catalog): MayFail {
 const comparisons = ['=', '<>', '<', '<=', '>', '>=']
 const totalFunctions = new Set([
   ...comparisons,
-  ...['&', '|', '#', '||', '^@', '->', '->>', '?', keyFunction],
+  ...['&', '|', '#', '||', '^@', '->', '->>', '?', '@>', '<@', keyFunction],
   ...'length char_length character_length octet_length bit_length ascii lower upper initcap reverse md5'.split(' '),
   ...'btrim ltrim rtrim strpos position left right replace translate starts_with isfinite sign'.split(' '),
-  ...'greatest least concat concat_ws jsonb_typeof'.split(' '),
+  ...'greatest least concat concat_ws jsonb_typeof jsonb_contains jsonb_contained jsonb_strip_nulls'.split(' '),
 ])
 /** Total once their first argument is a constant, which was checked when it was bound. */
 const totalByField = new Set(['extract', 'date_part'])

@@ -1,7 +1,7 @@
 import { cellErrors } from '../../data/cell.ts'
 import { type Decimal, decimalZero, parseDecimal } from '../../data/decimal.ts'
 import { Bug } from '../../data/errors.ts'
-import { formatJson, type JsonValue, parseJson } from '../../data/jsonb.ts'
+import { formatJson, type JsonValue, jsonDepthMax, parseJson } from '../../data/jsonb.ts'
 import { fault } from '../runtime.ts'
 import { failing } from './cast-table.ts'
 import { define, helper } from './definition.ts'
@@ -12,9 +12,9 @@ import { define, helper } from './definition.ts'
 let lastText = ''
 let lastValue: JsonValue | null = null
 
-function read(text: string): JsonValue {
+export function readJson(text: string): JsonValue {
   if (lastValue === null || lastText !== text) {
-    lastValue = parseJson(text)
+    lastValue = parseJson(text, jsonDepthMax + 1)
     lastText = text
     if (lastValue === null) throw new Bug('a jsonb that is no JSON')
   }
@@ -87,30 +87,30 @@ for (const [name, write] of [
   define(
     name,
     'jsonb,text',
-    helper((text: string, key: string) => write(member(read(text), key)), true),
+    helper((text: string, key: string) => write(member(readJson(text), key)), true),
   )
   define(
     name,
     'jsonb,integer',
-    helper((text: string, position: number) => write(element(read(text), position)), true),
+    helper((text: string, position: number) => write(element(readJson(text), position)), true),
   )
 }
 define(
   '#>',
   'jsonb,text',
-  helper((text: string, path: string) => asJson(follow(read(text), path)), true),
+  helper((text: string, path: string) => asJson(follow(readJson(text), path)), true),
 )
 define(
   '#>>',
   'jsonb,text',
-  helper((text: string, path: string) => asText(follow(read(text), path)), true),
+  helper((text: string, path: string) => asText(follow(readJson(text), path)), true),
 )
 
 define(
   '?',
   'jsonb,text',
   helper((text: string, key: string) => {
-    const value = read(text)
+    const value = readJson(text)
     if (value.kind === 'array') return value.items.some((item) => item.kind === 'string' && item.text === key)
     return value.kind === 'string' ? value.text === key : member(value, key) !== undefined
   }),
@@ -120,7 +120,7 @@ define(
   'jsonb_typeof',
   'jsonb',
   helper((text: string) => {
-    const { kind } = read(text)
+    const { kind } = readJson(text)
     return kind === 'true' || kind === 'false' ? 'boolean' : kind
   }),
 )
@@ -129,7 +129,7 @@ define(
   'jsonb_array_length',
   'jsonb',
   helper((text: string) => {
-    const value = read(text)
+    const value = readJson(text)
     if (value.kind === 'array') return value.items.length
     fault.state = cellErrors.invalidArgument
     return 0
@@ -139,7 +139,7 @@ define(
 // Casts take only the kind of value that is asked for; null is NULL.
 
 function jsonOf(text: string): JsonValue {
-  const value = read(text)
+  const value = readJson(text)
   if (value.kind === 'null') fault.state = 1
   return value
 }
