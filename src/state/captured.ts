@@ -68,9 +68,12 @@ async function writeArrangement(
 ): Promise<void> {
   const buckets = stores[0]
   if (buckets === undefined) throw new Bug(`rows of ${name} were captured without their buckets`)
-  const orders = Array.from(stores, (store) =>
-    store === undefined ? new Uint32Array(0) : orderOfHashes(store.columns[0].cells, 0, store.rows),
-  )
+  const orders: Uint32Array[] = []
+  for (const store of stores) {
+    if (store === undefined) orders.push(new Uint32Array(0))
+    else if (store !== buckets && sameHashes(store, buckets)) orders.push(orders[0])
+    else orders.push(orderOfHashes(store.columns[0].cells, 0, store.rows))
+  }
   writer.beginArrangement(name, stores.length, buckets.rows)
   writer.addBuckets(buckets.columns[0].cells, buckets.rows)
   orders[0] = emptyBuckets(name, stores, orders)
@@ -83,6 +86,16 @@ async function writeArrangement(
     }
   }
   writer.endArrangement()
+}
+
+/** Has the section one row for each bucket, as that of the keys mostly has? */
+function sameHashes(store: RowStore, buckets: RowStore): boolean {
+  const { rows } = store
+  if (rows !== buckets.rows) return false
+  const { cells } = store.columns[0]
+  const others = buckets.columns[0].cells
+  for (let i = 0; i < 2 * rows; i++) if (cells[i] !== others[i]) return false
+  return true
 }
 
 /** The buckets that no section has rows of, in order. */
@@ -103,6 +116,10 @@ function emptyBuckets(
   for (let section = 1; section < stores.length; section++) {
     const cells = stores[section]?.columns[0].cells
     if (cells === undefined) continue
+    if (orders[section] === order) {
+      hasRows.fill(1)
+      continue
+    }
     let bucket = 0
     for (const row of orders[section]) {
       const low = cells[2 * row]

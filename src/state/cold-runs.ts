@@ -3,7 +3,7 @@ import type { Arena } from '../data/memory.ts'
 import type { Disk } from '../io/io.ts'
 import { BlockCache } from './block-cache.ts'
 import type { ColdStore } from './cold.ts'
-import { firstNotBelow, orderOfHashes } from './hash-order.ts'
+import { firstNotBelow, firstNotBelowEven, orderOfHashes } from './hash-order.ts'
 import { type BlockView, cellsOf, RowStore } from './row-store.ts'
 import { passFilter } from './run-filter.ts'
 import type { RunFile } from './run-format.ts'
@@ -170,7 +170,7 @@ export class ColdRuns implements ColdStore {
         }
         const { u32, rows } = view as BlockView
         const cells = cellsOf(view as BlockView, 0)
-        row = firstNotBelow(u32, cells, row, rows, high, low)
+        row = firstNotBelowEven(u32, cells, row, rows, high, low)
         for (; row < rows && u32[cells + 2 * row] === low && u32[cells + 2 * row + 1] === high; row++) {
           found[i] = 1
           this.#picks[picked++] = row

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { firstNotBelow, orderOfHashes } from './hash-order.ts'
+import { firstNotBelow, firstNotBelowEven, orderOfHashes } from './hash-order.ts'
 
 const even = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n })
 /** Of 64 bits, with one word that hardly differs, or of a few bits. */
@@ -49,6 +49,7 @@ it('the first that is not below a hash is found from the front', () => {
         const start = Math.min(from, sorted.length)
         const expected = found < 0 ? sorted.length : found
         expect(firstNotBelow(cellsOf(sorted), 2, start, sorted.length, high, low)).toBe(expected)
+        expect(firstNotBelowEven(cellsOf(sorted), 2, start, sorted.length, high, low)).toBe(expected)
       }
     }),
   )

@@ -134,6 +134,50 @@ export function firstNotBelow(
   return least
 }
 
+/**
+ * As `firstNotBelow`, for hashes that are spread evenly: looks first where the hash should be, and goes on from there.
+ * All of them are of one block, so that a step to the other side of it costs little.
+ */
+export function firstNotBelowEven(
+  cells: Uint32Array,
+  at: number,
+  from: number,
+  to: number,
+  high: number,
+  low: number,
+): number {
+  if (to - from < 16) return firstNotBelow(cells, at, from, to, high, low)
+  const first = cells[at + 2 * from + 1]
+  const spread = cells[at + 2 * to - 1] - first
+  if (high <= first || high >= first + spread) return firstNotBelow(cells, at, from, to, high, low)
+  let least = from
+  let most = to
+  let guess = from + Math.floor(((high - first) / spread) * (to - from - 1))
+  // Widens the range around the guess until the hash is in it.
+  let step = 4
+  if (isBelow(cells, at + 2 * guess, high, low)) {
+    do {
+      least = guess + 1
+      guess += step
+      step *= 2
+    } while (guess < to && isBelow(cells, at + 2 * guess, high, low))
+    if (guess < to) most = guess
+  } else {
+    do {
+      most = guess
+      guess -= step
+      step *= 2
+    } while (guess > from && !isBelow(cells, at + 2 * guess, high, low))
+    if (guess > from) least = guess + 1
+  }
+  while (least < most) {
+    const middle = (least + most) >>> 1
+    if (isBelow(cells, at + 2 * middle, high, low)) least = middle + 1
+    else most = middle
+  }
+  return least
+}
+
 function isBelow(cells: Uint32Array, word: number, high: number, low: number): boolean {
   const h = cells[word + 1]
   return h < high || (h === high && cells[word] < low)

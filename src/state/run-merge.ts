@@ -1,7 +1,7 @@
 import { storedBlockBytes } from './block-rows.ts'
 import { firstNotBelow } from './hash-order.ts'
 import { type BlockView, cellsOf, RowStore } from './row-store.ts'
-import { loadBlock, type RunPart, type RunSection } from './run-reader.ts'
+import type { RunPart, RunSection } from './run-reader.ts'
 
 export interface MergeOptions {
   /** Nothing lies below these runs, so that nothing has to be said about empty buckets. */
@@ -20,7 +20,10 @@ class Cursor {
   readonly number: number
   block = 0
   row = 0
+  /** The block it stands in, once that was read. */
   #view: BlockView | null = null
+  /** Taken by one block after the other: their rows are copied out. */
+  #buffer = new ArrayBuffer(storedBlockBytes)
 
   constructor(section: RunSection, age: number, number: number) {
     this.section = section
@@ -38,7 +41,7 @@ class Cursor {
     while (!this.ended) {
       const at = 2 * this.block
       if (this.row === 0 && above(section.first[at + 1], section.first[at], high, low)) return
-      this.#view ??= loadBlock(section, this.block)
+      this.#view ??= this.#load()
       let to = section.rows[this.block]
       if (above(section.last[at + 1], section.last[at], high, low)) {
         to = lastNotAbove(this.#view, this.row, to, high, low)
@@ -51,6 +54,15 @@ class Cursor {
       this.row = 0
       this.#view = null
     }
+  }
+
+  #load(): BlockView {
+    const { section, block } = this
+    const bytes = section.bytes[block]
+    if (bytes > this.#buffer.byteLength) this.#buffer = new ArrayBuffer(bytes)
+    section.run.readBlock(section, block, new Uint8Array(this.#buffer, 0, bytes))
+    const u32 = new Uint32Array(this.#buffer)
+    return { u8: new Uint8Array(this.#buffer), u32, base: 0, rows: section.rows[block] }
   }
 }
 
