@@ -37,7 +37,7 @@ export class ColdRuns implements ColdStore {
 
   /**
    * @param files of a manifest, the newest first
-   * @throws MillraceError state/corrupt, IoError
+   * @throws MillraceError state/corrupt
    */
   constructor(
     disk: Disk,

@@ -1,5 +1,5 @@
 import { crc32 } from '../data/crc32.ts'
-import type { Disk, DiskReader } from '../io/io.ts'
+import { type Disk, type DiskReader, IoError } from '../io/io.ts'
 import type { BlockView } from './row-store.ts'
 import {
   type ArrangementDirectory,
@@ -42,10 +42,10 @@ export class RunReader {
     this.parts = new Map(this.#readDirectory().map((arrangement) => [arrangement.name, this.#open(arrangement)]))
   }
 
-  /** @throws MillraceError state/corrupt, IoError */
+  /** @throws MillraceError state/corrupt */
   static open(disk: Disk, folder: string, file: RunFile): RunReader {
     const path = `${folder}/${file.name}`
-    const reader = disk.openReader(path)
+    const reader = readable(path, 0, () => disk.openReader(path))
     try {
       return new RunReader(file, path, reader)
     } catch (error) {
@@ -73,10 +73,10 @@ export class RunReader {
       throw damagedRun(this.#path, Math.min(size, this.file.bytes), `it should have ${this.file.bytes} bytes`)
     }
     const header = new Uint8Array(runHeaderBytes)
-    this.#reader.read(header, 0)
-    checkRunHeader(this.#path, header)
     const tailBytes = new Uint8Array(runTailBytes)
-    this.#reader.read(tailBytes, size - runTailBytes)
+    readable(this.#path, 0, () => this.#reader.read(header, 0))
+    checkRunHeader(this.#path, header)
+    readable(this.#path, size - runTailBytes, () => this.#reader.read(tailBytes, size - runTailBytes))
     const tail = decodeRunTail(this.#path, size, tailBytes)
     if (tail.checksum !== this.file.crc) throw damagedRun(this.#path, size - 20, 'it is not the file it should be')
     const directory = new Uint8Array(tail.bytes)
@@ -99,9 +99,18 @@ export class RunReader {
   }
 
   #read(position: number, into: Uint8Array, checksum: number, what: string): void {
-    const read = this.#reader.read(into, position)
+    const read = readable(this.#path, position, () => this.#reader.read(into, position))
     if (read !== into.length) throw damagedRun(this.#path, position + read, `${what} is cut off`)
     if (crc32(into) !== checksum) throw damagedRun(this.#path, position, `the checksum of ${what} is wrong`)
+  }
+}
+
+/** What the disk can't give back is damaged as well. */
+function readable<T>(path: string, position: number, read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    throw error instanceof IoError ? damagedRun(path, position, `it can't be read: ${error.message}`) : error
   }
 }
 

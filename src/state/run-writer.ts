@@ -19,6 +19,8 @@ import {
 
 /** How much is gathered before it is written. */
 const chunkBytes = 1024 * 1024
+/** A sync of more would keep the disk busy for so long that the log's have to wait. */
+const syncBytes = 8 * 1024 * 1024
 
 interface Chunk {
   readonly u8: Uint8Array
@@ -62,6 +64,7 @@ export class RunWriter {
   /** Where in the file the next byte goes that is put in, and the next that is written. */
   #position = 0
   #written = 0
+  #synced = 0
   #arrangement = ''
   #sections: SectionWriter[] = []
   #filter = new Uint32Array(0)
@@ -169,6 +172,9 @@ export class RunWriter {
     for (const { u8, length } of chunks) {
       await this.#file.write(u8.subarray(0, length), this.#written)
       this.#written += length
+      if (this.#written - this.#synced < syncBytes) continue
+      await this.#file.sync()
+      this.#synced = this.#written
     }
   }
 
