@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util'
 import { reportAppend } from './append.ts'
 import { calibrate, printCalibration } from './calibrate.ts'
 import { reportFlights } from './flights.ts'
+import { reportHistory } from './history.ts'
 import { reportNexmark } from './nexmark/report.ts'
 import { reportScale } from './nexmark/scale.ts'
 import { reportSpill } from './spill.ts'
@@ -72,6 +73,7 @@ if (values.help) {
     if (parts.has('state')) {
       await reportState({ folder, buckets: Number(values.events ?? (smoke ? 20_000 : 4_000_000)), smoke })
     }
+    if (parts.has('history')) await reportHistory({ folder, runs, smoke })
     if (parts.has('flights')) await reportFlights({ folder, smoke })
     if (!right) process.exitCode = 1
   } finally {

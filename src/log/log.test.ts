@@ -17,7 +17,7 @@ const logs: Record<string, (options: LogOptions) => Promise<Log>> = {
   memory: async (options) => openMemoryLog(nodeIo(), options),
   'file, simulated': (options) => openFileLog(simulatedIo(1), 'd/log', { ...options, sizes: smallFiles }),
   'file and history, simulated': (options) =>
-    openFileLog(simulatedIo(2), 'd/log', { ...options, sizes: tinyFiles, history: { share: 1 } }),
+    openFileLog(simulatedIo(2), 'd/log', { ...options, sizes: tinyFiles, history: { share: 1, busyShare: 1 } }),
   'file, on disk': async (options) => {
     const folder = await mkdtemp(path.join(tmpdir(), 'millrace-log-'))
     folders.push(folder)

@@ -88,7 +88,7 @@ async function twins(
   opaque = true,
 ): Promise<readonly [Opened, Opened]> {
   const made: Opened[] = []
-  for (const options of [{ rewrite: false }, { share: 1, ...history }]) {
+  for (const options of [{ rewrite: false }, { share: 1, busyShare: 1, ...history }]) {
     const io = simulatedIo(seed, { idle: 'advance' })
     // Both shall have the same times, whatever else their disks do.
     let micros = BigInt(times)
@@ -264,7 +264,7 @@ describe('history', () => {
 
   it('leaves files alone that somebody reads', async () => {
     const io = simulatedIo(6, { idle: 'advance' })
-    const { log, store } = await open(io, { share: 1 }, 6)
+    const { log, store } = await open(io, { share: 1, busyShare: 1 }, 6)
     const prng = new Prng(6)
     for (let i = 0; i < 20; i++) await log.append(makeAppend(prng, i))
     let through = 0

@@ -20,9 +20,17 @@ export interface RewriteOptions {
   readonly compression: Compression
   /** Of a processor's time while there is something to rewrite, at most so much goes into it (default: half). */
   readonly share: number
+  /** The same while commits are coming in (default: an eighth). */
+  readonly busyShare: number
 }
 
-export const usualRewrite: RewriteOptions = { rewrite: true, keepFiles: 0, compression: 'auto', share: 0.5 }
+export const usualRewrite: RewriteOptions = {
+  rewrite: true,
+  keepFiles: 0,
+  compression: 'auto',
+  share: 0.5,
+  busyShare: 0.125,
+}
 
 /** Work for so long, then others get a turn. */
 const sliceMs = 4
@@ -50,6 +58,8 @@ export class Rewriter {
   #work: Promise<void> | null = null
   #sliceStart = 0
   #endPause: (() => void) | null = null
+  /** Commits were made since the last pause. */
+  #busy = false
 
   constructor(
     io: Io,
@@ -68,8 +78,9 @@ export class Rewriter {
     this.#stopped = !options.rewrite
   }
 
-  /** Looks whether there is something to do. */
+  /** A commit was made: looks whether there is something to do. */
   wake(): void {
+    this.#busy = true
     if (this.#stopped || this.#work !== null || this.#target() === null) return
     this.#work = this.#run().finally(() => {
       this.#work = null
@@ -197,7 +208,8 @@ export class Rewriter {
     const { clock } = this.#io
     const worked = clock.monotonicMs() - this.#sliceStart
     if (worked < sliceMs) return
-    const { share } = this.#options
+    const share = this.#busy ? this.#options.busyShare : this.#options.share
+    this.#busy = false
     await new Promise<void>((resolve) => {
       const cancel = clock.after(Math.ceil((worked * (1 - share)) / share), () => resolve())
       this.#endPause = () => {

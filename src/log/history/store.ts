@@ -115,6 +115,11 @@ export class HistoryStore implements CommitStore<FrameBuilder> {
     return this.#history.end.tick
   }
 
+  /** The first offset of a topic that only the journal has. */
+  endOffset(topic: number): number {
+    return this.#history.end.offsets.find(([id]) => id === topic)?.[1] ?? 0
+  }
+
   get files(): number {
     return this.#history.files.length
   }
