@@ -10,7 +10,6 @@ import type {
   ReadOptions,
   Seals,
 } from './database/contract.ts'
-import { Feed } from './database/feed.ts'
 import {
   type DecodeOptions,
   type EventFormat,
@@ -19,11 +18,9 @@ import {
   nothingAppended,
 } from './database/ingest.ts'
 import { byName, known, ordinalOf } from './database/names.ts'
-import { replayFailed } from './database/refusals.ts'
-import { keepsState, type Restored, Running } from './database/running.ts'
-import { SnapshotSchedule } from './database/snapshot-schedule.ts'
-import { Snapshots } from './database/snapshots.ts'
-import { definitionBlock, type OpenedProgram, openProgram } from './engine/definitions.ts'
+import { Programs } from './database/programs.ts'
+import type { Running } from './database/running.ts'
+import type { Definition } from './engine/definitions.ts'
 import type { ErrorRow } from './engine/port.ts'
 import type { BackupAnswer, BackupOptions } from './log/backup.ts'
 import { openFileLog } from './log/file-log.ts'
@@ -59,40 +56,24 @@ const waitMsDefault = 10_000
  * `close` everything is refused with log/closed.
  */
 export class Database {
-  readonly #options: DatabaseOptions
   readonly #log: Log
-  readonly #running: Running
-  readonly #feed: Feed
-  readonly #snapshots: Snapshots | null
-  readonly #schedule: SnapshotSchedule | null
-  #caughtUp = false
+  readonly #programs: Programs
   #finished = false
   /** The newest tick that an append was told. */
   #appendedTick = 0
   #closing: Promise<void> | null = null
-  /** Resolves when the replay is over; rejects as it failed. */
-  readonly #replayed: Promise<void>
+  /** Resolves when the replay is over and the definitions are at work; rejects as that failed. */
+  readonly #started: Promise<void>
 
-  private constructor(
-    options: DatabaseOptions,
-    log: Log,
-    opened: OpenedProgram,
-    snapshots: Snapshots | null,
-    seals: Seals,
-  ) {
-    this.#options = options
+  private constructor(log: Log, programs: Programs, started: Promise<void>, seals: Seals) {
     this.#log = log
-    this.#running = new Running(options, log, opened)
-    this.#running.driver.onFailure = (error) => options.onFailure?.(error)
+    this.#programs = programs
+    this.#started = started
     seals.sealNow = () => this.#running.driver.idle
-    this.#feed = new Feed(log)
-    this.#snapshots = snapshots
-    const tell = (line: string): void => options.onNotice?.(line)
-    this.#schedule =
-      snapshots === null ? null : new SnapshotSchedule(snapshots, () => this.#running, options.snapshots || {}, tell)
-    this.#running.driver.onFinished = ({ wantsCapture }, bytes) => this.#schedule?.count(bytes, wantsCapture)
-    this.#replayed = this.#replay(opened.changed)
-    this.#replayed.catch(() => {})
+  }
+
+  get #running(): Running {
+    return this.#programs.current
   }
 
   /**
@@ -107,10 +88,9 @@ export class Database {
     const log = data === null ? openMemoryLog(io, logOptions) : await openLog(io, `${data}/log`, logOptions)
     let database: Database | null = null
     try {
-      const opened = await openProgram(log, options.definition)
-      const snapshots = keepsState(options) ? await Snapshots.open(io, `${data}/state`, log.identity) : null
-      database = new Database(options, log, opened, snapshots, seals)
-      if (options.eager !== true) await database.#replayed
+      const { programs, started } = await Programs.open(options, log)
+      database = new Database(log, programs, started, seals)
+      if (options.eager !== true) await started
       return database
     } catch (error) {
       await (database === null ? log.close() : database.close())
@@ -118,40 +98,20 @@ export class Database {
     }
   }
 
-  async #replay(definitionChanged: boolean): Promise<void> {
-    const lastEvent = this.status().topics.reduce((sum, { nextOffset }) => sum + nextOffset, 0)
-    const tell = (): void => this.#options.onProgress?.({ events: this.#running.driver.events, lastEvent })
-    try {
-      await this.#running.start(await this.#restore())
-      await this.#feed.follow(this.#running, tell)
-      this.#running.driver.goLive()
-      if (definitionChanged) {
-        const isFirst = this.#log.position().tick === 0
-        const { tick } = await this.#log.append({
-          blocks: [definitionBlock(this.#running.text, this.#running.program)],
-        })
-        await this.#running.driver.waitFor(tick, waitMsDefault)
-        if (!isFirst) this.#running.expireChanges()
-      }
-      tell()
-      this.#snapshots?.follow(this.#running)
-      this.#caughtUp = true
-    } catch (error) {
-      this.#running.driver.fail(error instanceof MillraceError ? error : replayFailed(error))
-      throw error
-    }
-  }
-
-  #restore(): Promise<Restored | null> {
-    const { program, views } = this.#running
-    const { tick } = this.#log.position()
-    const tell = (line: string): void => this.#options.onNotice?.(line)
-    return this.#snapshots?.restore(program, views, tick, tell) ?? Promise.resolve(null)
-  }
-
-  /** Resolves when the replay has caught up. @throws as it failed */
+  /** Resolves when the replay has caught up and the definitions are at work. @throws as it failed */
   caughtUp(): Promise<void> {
-    return this.#replayed
+    return this.#started
+  }
+
+  /**
+   * Lets other definitions take over at one tick: views that do not change keep their state, the others are built from
+   * the log beside those that run, which go on as they are until then, and for good if this fails.
+   * @param told now and then, the events that the new views have seen
+   * @throws MillraceError schema/incompatible, and what planning refuses
+   */
+  redefine(definition: Definition, told: (events: number) => void = () => {}): Promise<void> {
+    this.#checkOpen()
+    return this.#programs.redefine(definition, told)
   }
 
   catalog(): DatabaseCatalog {
@@ -341,7 +301,7 @@ export class Database {
       tick: this.#running.views.tick,
       timeMicros: this.#running.views.timeMicros,
       sealedTick: tick,
-      caughtUp: this.#caughtUp,
+      caughtUp: this.#programs.caughtUp,
       events,
       eventsPerSecond,
       stateBytes: last?.stateBytes ?? 0,
@@ -370,7 +330,7 @@ export class Database {
   /** An engine that has stopped leaves the views readable at its last tick, if they were ever whole. */
   #checkOpen(): void {
     if (this.#closing !== null) throw new MillraceError('log/closed', 'the database is closed')
-    if (this.#caughtUp) return
+    if (this.#programs.caughtUp) return
     if (this.#running.driver.failure !== null) throw this.#running.driver.failure
     throw new MillraceError('request/busy', 'the log is still being replayed', { hint: 'ask again in a while' })
   }
@@ -382,10 +342,7 @@ export class Database {
   }
 
   async #close(): Promise<void> {
-    await this.#schedule?.close()
-    this.#running.driver.fail(new MillraceError('log/closed', 'the database was closed'))
-    await this.#running.stop()
-    await this.#snapshots?.close()
+    await this.#programs.close()
     await this.#log.close()
   }
 

@@ -38,18 +38,19 @@ export async function start(
   return 0
 }
 
-/** The same, and a saved app takes the place of the one that runs: its views are made anew from the log. */
+/**
+ * The same, and a saved app takes the place of the one that runs: views that changed are built from the log, the others
+ * go on with what they have.
+ */
 export async function dev(io: Io, app: string | undefined, options: ServeOptions, stop: AbortSignal): Promise<number> {
   const { path: file, definition } = await loadApp(io.disk, app)
-  let serving = await Serving.begin(io, definition, options)
+  const serving = await Serving.begin(io, definition, options)
   say(`serving ${file} at ${serving.url}`)
   const saves = new Saves(io, path.dirname(path.resolve(file)), stop)
   while (await saves.next()) {
     const loaded = await loadChanged(io, file, serving.definition)
     if (loaded === null) continue
-    await serving.end()
-    // The port that was picked stays the same over reloads.
-    serving = await begin(io, loaded, serving, { ...options, port: serving.port })
+    await reload(serving, loaded)
   }
   await serving.end()
   return 0
@@ -70,27 +71,25 @@ async function loadChanged(io: Io, file: string, running: Definition): Promise<D
   }
 }
 
-/** Begins with the new definitions, or goes on with the old ones where the data contradict the new. */
-async function begin(io: Io, definition: Definition, before: Serving, options: ServeOptions): Promise<Serving> {
+/** Lets new definitions take over, or goes on with the old ones where that can't be done. */
+async function reload(serving: Serving, definition: Definition): Promise<void> {
   try {
-    const serving = await Serving.begin(io, definition, options)
+    await serving.redefine(definition)
     say('reloaded')
-    return serving
   } catch (error) {
     say(describeError(error).trimEnd())
     say('the app goes on as it was')
-    return Serving.begin(io, before.definition, options)
   }
 }
 
 /** A database and its server. */
 class Serving {
-  readonly definition: Definition
+  #definition: Definition
   readonly #database: Database
   readonly #server: RunningServer
 
   private constructor(definition: Definition, database: Database, server: RunningServer) {
-    this.definition = definition
+    this.#definition = definition
     this.#database = database
     this.#server = server
   }
@@ -137,8 +136,21 @@ class Serving {
     return this.#server.url
   }
 
-  get port(): number {
-    return this.#server.port
+  get definition(): Definition {
+    return this.#definition
+  }
+
+  async redefine(definition: Definition): Promise<void> {
+    const bar = new ProgressBar('building the changed views')
+    const lastEvent = this.#database.status().topics.reduce((sum, { nextOffset }) => sum + nextOffset, 0)
+    try {
+      await this.#database.redefine(definition, (events) =>
+        bar.update(events, lastEvent, `${(events / 1e6).toFixed(1)} million events`),
+      )
+      this.#definition = definition
+    } finally {
+      bar.stop()
+    }
   }
 
   async end(): Promise<void> {

@@ -1,10 +1,9 @@
 import { invariant } from '../data/errors.ts'
 import type { OpenedProgram } from '../engine/definitions.ts'
 import { defaultMemoryBytes, type EngineHost, startEngine } from '../engine/host.ts'
-import type { EngineStatus, StateFiles } from '../engine/port.ts'
+import type { CaptureSlice, EngineStatus, StateFiles } from '../engine/port.ts'
 import type { Log, SealedTick } from '../log/log.ts'
 import type { Program } from '../plan/program.ts'
-import type { Piece } from '../state/cold.ts'
 import { TickDriver } from '../views/driver.ts'
 import { mergeableRows } from '../views/replay.ts'
 import type { ViewState } from '../views/view.ts'
@@ -29,15 +28,20 @@ export interface Restored {
   readonly views: readonly ViewState[]
 }
 
-/** State of a program at one tick, on its way to a snapshot: what its views hold; the engine's goes in pieces. */
-export interface Capture {
-  readonly running: Running
-  readonly tick: number
+/** What a capture is of, beside the engine's state. */
+export interface Pinned {
   readonly timeMicros: bigint
   readonly events: number
-  /** All that the engine captured. */
-  readonly arrangements: readonly string[]
+  /** In the order of the program's views. */
   readonly states: readonly ViewState[]
+}
+
+/** State of a program at one tick, on its way to a snapshot: what its views hold; the engine's goes in slices. */
+export interface BegunCapture {
+  readonly running: Running
+  readonly status: Promise<EngineStatus>
+  /** Null when the engine failed before it came to the tick. */
+  readonly pinned: Promise<Pinned | null>
 }
 
 /** Whether snapshots are taken. The test mode *reopen* keeps state in a way of its own. */
@@ -134,19 +138,14 @@ export class Running {
     return Math.max(began?.tick ?? 0, tick - mostRemembered)
   }
 
-  /**
-   * Has the engine hand its state over, as it is behind the newest tick it was given; ticks go on meanwhile.
-   * @param maxBytes of one slice
-   * @returns null before the first tick
-   */
-  async capture(maxBytes: number, take: (pieces: readonly Piece[]) => Promise<void>): Promise<Capture | null> {
-    if (!this.driver.begun) return null
+  /** Has the engine begin to hand its state over, as it is behind the newest tick it was given; ticks go on. */
+  beginCapture(): BegunCapture {
     const engine = this.#engine
-    let begun: Promise<EngineStatus> | null = null
-    const behind = new Promise<Pick<Capture, 'timeMicros' | 'events' | 'states'> | null>((resolve) => {
+    let status: Promise<EngineStatus> | null = null
+    const pinned = new Promise<Pinned | null>((resolve) => {
       this.driver.behindTick(
         () => {
-          begun = engine.beginCapture()
+          status = engine.beginCapture()
         },
         (reached) => {
           const { timeMicros, views } = this.views
@@ -155,14 +154,12 @@ export class Running {
         },
       )
     })
-    const { tick, arrangements } = await begun!
-    for (let done = false; !done; ) {
-      const slice = await engine.capture(maxBytes)
-      await take(slice.pieces)
-      done = slice.done
-    }
-    const pinned = await behind
-    return pinned === null ? null : { running: this, tick, arrangements, ...pinned }
+    return { running: this, status: status!, pinned }
+  }
+
+  /** About so many bytes more of the capture that was begun. */
+  captured(maxBytes: number): Promise<CaptureSlice> {
+    return this.#engine.capture(maxBytes)
   }
 
   /** The engine's state is in these files now, but for what has changed since it was captured. */

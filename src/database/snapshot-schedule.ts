@@ -51,6 +51,21 @@ export class SnapshotSchedule {
     return this.#taking
   }
 
+  /** Runs `work` while no snapshot is taken. */
+  async exclusively<T>(work: () => Promise<T>): Promise<T> {
+    while (this.#taking !== null) await this.#taking
+    const working = work()
+    this.#taking = working
+      .then(
+        () => {},
+        () => {},
+      )
+      .finally(() => {
+        this.#taking = null
+      })
+    return working
+  }
+
   async #take(): Promise<void> {
     const before = this.#bytes
     try {

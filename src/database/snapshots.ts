@@ -9,7 +9,7 @@ import { type Manifest, openSnapshots, type SnapshotNotes } from '../state/manif
 import type { ViewState } from '../views/view.ts'
 import { filesOf, isDamage, type StoredView, ViewFiles } from '../views/view-files.ts'
 import type { ViewSet } from '../views/view-set.ts'
-import type { Capture, Restored, Running } from './running.ts'
+import type { BegunCapture, Pinned, Restored, Running } from './running.ts'
 
 /** A slice of state: about a millisecond of the engine's time. */
 const sliceBytes = 1 << 20
@@ -51,6 +51,15 @@ export class Snapshots {
   static async open(io: Io, folder: string, log: string): Promise<Snapshots> {
     await io.disk.makeFolder(folder)
     return new Snapshots(io, folder, log, await ViewFiles.open(io.disk, folder))
+  }
+
+  /** Whether there is state that the program can go on from, as far as can be told without reading it. */
+  async has(program: Program, newestTick: number): Promise<boolean> {
+    const meanings = program.views.map((view) => meaningOf(program, view))
+    const found = await openSnapshots(this.#io, this.#folder, (manifest) =>
+      this.#refusal(manifest, meanings, newestTick),
+    )
+    return found.newest !== null
   }
 
   /**
@@ -113,42 +122,79 @@ export class Snapshots {
 
   /**
    * Writes the state of a program at one tick. The engine hands its state over in slices, between ticks: ticks go on.
-   * @throws IoError when it can't be written: the snapshots that were there stay
+   * @throws MillraceError state/snapshot, IoError: the snapshots that were there stay
    */
   async take(running: Running): Promise<void> {
-    const keeper = this.#keeper
-    invariant(keeper !== null, 'a snapshot is taken before the state was restored')
-    const capture = await running.capture(sliceBytes, (pieces) => keeper.add(pieces))
-    if (capture === null) return
-    const kept = await this.#adopt(running, await this.#commit(keeper, running.program, [capture]))
+    if (running.driver.handed === 0) return
+    const { manifest } = await this.#write(running.program, [running.beginCapture()])
+    const kept = await this.#adopt(running, manifest)
     // Only now: while another is taken, its files are there and nobody names them yet.
     await this.#files.removeOthers(new Set(kept.flatMap(({ about }) => about.files)))
   }
 
-  /** Makes captures durable as one snapshot of `program`: what one of them lacks another has. */
-  async #commit(keeper: Keeper, program: Program, captures: readonly Capture[]): Promise<Manifest> {
-    const slices = captures[0].running.views.slices()
-    const found = program.views.map((view) => {
-      const meaning = meaningOf(program, view)
-      for (const { running, states } of captures) {
-        const at = running.program.views.findIndex((other) => meaningOf(running.program, other) === meaning)
-        if (at >= 0) return { meaning, state: states[at] }
+  /**
+   * Writes what a program to come begins with: captures of several others at one tick, that hold its views together.
+   * @param begun the first is of the program that the newest snapshot is of
+   */
+  async join(program: Program, begun: readonly BegunCapture[]): Promise<Restored> {
+    const { manifest, states, pinned } = await this.#write(program, begun)
+    await this.#adopt(begun[0].running, manifest)
+    const { timeMicros, events } = pinned
+    return { timeMicros, events, from: this.#filesOf(manifest), views: states }
+  }
+
+  async #write(program: Program, begun: readonly BegunCapture[]): Promise<Written> {
+    const keeper = this.#keeper
+    invariant(keeper !== null, 'a snapshot is taken before the state was restored')
+    // Equal parts of several programs hold the same: the first one's are taken.
+    const taken = new Set<string>()
+    const captures: { running: Running; pinned: Pinned }[] = []
+    let tick = 0
+    for (const { running, status, pinned } of begun) {
+      const { arrangements, tick: at } = await status
+      invariant(tick === 0 || tick === at, 'captures of several ticks are joined')
+      tick = at
+      for (let done = false; !done; ) {
+        const slice = await running.captured(sliceBytes)
+        await keeper.add(slice.pieces.filter(({ arrangement }) => !taken.has(arrangement)))
+        done = slice.done
       }
-      throw new Bug(`nobody has captured ${view.name}`)
+      for (const name of arrangements) taken.add(name)
+      const views = await pinned
+      if (views === null) throw running.driver.failure ?? new Bug('an engine did not come to its tick')
+      captures.push({ running, pinned: views })
+    }
+    return this.#commit(keeper, program, tick, captures)
+  }
+
+  async #commit(
+    keeper: Keeper,
+    program: Program,
+    tick: number,
+    captures: readonly { readonly running: Running; readonly pinned: Pinned }[],
+  ): Promise<Written> {
+    const held = new Map<string, ViewState>()
+    for (const { running, pinned } of [...captures].reverse()) {
+      running.program.views.forEach((view, i) => {
+        held.set(meaningOf(running.program, view), pinned.states[i])
+      })
+    }
+    const meanings = program.views.map((view) => meaningOf(program, view))
+    const states = meanings.map((meaning, i) => {
+      const state = held.get(meaning)
+      if (state === undefined) throw new Bug(`nobody has captured ${program.views[i].name}`)
+      return state
     })
-    const stored = await this.#files.save(
-      found.map(({ state }) => state),
-      slices,
-    )
-    const { tick, timeMicros, events } = captures[0]
+    const [{ running, pinned }] = captures
+    const stored = await this.#files.save(states, running.views.slices())
     const about: About = {
       files: filesOf(stored),
       log: this.#log,
-      views: found.map(({ meaning }, i) => ({ meaning, stored: stored[i] })),
-      timeMicros: String(timeMicros),
-      events,
+      views: meanings.map((meaning, i) => ({ meaning, stored: stored[i] })),
+      timeMicros: String(pinned.timeMicros),
+      events: pinned.events,
     }
-    return keeper.commit(tick, about)
+    return { manifest: await keeper.commit(tick, about), states, pinned }
   }
 
   /** From now on the newest snapshot is of this program's state. */
@@ -165,6 +211,13 @@ export class Snapshots {
   async close(): Promise<void> {
     await this.#keeper?.close()
   }
+}
+
+interface Written {
+  readonly manifest: Manifest
+  /** In the order of the program's views. */
+  readonly states: readonly ViewState[]
+  readonly pinned: Pinned
 }
 
 type Tell = (line: string) => void

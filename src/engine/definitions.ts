@@ -154,6 +154,8 @@ function differenceOf(before: TopicDefinition, now: TopicDefinition): string | n
 export interface OpenedProgram {
   readonly text: string
   readonly program: Program
+  /** What the log holds instead, if it can be run. */
+  readonly before: Pick<OpenedProgram, 'text' | 'program'> | null
   /** The log has other definitions, or none: it has to be told. */
   readonly changed: boolean
 }
@@ -167,11 +169,11 @@ export async function openProgram(log: Log, definition: Definition | undefined):
   const stored = await readDefinitions(log)
   if (definition === undefined) {
     if (stored !== null && !stored.planned) return openProgram(log, sqlDefinition(stored.text))
-    return { text: stored?.text ?? '', program: stored?.program ?? emptyProgram, changed: false }
+    return { text: stored?.text ?? '', program: stored?.program ?? emptyProgram, before: null, changed: false }
   }
   const { text } = definition
-  if (stored?.planned && stored.text === text) return { text, program: stored.program, changed: false }
+  if (stored?.planned && stored.text === text) return { text, program: stored.program, before: null, changed: false }
   const { program } = await definition.plan(stored?.ever ?? emptyProgram)
   if (stored !== null) checkCompatible(stored.ever, program)
-  return { text, program, changed: true }
+  return { text, program, before: stored?.planned ? stored : null, changed: true }
 }

@@ -31,6 +31,8 @@ export class TickDriver {
   /** The newest tick in the engine's hands, or behind it. */
   #handed = 0
   #afterTick: { readonly tick: number; run(reached: boolean): void }[] = []
+  /** Later ticks wait. */
+  #hold = Number.POSITIVE_INFINITY
   #live = false
   failure: MillraceError | null = null
   /** Told the failure of a driver that is live; a close is none. */
@@ -106,9 +108,26 @@ export class TickDriver {
     this.#feed()
   }
 
-  /** Whether the engine has seen a tick. */
-  get begun(): boolean {
-    return this.#handed > 0
+  /** The newest tick that the engine has been handed, 0 before the first. */
+  get handed(): number {
+    return this.#handed
+  }
+
+  /** Ticks behind this one wait until they are let go on (null). */
+  holdBehind(tick: number | null): void {
+    this.#hold = tick ?? Number.POSITIVE_INFINITY
+    this.#feed()
+  }
+
+  /** Leaves all who wait here to another driver, which has come as far: no tick comes here any more. */
+  leaveTo(next: TickDriver): void {
+    invariant(next.#views.tick >= this.#views.tick, 'who takes over is behind')
+    next.#tickWaiters.push(...this.#tickWaiters.splice(0))
+    next.#resolveTicks()
+    this.#live = false
+    this.#cancelDue?.()
+    this.#queue.length = 0
+    this.#wakeRoom()
   }
 
   /**
@@ -175,6 +194,7 @@ export class TickDriver {
   #feed(): void {
     const host = this.#host
     while (host !== null && this.#underWay < mostUnderWay && this.#queue.length > 0) {
+      if (this.#queue[0].tick > this.#hold) break
       const tick = this.#queue.shift()!
       const blocks = tick.blocks.filter((block) => this.#topics.has(block.topic))
       let rows = 0

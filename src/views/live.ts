@@ -1,9 +1,10 @@
+import { MillraceError } from '../data/errors.ts'
 import type { Merge } from './merge.ts'
 import { netChange, openRead, rowsOf } from './read.ts'
 import type { Rows } from './rows.ts'
 import { stepRows } from './run.ts'
 import type { View } from './view.ts'
-import type { ViewSet } from './view-set.ts'
+import type { Successor, ViewSet } from './view-set.ts'
 
 /**
  * `reset`: forget everything, a snapshot follows. `snapshot`: a piece of the rows at `tick`, in the view's order;
@@ -30,8 +31,8 @@ export interface LiveOptions {
  * slow reader costs no memory; one that is so slow that the changes it lacks are gone starts anew.
  */
 export class LiveCursor implements AsyncIterableIterator<LiveMessage> {
-  readonly #set: ViewSet
-  readonly #view: View
+  #set: ViewSet
+  #view: View
   readonly #pieceRows: number
   readonly #signal: AbortSignal | undefined
   readonly #failure: () => Error | null
@@ -83,6 +84,10 @@ export class LiveCursor implements AsyncIterableIterator<LiveMessage> {
 
   async #pull(): Promise<LiveMessage | null> {
     while (!this.#ended) {
+      if (this.#set.successor !== null) {
+        const reset = this.#move(this.#set.successor)
+        if (reset !== null) return reset
+      }
       if (this.#snapshot !== null) return this.#piece(this.#snapshot)
       if (this.#tick === null) {
         await this.#open()
@@ -93,6 +98,20 @@ export class LiveCursor implements AsyncIterableIterator<LiveMessage> {
     }
     this.#finish()
     return null
+  }
+
+  /** Goes on with the view that has taken this one's place. @returns a reset where it is another one */
+  #move({ set, viewOf }: Successor): LiveMessage | null {
+    const next = viewOf(this.#view)
+    if (next === null) {
+      throw new MillraceError('view/unknown', `the view ${this.#view.definition.name} was dropped`)
+    }
+    this.#set = set
+    this.#view = next.view
+    if (next.same || (this.#tick === null && this.#snapshot === null)) return null
+    this.#tick = null
+    this.#snapshot = null
+    return { kind: 'reset', tick: set.tick }
   }
 
   async #open(): Promise<void> {

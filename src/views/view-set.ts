@@ -14,6 +14,20 @@ export interface Moment {
   version(view: View): Version
 }
 
+/** The view that takes the place of another. */
+export interface Succession {
+  readonly view: View
+  /** It has the same rows at every tick. */
+  readonly same: boolean
+}
+
+/** Views that have taken the place of others. */
+export interface Successor {
+  readonly set: ViewSet
+  /** Null: the view was dropped. */
+  viewOf(view: View): Succession | null
+}
+
 /** All views: they move from tick to tick together, in one turn, so that no two of them ever disagree. */
 export class ViewSet {
   readonly views: readonly View[]
@@ -22,6 +36,7 @@ export class ViewSet {
   readonly #clock: Clock
   readonly #byId = new Map<number, View>()
   #waiting = new Set<() => void>()
+  #successor: Successor | null = null
   #compacting = false
   #closed = false
 
@@ -30,6 +45,17 @@ export class ViewSet {
     this.#clock = clock
     this.views = definitions.map((definition) => new View(definition, retention))
     for (const view of this.views) this.#byId.set(view.definition.id, view)
+  }
+
+  /** Other views have taken the place of these, and are at the same tick: who follows one of these moves there. */
+  succeedBy(set: ViewSet, viewOf: (view: View) => Succession | null): void {
+    invariant(set.tick >= this.tick, 'views are succeeded by older ones')
+    this.#successor = { set, viewOf }
+    this.wake()
+  }
+
+  get successor(): Successor | null {
+    return this.#successor
   }
 
   byId(id: number): View {

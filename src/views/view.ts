@@ -38,7 +38,7 @@ export class View {
   readonly definition: ViewDefinition
   /** The order its rows are read in unless told otherwise. */
   readonly order: RowOrder
-  readonly retained: RetainedChanges
+  retained: RetainedChanges
   version: Version = { runs: [], rows: 0, errors: 0 }
   /** The tick of its last change. */
   changedTick = 0
@@ -80,6 +80,11 @@ export class View {
       retracts: this.#retracts,
       changedTick: this.changedTick,
     }
+  }
+
+  /** Takes over what another view with the same rows remembers; both are at the same tick. */
+  inherit(other: View): void {
+    this.retained = other.retained
   }
 
   /** Goes on from a state of the same view; for one that has seen no tick yet. */

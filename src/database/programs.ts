@@ -1,0 +1,137 @@
+import { MillraceError } from '../data/errors.ts'
+import { type Definition, definitionBlock, type OpenedProgram, openProgram } from '../engine/definitions.ts'
+import type { Log } from '../log/log.ts'
+import type { DatabaseOptions } from './contract.ts'
+import { Feed } from './feed.ts'
+import { replayFailed } from './refusals.ts'
+import { keepsState, Running } from './running.ts'
+import { SnapshotSchedule } from './snapshot-schedule.ts'
+import { Snapshots } from './snapshots.ts'
+import { atOneTick, end, prepare, type Stage, succeed } from './take-over.ts'
+
+const waitMs = 10_000
+
+/**
+ * The program at work and the ones that take its place: started from a snapshot or the log's beginning, fed by the
+ * log, kept in snapshots, replaced at one tick when its definitions change.
+ */
+export class Programs {
+  current: Running
+  /** Whether reads see all that was in the log at the start. */
+  caughtUp = false
+  readonly #options: DatabaseOptions
+  readonly #log: Log
+  readonly #feed: Feed
+  readonly #snapshots: Snapshots | null
+  readonly #schedule: SnapshotSchedule | null
+  /** Changes of definitions, one after the other. */
+  #changing: Promise<void> = Promise.resolve()
+
+  private constructor(options: DatabaseOptions, log: Log, first: Running, snapshots: Snapshots | null) {
+    this.current = first
+    this.#options = options
+    this.#log = log
+    this.#feed = new Feed(log)
+    this.#snapshots = snapshots
+    const tell = (line: string): void => options.onNotice?.(line)
+    const running = (): Running => this.current
+    this.#schedule = snapshots === null ? null : new SnapshotSchedule(snapshots, running, options.snapshots || {}, tell)
+    this.#wire(first)
+  }
+
+  /** @throws MillraceError schema/incompatible, and what planning refuses */
+  static async open(options: DatabaseOptions, log: Log): Promise<{ programs: Programs; started: Promise<void> }> {
+    const wanted = await openProgram(log, options.definition)
+    const snapshots = keepsState(options)
+      ? await Snapshots.open(options.io, `${options.data}/state`, log.identity)
+      : null
+    const { tick } = log.position()
+    // Where state of the definitions before is at hand, they start, and the new ones take over from there.
+    const { before } = wanted
+    const kept = before !== null && snapshots !== null && (await snapshots.has(before.program, tick)) ? before : null
+    const first = kept === null ? wanted : { ...kept, before: null, changed: false }
+    const programs = new Programs(options, log, new Running(options, log, first), snapshots)
+    const started = programs.#start(wanted, first.changed).then(async () => {
+      if (kept !== null && options.definition !== undefined)
+        await programs.#takeOver(options.definition, wanted, () => {})
+    })
+    started.catch(() => {})
+    return { programs, started }
+  }
+
+  #wire({ driver }: Running): void {
+    driver.onFailure = (error) => this.#options.onFailure?.(error)
+    driver.onFinished = ({ wantsCapture }, bytes) => this.#schedule?.count(bytes, wantsCapture)
+  }
+
+  async #start(wanted: OpenedProgram, changed: boolean): Promise<void> {
+    const { current } = this
+    const { driver, views, program } = current
+    const { tick, offsets } = this.#log.position()
+    const lastEvent = program.topics.reduce((sum, { id }) => sum + (offsets.get(id) ?? 0), 0)
+    const told = (): void => this.#options.onProgress?.({ events: driver.events, lastEvent })
+    const passedOver = (line: string): void => this.#options.onNotice?.(line)
+    try {
+      await current.start((await this.#snapshots?.restore(program, views, tick, passedOver)) ?? null)
+      await this.#feed.follow(current, told)
+      driver.goLive()
+      if (changed) {
+        const answer = await this.#log.append({ blocks: [definitionBlock(wanted.text, wanted.program)] })
+        await driver.waitFor(answer.tick, waitMs)
+        if (tick > 0) current.expireChanges()
+      }
+      told()
+      this.#snapshots?.follow(current)
+      this.caughtUp = true
+    } catch (error) {
+      driver.fail(error instanceof MillraceError ? error : replayFailed(error))
+      throw error
+    }
+  }
+
+  /**
+   * Lets other definitions take over at one tick: views that do not change keep their state, the others are built from
+   * the log beside those that run, which go on as they are until then, and for good if this fails.
+   * @param told now and then, the events that the new views have seen
+   * @throws MillraceError schema/incompatible, and what planning refuses
+   */
+  redefine(definition: Definition, told: (events: number) => void): Promise<void> {
+    const change = this.#changing.then(async () => {
+      const wanted = await openProgram(this.#log, definition)
+      if (wanted.changed) await this.#takeOver(definition, wanted, told)
+    })
+    this.#changing = change.catch(() => {})
+    return change
+  }
+
+  async #takeOver(definition: Definition, wanted: OpenedProgram, told: (events: number) => void): Promise<void> {
+    const { current } = this
+    const options = { ...this.#options, definition }
+    const stage: Stage = { options, log: this.#log, feed: this.#feed, snapshots: this.#snapshots, told }
+    const work = (): Promise<Running> => prepare(stage, current, wanted)
+    const next = await (this.#schedule === null ? work() : this.#schedule.exclusively(work))
+    try {
+      await this.#log.append({ blocks: [definitionBlock(wanted.text, wanted.program)] })
+      await atOneTick([current, next], () => {
+        succeed(current, next)
+        this.#wire(next)
+        this.current = next
+        this.#snapshots?.follow(next)
+        next.driver.goLive()
+      })
+    } catch (error) {
+      await end(stage, next)
+      throw error
+    }
+    await end(stage, current)
+  }
+
+  /** A last snapshot if it is worth while, then everything stops. */
+  async close(): Promise<void> {
+    await this.#schedule?.close()
+    this.current.driver.fail(new MillraceError('log/closed', 'the database was closed'))
+    await this.current.stop()
+    await this.#changing
+    await this.#snapshots?.close()
+  }
+}

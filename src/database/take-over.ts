@@ -1,0 +1,109 @@
+import type { OpenedProgram } from '../engine/definitions.ts'
+import type { Log } from '../log/log.ts'
+import { viewMeaning } from '../plan/fingerprint.ts'
+import type { Program } from '../plan/program.ts'
+import { partOf } from '../views/replay.ts'
+import type { View } from '../views/view.ts'
+import type { Succession } from '../views/view-set.ts'
+import type { DatabaseOptions } from './contract.ts'
+import type { Feed } from './feed.ts'
+import { Running } from './running.ts'
+import type { Snapshots } from './snapshots.ts'
+
+/** What a change of definitions needs of a database. */
+export interface Stage {
+  readonly options: DatabaseOptions
+  readonly log: Log
+  readonly feed: Feed
+  readonly snapshots: Snapshots | null
+  /** Told now and then how many events the new views have seen. */
+  readonly told: (events: number) => void
+}
+
+/**
+ * Builds the views of a program that `current` doesn't have from the log's beginning, beside it.
+ * @returns null where there are none; else at the newest tick, and fed
+ */
+export async function buildChanged(stage: Stage, current: Running, wanted: OpenedProgram): Promise<Running | null> {
+  const known = meanings(current.program)
+  const changed = wanted.program.views.filter((view) => !known.has(viewMeaning(wanted.program, view)))
+  if (changed.length === 0) return null
+  const program = partOf(wanted.program, new Set(changed.map(({ id }) => id)))
+  const builder = new Running(stage.options, stage.log, { ...wanted, program })
+  try {
+    await builder.start(null)
+    await stage.feed.follow(builder, () => stage.told(builder.driver.events))
+    return builder
+  } catch (error) {
+    await end(stage, builder)
+    throw error
+  }
+}
+
+/**
+ * Prepares new definitions to take over: views that did not change keep their state, the others are built from the
+ * log, while `current` goes on. Whatever fails leaves `current` as it is.
+ * @returns the new program at the newest tick, and fed
+ */
+export async function prepare(stage: Stage, current: Running, wanted: OpenedProgram): Promise<Running> {
+  const next = new Running(stage.options, stage.log, wanted)
+  try {
+    await next.start(stage.snapshots === null ? null : await joined(stage, stage.snapshots, current, wanted))
+    await stage.feed.follow(next, () => stage.told(next.driver.events))
+    return next
+  } catch (error) {
+    await end(stage, next)
+    throw error
+  }
+}
+
+/** The state of the unchanged views and of the newly built ones, as of one tick. */
+async function joined(stage: Stage, snapshots: Snapshots, current: Running, wanted: OpenedProgram) {
+  const builder = await buildChanged(stage, current, wanted)
+  try {
+    const all = builder === null ? [current] : [current, builder]
+    const begun = await atOneTick(all, () => all.map((running) => running.beginCapture()))
+    return await snapshots.join(wanted.program, begun)
+  } finally {
+    if (builder !== null) await end(stage, builder)
+  }
+}
+
+/** Runs `action` in a turn in which all of them are at the same tick; ticks wait meanwhile. */
+export async function atOneTick<T>(all: readonly Running[], action: () => T): Promise<T> {
+  const tick = Math.max(...all.map(({ driver }) => driver.handed))
+  for (const { driver } of all) driver.holdBehind(tick)
+  try {
+    await Promise.all(all.map(({ driver }) => driver.waitFor(tick, Number.MAX_SAFE_INTEGER)))
+    return action()
+  } finally {
+    for (const { driver } of all) driver.holdBehind(null)
+  }
+}
+
+/** Moves all who wait for `current`, or follow its views, to `next`; both are at one tick. */
+export function succeed(current: Running, next: Running): void {
+  const byName = new Map<View, Succession>()
+  for (const view of current.views.views) {
+    const found = next.views.views.find(({ definition }) => definition.name === view.definition.name)
+    if (found === undefined) continue
+    const same = viewMeaning(current.program, view.definition) === viewMeaning(next.program, found.definition)
+    if (same && sameRetention(view, found)) found.inherit(view)
+    byName.set(view, { view: found, same })
+  }
+  current.views.succeedBy(next.views, (view) => byName.get(view) ?? null)
+  current.driver.leaveTo(next.driver)
+}
+
+function sameRetention(a: View, b: View): boolean {
+  return JSON.stringify(a.definition.retain) === JSON.stringify(b.definition.retain)
+}
+
+export async function end({ feed }: Pick<Stage, 'feed'>, running: Running): Promise<void> {
+  feed.leave(running)
+  await running.stop()
+}
+
+function meanings(program: Program): ReadonlySet<string> {
+  return new Set(program.views.map((view) => viewMeaning(program, view)))
+}
