@@ -10,7 +10,7 @@ import { reportScale } from './nexmark/scale.ts'
 import { reportSpill } from './spill.ts'
 import { reportState } from './state.ts'
 
-const usage = `npm run bench -- [nexmark] [append] [flights] [scale] [state] [spill] [options]
+const usage = `npm run bench -- [nexmark] [append] [flights] [scale] [state] [spill] [history] [options]
 
 Runs the named parts, or the first three.
   --events N      events of Nexmark (default 5000000, for scale 20000000, for spill 2000000), buckets of state (default 4000000)

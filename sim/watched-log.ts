@@ -31,6 +31,7 @@ export function watchedLog(log: Log, history: History): Log {
         afterTick,
         throughTick,
       ),
+    findOffset: (topic, timeMicros) => log.findOffset(topic, timeMicros),
     findTick: (wanted) => log.findTick(wanted),
     onTick: (listener) =>
       log.onTick((tick) => {

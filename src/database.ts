@@ -83,7 +83,7 @@ export class Database {
   static async open(options: DatabaseOptions): Promise<Database> {
     // The log asks before there is anybody to ask: until then nothing may be sealed.
     const seals: Seals = { sealNow: () => false }
-    const logOptions: LogOptions = { sealNow: () => seals.sealNow() }
+    const logOptions: LogOptions = { sealNow: () => seals.sealNow(), onNotice: (line) => options.onNotice?.(line) }
     const { io, data, openLog = openFileLog } = options
     const log = data === null ? openMemoryLog(io, logOptions) : await openLog(io, `${data}/log`, logOptions)
     let database: Database | null = null
@@ -172,6 +172,11 @@ export class Database {
     const append = this.#running.ingest.decodeList(body, idempotency)
     if (append.blocks.length > 0) return this.append(append)
     return { tick: this.#log.position().tick, offsets: [], repeated: false }
+  }
+
+  /** The offset of a topic's first event that was appended at a time or later, or of the next one to come. */
+  findOffset(name: string, timeMicros: bigint): Promise<number> {
+    return this.#log.findOffset(this.topic(name).id, timeMicros)
   }
 
   /** Events of a topic from an offset on, visible ones only; blocks may begin before it. */

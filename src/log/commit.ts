@@ -52,6 +52,8 @@ export interface CommitStore<G extends Gathering = Gathering> {
     throughTick: number,
   ): Promise<void>
   findTick(wanted: TickWanted): Promise<TickMark | null>
+  /** The first sealed event of a topic that was committed at a time or later; null where there is none. */
+  findOffset(topic: number, timeMicros: bigint): Promise<number | null>
   readTopic(topic: number, fromOffset: number, limitRows: number): Promise<readonly ReadBlock[]>
   /** Copies what is sealed now into an empty folder. @throws MillraceError backup/refused, log/full */
   backup(folder: string, options: BackupOptions): Promise<BackupAnswer>

@@ -72,7 +72,9 @@ async function openLocked(io: Io, folder: string, options: FileLogOptions): Prom
     const { journal, state } = await (found === null
       ? begin(io, folder, sizes, lock)
       : goOn(io, folder, sizes, lock, found))
-    const store = new HistoryStore(io, folder, journal, history, { ...usualRewrite, ...options.history })
+    const { onNotice = usualRewrite.onNotice } = options
+    const rewrite = { ...usualRewrite, onNotice, ...options.history }
+    const store = new HistoryStore(io, folder, journal, history, rewrite)
     return { log: new GroupCommitLog(io.clock, store, options, state), store }
   } catch (error) {
     await lock.release()

@@ -2,7 +2,8 @@ import { batchRows } from '../data/batch.ts'
 import { invariant, MillraceError } from '../data/errors.ts'
 import type { Clock } from '../io/io.ts'
 import type { BackupAnswer, BackupOptions } from './backup.ts'
-import { type CommitStore, type Gathering, type KeyedAnswer, type LogState, NoRoom, type Seal } from './commit.ts'
+import { type CommitStore, type KeyedAnswer, type LogState, NoRoom, type Seal } from './commit.ts'
+import { Group, type Queued } from './group.ts'
 import { conflict, type IdempotencyTable, nameOf, sameDigest } from './idempotency.ts'
 import type {
   Append,
@@ -25,34 +26,6 @@ const groupBytes = 8 << 20
 export const appendBytesMax = 32 << 20
 /** What a block costs in a frame besides its bytes. */
 const blockOverheadBytes = 40
-
-interface Queued {
-  readonly append: Append
-  readonly group: Group
-  answer: AppendAnswer | null
-}
-
-/** Appends that become durable together: they wait for one sync and share one promise. */
-class Group {
-  readonly queued: Queued[] = []
-  readonly durable: Promise<void>
-  settle!: () => void
-  fail!: (error: MillraceError) => void
-  gathering: Gathering | null = null
-  /** How many of `queued` are in `gathering`. */
-  gathered = 0
-  bytes = 0
-  rows = 0
-
-  constructor() {
-    this.durable = new Promise((resolve, reject) => {
-      this.settle = resolve
-      this.fail = reject
-    })
-    // A group without appends has nobody who listens.
-    this.durable.catch(() => {})
-  }
-}
 
 /** Offsets and answers of a group that is about to be written. */
 interface Placed {
@@ -173,6 +146,13 @@ export class GroupCommitLog implements Log {
 
   readTopic(topic: number, fromOffset: number, limitRows: number): Promise<readonly ReadBlock[]> {
     return this.#store.readTopic(topic, fromOffset, limitRows)
+  }
+
+  async findOffset(topic: number, timeMicros: bigint): Promise<number> {
+    // What is being written took its time from the clock before we were asked.
+    await this.#committing
+    const end = this.#sealedOffsets.get(topic) ?? 0
+    return Math.min(end, (await this.#store.findOffset(topic, timeMicros)) ?? end)
   }
 
   async backup(folder: string, options: BackupOptions = {}): Promise<BackupAnswer> {

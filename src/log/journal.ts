@@ -179,6 +179,19 @@ export class Journal {
     return found
   }
 
+  async findOffset(topic: number, timeMicros: bigint): Promise<number | null> {
+    // A commit's time is not after that of the tick that seals it.
+    const { position } = this.#ticks.upToTime(Number(timeMicros) - 1)
+    for await (const reader of this.#read(position, this.#sealed, strideBytes, new ChunkPool())) {
+      for (let frame = reader.take(); frame !== null; frame = reader.take()) {
+        if (frame.timeMicros < timeMicros) continue
+        const found = reader.blocks().find((block) => block.topic === topic)
+        if (found !== undefined) return found.firstOffset
+      }
+    }
+    return null
+  }
+
   async readTopic(topic: number, fromOffset: number, limitRows: number): Promise<readonly ReadBlock[]> {
     const found: ReadBlock[] = []
     let rows = 0

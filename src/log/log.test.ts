@@ -249,6 +249,27 @@ describe.each(Object.entries(logs))('%s', (_name, open) => {
     await log.close()
   })
 
+  it('finds the first event that was appended at a time or later', async () => {
+    const { log, ticks } = await opened(open)
+    for (let i = 0; i < 60; i++) {
+      await log.append({ blocks: [block(1 + (i % 2), 3), ...(i % 5 === 0 ? [block(1, 2)] : [])] })
+    }
+    const events = ticks.flatMap(({ blocks }) => blocks)
+    const wantedAt = (topic: number, micros: bigint): number =>
+      events.find((logged) => logged.topic === topic && logged.appendedAtMicros >= micros)?.firstOffset ??
+      log.position().offsets.get(topic)!
+    const times = events.flatMap(({ appendedAtMicros }) => [
+      appendedAtMicros - 1n,
+      appendedAtMicros,
+      appendedAtMicros + 1n,
+    ])
+    for (const micros of [0n, ...times, times.at(-1)! + 10_000_000n]) {
+      for (const topic of [1, 2]) expect(await log.findOffset(topic, micros)).toBe(wantedAt(topic, micros))
+    }
+    expect(await log.findOffset(9, 0n)).toBe(0)
+    await log.close()
+  })
+
   it('finishes what is queued when it closes, then refuses', async () => {
     const { log } = await opened(open)
     const queued = Array.from({ length: 5 }, () => log.append(one(1)))

@@ -57,6 +57,12 @@ export interface Log {
   /** Events of a topic from an offset, sealed ones only, in offset order, at most about `limitRows`. */
   readTopic(topic: number, fromOffset: number, limitRows: number): Promise<readonly ReadBlock[]>
 
+  /**
+   * Finds the first event of a topic that was appended at a time or later, sealed ones only.
+   * @returns its offset, or the topic's next one where there is none yet
+   */
+  findOffset(topic: number, timeMicros: bigint): Promise<number>
+
   /** Where the log stands: the newest sealed tick (0: none), its time, and the next offset per topic (sealed). */
   position(): LogPosition
 
@@ -157,4 +163,6 @@ export interface LogPosition {
 export interface LogOptions {
   /** Asked when a commit frame is about to be written: may it carry a seal (is the engine idle)? */
   readonly sealNow: () => boolean
+  /** Told in a line what went wrong without harm. */
+  readonly onNotice?: (line: string) => void
 }

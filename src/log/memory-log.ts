@@ -75,6 +75,11 @@ class MemoryStore implements CommitStore {
     return found === undefined ? null : { tick: found.tick, timeMicros: found.timeMicros }
   }
 
+  async findOffset(topic: number, timeMicros: bigint): Promise<number | null> {
+    const found = this.#topics.get(topic)?.find(({ appendedAtMicros }) => appendedAtMicros >= timeMicros)
+    return found?.firstOffset ?? null
+  }
+
   async readTopic(topic: number, fromOffset: number, limitRows: number): Promise<readonly ReadBlock[]> {
     const blocks = this.#topics.get(topic) ?? []
     let low = 0

@@ -172,6 +172,16 @@ describe('GET /v1/topics/{topic}/events', () => {
     }
   })
 
+  it('reads the log from a time on', async () => {
+    const url = `${running.url}/v1/topics/bid/events`
+    const { next } = (await get(`${url}?limit=10000`)).body as { next: number }
+    const before = (await get(`${url}?from_time=2000-01-01T00:00:00Z&limit=1`)).body as { events: { offset: number }[] }
+    expect(before.events.map(({ offset }) => offset)).toEqual(next === 0 ? [] : [0])
+    expect((await get(`${url}?from_time=2999-01-01`)).body).toEqual({ events: [], next })
+    expect(await get(`${url}?from_time=soon`)).toMatchObject({ status: 400, body: { code: 'request/parameter' } })
+    expect(await get(`${url}?from_time=2000-01-01&from=1`)).toMatchObject({ status: 400 })
+  })
+
   it('keeps numbers exact', async () => {
     const url = `${await start()}/v1/topics/bid/events`
     await post(url, bidJson('9007199254740993', '12345678901234567.89'))

@@ -1,6 +1,7 @@
 import { blockColumn, openBlock } from '../data/block.ts'
 import { ByteWriter } from '../data/byte-writer.ts'
 import { blockCells, bytesLength, bytesStart, isNull } from '../data/cell-access.ts'
+import { parseTimestamptz } from '../data/datetime.ts'
 import { compilePrinter, type PrintOptions, type RowWriter } from '../data/json-print.ts'
 import type { Database } from '../database.ts'
 import type { ReadBlock } from '../log/log.ts'
@@ -16,13 +17,16 @@ const defaultEvents = 1000
 export async function readEvents(database: Database, limits: Limits, name: string, query: string): Promise<ApiAnswer> {
   const topic = database.topic(name)
   const parameters = new Parameters(query)
-  const from = parameters.integer('from') ?? 0
+  const fromOffset = parameters.integer('from')
+  const fromTime = parameters.one('from_time')
   const limit = parameters.integer('limit') ?? defaultEvents
   const numbers = parameters.choice('numbers', numberForms) ?? 'exact'
   parameters.end()
   if (limit > limits.topicEvents) {
     throw refused('limit', `is at most ${limits.topicEvents}`, 'go on from "next" for more')
   }
+  if (fromTime !== null && fromOffset !== null) throw refused('from_time', 'cannot be given beside from')
+  const from = fromTime === null ? (fromOffset ?? 0) : await database.findOffset(topic.name, microsOf(fromTime))
   const blocks = limit === 0 ? [] : await database.readTopic(topic.name, from, limit)
   const printer = new EventPrinter(topic, from, limit, limits.topicBytes, { numbers })
   for (const block of blocks) if (!printer.print(block)) break
@@ -31,6 +35,13 @@ export async function readEvents(database: Database, limits: Limits, name: strin
     headers: { 'content-type': jsonType, 'cache-control': 'no-store' },
     body: printer.finish(),
   }
+}
+
+/** @throws MillraceError request/parameter */
+function microsOf(text: string): bigint {
+  const micros = parseTimestamptz(text)
+  if (micros !== null) return micros
+  throw refused('from_time', `is a time, not ${JSON.stringify(text)}`, 'write it as 2026-11-21T10:00:00Z')
 }
 
 class EventPrinter {

@@ -204,6 +204,8 @@ describe.each([1, 2, 3])('a log with history (seed %i)', (seed) => {
       const number = { tick: prng.below(tick + 3) }
       expect(await old.log.findTick(number)).toEqual(await plain.log.findTick(number))
       const time = { timeMicros: BigInt(times + prng.below(1_000_000)) }
+      const at = [1 + prng.below(4), BigInt(times + prng.below(300_000))] as const
+      expect(await old.log.findOffset(...at), `${at}`).toBe(await plain.log.findOffset(...at))
       expect(await old.log.findTick(time)).toEqual(await plain.log.findTick(time))
     }
   })

@@ -116,18 +116,28 @@ export class History {
   /** As Log.readTopic, for offsets that the history holds. */
   async readTopic(topic: number, fromOffset: number, limitRows: number): Promise<ReadBlock[]> {
     const blocks = this.#blocks.get(topic) ?? []
-    let low = 0
-    for (let high = blocks.length; low < high; ) {
-      const middle = (low + high) >>> 1
-      const { firstOffset, rows } = blocks[middle].place
-      if (firstOffset + rows <= fromOffset) low = middle + 1
-      else high = middle
-    }
+    let low = firstOf(blocks, ({ firstOffset, rows }) => firstOffset + rows > fromOffset)
     const read: ReadBlock[] = []
     for (let rows = 0; low < blocks.length && rows < limitRows; low++) {
       rows += await this.#readParts(blocks[low], topic, fromOffset, limitRows - rows, read)
     }
     return read
+  }
+
+  /** As Log.findOffset; null where only the journal may have such an event. */
+  async findOffset(topic: number, micros: number): Promise<number | null> {
+    const blocks = this.#blocks.get(topic) ?? []
+    const found = blocks[firstOf(blocks, (place) => place.micros[1] >= micros)]
+    if (found === undefined) return null
+    const reader = await found.file.reader()
+    try {
+      const parts = await found.file.parts(reader, found.place)
+      let offset = found.place.firstOffset
+      for (let i = 0; parts.micros[i] < micros; i++) offset += parts.rows[i]
+      return offset
+    } finally {
+      await reader.close()
+    }
   }
 
   /** @returns how many rows from `fromOffset` on it put into `read` */
@@ -194,6 +204,17 @@ export class History {
     this.#timeline = { file, timeline }
     return timeline
   }
+}
+
+/** @returns the index of the first block of which something is true that is true of all behind it, too */
+function firstOf(blocks: readonly Found[], isTrue: (place: BlockPlace) => boolean): number {
+  let low = 0
+  for (let high = blocks.length; low < high; ) {
+    const middle = (low + high) >>> 1
+    if (isTrue(blocks[middle].place)) high = middle
+    else low = middle + 1
+  }
+  return low
 }
 
 function follows({ footer }: HistoryFile, before: HistoryFile | undefined): boolean {

@@ -22,6 +22,8 @@ export interface RewriteOptions {
   readonly share: number
   /** The same while commits are coming in (default: an eighth). */
   readonly busyShare: number
+  /** Told why it gave up. */
+  readonly onNotice: (line: string) => void
 }
 
 export const usualRewrite: RewriteOptions = {
@@ -30,6 +32,7 @@ export const usualRewrite: RewriteOptions = {
   compression: 'auto',
   share: 0.5,
   busyShare: 0.125,
+  onNotice: () => {},
 }
 
 /** Work for so long, then others get a turn. */
@@ -117,6 +120,7 @@ export class Rewriter {
       if (error instanceof IoError && error.failure === 'full') return
       if (error instanceof Stopped) return
       this.failure = error as Error
+      this.#options.onNotice(`the journal is kept as it is until the next start: ${this.failure.message}`)
       this.#stopped = true
     }
   }

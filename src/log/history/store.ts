@@ -75,6 +75,13 @@ export class HistoryStore implements CommitStore<FrameBuilder> {
     })
   }
 
+  async findOffset(topic: number, timeMicros: bigint): Promise<number | null> {
+    return this.#reading(
+      async () =>
+        (await this.#history.findOffset(topic, Number(timeMicros))) ?? this.#journal.findOffset(topic, timeMicros),
+    )
+  }
+
   async readTopic(topic: number, fromOffset: number, limitRows: number): Promise<readonly ReadBlock[]> {
     return this.#reading(async () => {
       const read = await this.#history.readTopic(topic, fromOffset, limitRows)
