@@ -52,5 +52,5 @@ export async function reportSpill({ events, seed, rate, texts, folder }: Nexmark
   }
   const spread = 'p99 / longest'
   const head = ['events/s of processor', 'processor', 'wall', 'state at most', 'captures', 'written']
-  table(['state', 'kept', ...head, `slice of 1 MiB, ${spread}`, `tick, ${spread}`], rows)
+  table(['state', 'kept', ...head, `slice, ${spread}`, `tick, ${spread}`], rows)
 }

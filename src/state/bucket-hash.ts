@@ -37,7 +37,7 @@ const finish = (weak: boolean): string =>
   `g ^= g >>> 15; g = Math.imul(g, 0x2c1b3c6d); g ^= g >>> 12; ${weak ? 'g = 0;' : ''}`
 
 /** Few bits, so that tests meet several keys in a bucket. */
-export const weaken = (weak: boolean): string => (weak ? 'h = h & 7;' : '')
+export const weaken = (weak: boolean): string => (weak ? 'h = h & 1;' : '')
 
 /** The high word for an entry of a table. */
 export type HighOf = (memory: LinearMemory, entry: number) => number

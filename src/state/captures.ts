@@ -3,6 +3,9 @@ import type { StatePart } from './arrangement.ts'
 import type { ColdStore, Piece } from './cold.ts'
 import type { Heap } from './heap.ts'
 
+/** No slice is larger, however much is asked for: it has to stay below a few milliseconds. */
+const sliceBytesMax = 256 * 1024
+
 /** Slots looked at before the budget is compared again. */
 const walkSlots = 4096
 
@@ -45,11 +48,11 @@ export class Captures {
     return epoch + 2
   }
 
-  /** @returns about so many bytes of the capture under way, and whether it is whole now */
+  /** @returns about so many bytes of the capture under way, or fewer, and whether it is whole now */
   slice(maxBytes: number): { pieces: Piece[]; done: boolean } {
     if (this.#at === null) throw new Bug('no capture is under way')
     const pieces: Piece[] = []
-    let left = maxBytes
+    let left = Math.min(maxBytes, sliceBytesMax)
     while (this.#at < this.#parts.length) {
       const from = pieces.length
       if (!this.#parts[this.#at].slice(pieces, left)) return { pieces, done: false }
