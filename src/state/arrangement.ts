@@ -137,10 +137,7 @@ export class Arrangement implements StatePart {
     if (u32[(entry >>> 2) + 1] <= mark) throw new Bug('an entry is removed that was not touched')
     const low = u32[entry >>> 2]
     const high = this.#table.highOf(this.#table.heap.memory, entry)
-    let other = 0
-    this.#table.forEachOf(low, (each) => {
-      if (each !== entry && this.#table.highOf(this.#table.heap.memory, each) === high) other = each
-    })
+    const other = this.#table.entryOf(low, high, entry)
     if (other === 0) this.#gone.add(low, high)
     else if (u32[(other >>> 2) + 1] <= mark) {
       // What is left of the bucket is another bucket than what is outside.
@@ -218,20 +215,17 @@ export class Arrangement implements StatePart {
   evict(slots: number, cold: ColdStore, second: boolean): boolean {
     if (this.resident) return false
     const table = this.#table
+    const { u32 } = table.heap.memory
     const limit = second ? this.#durable : this.#durable - 1
+    const group: number[] = []
     let any = false
     for (let left = Math.min(slots, this.slots); left > 0 && table.count > 0; left--) {
       const at = (table.slots + (this.#clock & table.mask) * 8) >>> 2
-      const { u32 } = table.heap.memory
       const entry = u32[at + 1]
-      if (entry === 0 || u32[(entry >>> 2) + 1] > limit || !this.#isClean(u32[at])) {
+      if (entry === 0 || u32[(entry >>> 2) + 1] > limit || !this.#listClean(u32[at], group)) {
         this.#clock = (this.#clock + 1) & table.mask
         continue
       }
-      const group: number[] = []
-      table.forEachOf(u32[at], (each) => {
-        group.push(each)
-      })
       // Removing closes the gap: the slot is looked at again.
       for (const each of group) {
         this.#contents.release(each)
@@ -251,13 +245,19 @@ export class Arrangement implements StatePart {
     return stamp > this.#durable && stamp < this.#table.mark
   }
 
-  #isClean(low: number): boolean {
-    let clean = true
-    const { u32 } = this.#table.heap.memory
-    this.#table.forEachOf(low, (entry) => {
-      if (u32[(entry >>> 2) + 1] > this.#durable) clean = false
-    })
-    return clean
+  /** Lists the entries with this low word. @returns whether all are as they are outside */
+  #listClean(low: number, group: number[]): boolean {
+    const { slots, mask, heap } = this.#table
+    const { u32 } = heap.memory
+    group.length = 0
+    for (let slot = low & mask; ; slot = (slot + 1) & mask) {
+      const at = (slots >>> 2) + slot * 2
+      const entry = u32[at + 1]
+      if (entry === 0) return true
+      if (u32[at] !== low) continue
+      if (u32[(entry >>> 2) + 1] > this.#durable) return false
+      group.push(entry)
+    }
   }
 
   #preserve(low: number): void {
@@ -364,11 +364,7 @@ export class Arrangement implements StatePart {
       const low = u32[(hashes >>> 2) + 2 * i]
       const high = u32[(hashes >>> 2) + 2 * i + 1]
       if (this.#gone.has(low, high) || this.#goneFrozen.has(low, high) || !seen.add(low, high)) continue
-      let here = false
-      table.forEachOf(low, (entry) => {
-        here ||= table.highOf(table.heap.memory, entry) === high
-      })
-      if (here) continue
+      if (table.entryOf(low, high, 0) !== 0) continue
       u32[(hashes >>> 2) + 2 * kept] = low
       u32[(hashes >>> 2) + 2 * kept++ + 1] = high
     }

@@ -24,8 +24,9 @@ export class Captures {
   #cold: ColdStore | null
   /** Where the last walk over clean buckets ended. */
   #clock = 0
-  /** Buckets that had been faulted in when a walk found nothing more to forget; −1: not so. */
-  #exhausted = -1
+  /** How many buckets must have been faulted in before the next walk: those before it found nothing left to forget. */
+  #nextWalk = 0
+  #patience = walkSlots
 
   /** @param cold where state is found from the start */
   constructor(parts: readonly StatePart[], heap: Heap, cold: ColdStore | null) {
@@ -77,14 +78,15 @@ export class Captures {
     }
     if (captured) {
       this.#durable = this.#mark
-      this.#exhausted = -1
+      this.#nextWalk = 0
+      this.#patience = walkSlots
     }
   }
 
   /** Forgets buckets that are as they are outside until the heap is below the budget, or nothing is left to forget. */
   evict(budgetBytes: number): void {
     if (this.#cold === null || this.#heap.usedBytes <= budgetBytes) return
-    if (this.#exhausted >= 0 && this.faults < this.#exhausted + walkSlots) return
+    if (this.faults < this.#nextWalk) return
     const target = budgetBytes * 0.9
     for (const second of [false, true]) {
       let left = this.#parts.reduce((sum, { slots }) => sum + slots, 0)
@@ -97,7 +99,9 @@ export class Captures {
         if (this.#heap.usedBytes <= target) return
       }
     }
-    this.#exhausted = this.faults
+    // What is brought in is mostly changed at once, and then has to wait for a capture.
+    this.#nextWalk = this.faults + this.#patience
+    this.#patience *= 2
   }
 
   /** Whether a capture would let the heap come down to its budget. */

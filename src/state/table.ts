@@ -193,13 +193,14 @@ export class Table implements TableState {
     }
   }
 
-  /** Visits the entries whose hash has this low word, beginning with the first slot they can be in. */
-  forEachOf(hash: number, visit: (entry: number) => void): void {
-    const { u32 } = this.heap.memory
-    for (let slot = hash & this.mask; ; slot = (slot + 1) & this.mask) {
+  /** An entry with this hash, but not `except`; 0 if there is none. */
+  entryOf(low: number, high: number, except: number): number {
+    const { memory } = this.heap
+    for (let slot = low & this.mask; ; slot = (slot + 1) & this.mask) {
       const at = (this.slots >>> 2) + slot * 2
-      if (u32[at + 1] === 0) return
-      if (u32[at] === hash) visit(u32[at + 1])
+      const entry = memory.u32[at + 1]
+      if (entry === 0 || (memory.u32[at] === low && entry !== except && this.highOf(memory, entry) === high))
+        return entry
     }
   }
 
