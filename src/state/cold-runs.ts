@@ -124,14 +124,16 @@ export class ColdRuns implements ColdStore {
     const candidates = passFilter(part.filter, hashes, wanted.count, passed)
     if (candidates === 0) return
     found.fill(0, 0, candidates)
+    let any = false
     for (let section = 1; section < part.sections.length; section++) {
       const directory = part.sections[section]
       if (directory.blocks === 0) continue
       stores[section] ??= new RowStore(directory.lanes)
-      this.#search(directory, wanted, candidates, stores[section])
+      if (this.#search(directory, wanted, candidates, stores[section])) any = true
     }
     // Only what has no rows here can be an empty bucket, or none.
-    if (part.sections[0].blocks > 0) this.#search(part.sections[0], wanted, candidates, undefined)
+    if (part.sections[0].blocks > 0 && this.#search(part.sections[0], wanted, candidates, undefined)) any = true
+    if (!any) return
     let left = 0
     for (let i = 0, candidate = 0; i < wanted.count; i++) {
       if (candidate < candidates && passed[candidate] === i && found[candidate++] !== 0) continue
@@ -142,8 +144,11 @@ export class ColdRuns implements ColdStore {
     wanted.count = left
   }
 
-  /** Marks the candidates whose hash the section has as found; their rows go into the store. */
-  #search(section: RunSection, wanted: Wanted, candidates: number, store: RowStore | undefined): void {
+  /**
+   * Marks the candidates whose hash the section has as found; their rows go into the store.
+   * @returns whether there were any
+   */
+  #search(section: RunSection, wanted: Wanted, candidates: number, store: RowStore | undefined): boolean {
     const { hashes, passed, found } = wanted
     const { first, last, blocks } = section
     let block = 0
@@ -151,6 +156,7 @@ export class ColdRuns implements ColdStore {
     let view: BlockView | null = null
     let viewed = -1
     let row = 0
+    let any = false
     for (let i = 0; i < candidates; i++) {
       if (store === undefined && found[i] !== 0) continue
       const low = hashes[2 * passed[i]]
@@ -173,12 +179,14 @@ export class ColdRuns implements ColdStore {
         row = firstNotBelowEven(u32, cells, row, rows, high, low)
         for (; row < rows && u32[cells + 2 * row] === low && u32[cells + 2 * row + 1] === high; row++) {
           found[i] = 1
+          any = true
           this.#picks[picked++] = row
         }
         if (row < rows) break
       }
     }
     if (picked > 0 && view !== null) store?.pick(view, this.#picks, picked)
+    return any
   }
 
   #close(run: RunReader): void {

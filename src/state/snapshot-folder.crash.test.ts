@@ -205,6 +205,36 @@ describe('a disk that fails', () => {
     expect((await expectState(io, history, 'room again'))?.tick).toBe(3)
   })
 
+  it('full at any byte keeps what was acknowledged', async () => {
+    let committed = 0
+    let given = 0
+    for (let room = 0; room < 6000; room += 61) {
+      const io = simulatedIo(11)
+      const history = newHistory()
+      const prng = new Prng(11)
+      const snapshots = await SnapshotFolder.open(io, folder, null, options)
+      await commitOnce(snapshots, history, prng)
+      const names = await io.disk.list(folder)
+      const used = names.reduce((sum, name) => sum + io.disk.contentOf(`${folder}/${name}`).length, 0)
+      io.disk.plan = { capacityBytes: used + room }
+      for (let i = 0; i < 4; i++) {
+        try {
+          await commitOnce(snapshots, history, prng)
+          committed++
+          await snapshots.merge(async () => {})
+        } catch (error) {
+          expect(error).toMatchObject({ code: 'state/snapshot' })
+          given++
+          if (history.durable !== history.tick) undo(history)
+        }
+        await snapshots.dropUnused(snapshots.kept[0])
+        await expectState(io, history, `room for ${room}`)
+      }
+      await expectWhole(io, `room for ${room}`)
+    }
+    expect(Math.min(committed, given)).toBeGreaterThan(50)
+  })
+
   async function expectNoGarbageAfterDrop(io: SimulatedIo, snapshots: SnapshotFolder): Promise<void> {
     await snapshots.dropUnused(snapshots.kept[0])
     await expectNoGarbage(io, snapshots, 'dropped')
