@@ -1,6 +1,7 @@
 import { blockMagic, blockVersion, directoryBytes, headerBytes } from '../data/block.ts'
 import { type Lane, laneWidth } from '../data/sql-type.ts'
-import { copyString, type RowStore, type StoreColumn } from './row-store.ts'
+import { copyString } from './row-picks.ts'
+import type { RowStore, StoreColumn } from './row-store.ts'
 
 /** The most bytes of a stored block, unless a single row needs more. */
 export const storedBlockBytes = 16 * 1024

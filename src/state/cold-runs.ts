@@ -2,13 +2,15 @@ import type { Batch } from '../data/batch.ts'
 import type { Arena } from '../data/memory.ts'
 import type { Disk } from '../io/io.ts'
 import { BlockCache } from './block-cache.ts'
+import { storedBlockBytes } from './block-rows.ts'
 import type { ColdStore } from './cold.ts'
 import { firstNotBelow, firstNotBelowEven, orderOfHashes } from './hash-order.ts'
-import { type BlockView, cellsOf, RowStore } from './row-store.ts'
+import { type BlockBuffer, RowPicks } from './row-picks.ts'
+import { cellsOf, RowStore } from './row-store.ts'
 import { passFilter } from './run-filter.ts'
 import type { RunFile } from './run-format.ts'
 import { RunMerge } from './run-merge.ts'
-import { type RunPart, RunReader, type RunSection } from './run-reader.ts'
+import { loadBlock, type RunPart, RunReader, type RunSection } from './run-reader.ts'
 
 export interface ColdRunsOptions {
   /** The most bytes of blocks kept in memory; directories and filters come on top. */
@@ -33,7 +35,10 @@ export class ColdRuns implements ColdStore {
   #runs: RunReader[] = []
   /** Per arrangement its parts, the newest first. */
   readonly #parts = new Map<string, RunPart[]>()
-  #picks = new Uint32Array(1024)
+  /** Rows that were found in `#buffer` and not copied yet. */
+  readonly #picks = new RowPicks()
+  /** The cache, or a block that is too long for it. */
+  #buffer: BlockBuffer
 
   /**
    * @param files of a manifest, the newest first
@@ -46,6 +51,7 @@ export class ColdRuns implements ColdStore {
     { cacheBytes = 64 * 1024 * 1024 }: ColdRunsOptions = {},
   ) {
     this.cache = new BlockCache(cacheBytes)
+    this.#buffer = this.cache
     this.#disk = disk
     this.#folder = folder
     this.adopt(files)
@@ -95,6 +101,8 @@ export class ColdRuns implements ColdStore {
   lookup(arrangement: string, arena: Arena, hashes: number, count: number): readonly (readonly Batch[])[] {
     const parts = this.#parts.get(arrangement)
     if (parts === undefined || count === 0) return []
+    // What a lookup that failed has left.
+    this.#takePicks(undefined)
     const wanted = sorted(arena.memory.u32, hashes >>> 2, count)
     const stores: (RowStore | undefined)[] = []
     for (const part of parts) {
@@ -152,9 +160,8 @@ export class ColdRuns implements ColdStore {
     const { hashes, passed, found } = wanted
     const { first, last, blocks } = section
     let block = 0
-    let picked = 0
-    let view: BlockView | null = null
     let viewed = -1
+    let base = 0
     let row = 0
     let any = false
     for (let i = 0; i < candidates; i++) {
@@ -167,26 +174,48 @@ export class ColdRuns implements ColdStore {
         const starts = first[2 * at + 1]
         if (starts > high || (starts === high && first[2 * at] > low)) break
         if (viewed !== at) {
-          if (picked > 0 && view !== null) store?.pick(view, this.#picks, picked)
-          picked = 0
-          view = this.cache.get(section, at)
+          base = this.#openBlock(section, at, store)
           viewed = at
           row = 0
-          if (view.rows > this.#picks.length) this.#picks = new Uint32Array(view.rows)
         }
-        const { u32, rows } = view as BlockView
-        const cells = cellsOf(view as BlockView, 0)
+        const { u32 } = this.#buffer
+        const rows = section.rows[at]
+        const cells = cellsOf(u32, base, 0)
         row = firstNotBelowEven(u32, cells, row, rows, high, low)
         for (; row < rows && u32[cells + 2 * row] === low && u32[cells + 2 * row + 1] === high; row++) {
           found[i] = 1
           any = true
-          this.#picks[picked++] = row
+          this.#picks.add(base, row)
         }
         if (row < rows) break
       }
     }
-    if (picked > 0 && view !== null) store?.pick(view, this.#picks, picked)
+    this.#takePicks(store)
     return any
+  }
+
+  /**
+   * Makes a block readable in `#buffer`; what was picked of others stays there, or is copied before.
+   * @returns where it starts
+   */
+  #openBlock(section: RunSection, block: number, store: RowStore | undefined): number {
+    // A row longer than a block is usually meant to be: in the cache it would push out much else.
+    const isLong = section.bytes[block] > storedBlockBytes
+    if (isLong || this.#buffer !== this.cache || this.cache.crowded) this.#takePicks(store)
+    if (isLong) {
+      this.#buffer = loadBlock(section, block)
+      return 0
+    }
+    this.#buffer = this.cache
+    const base = this.cache.find(section, block)
+    return base >= 0 ? base : this.cache.load(section, block)
+  }
+
+  /** Copies what was picked out of `#buffer`. */
+  #takePicks(store: RowStore | undefined): void {
+    if (this.#picks.count > 0) store?.pick(this.#buffer, this.#picks)
+    this.#picks.count = 0
+    this.cache.release()
   }
 
   #close(run: RunReader): void {

@@ -3,6 +3,17 @@ import { directoryBytes, headerBytes } from '../data/block.ts'
 import { Bug } from '../data/errors.ts'
 import type { Arena } from '../data/memory.ts'
 import { type Lane, laneWidth } from '../data/sql-type.ts'
+import {
+  type BlockBuffer,
+  copyString,
+  hasStates,
+  pickPairs,
+  pickStates,
+  pickStringCells,
+  pickWords,
+  type RowPicks,
+  stringBytes,
+} from './row-picks.ts'
 
 /** A block (data/block.ts) that lies in a larger buffer; its columns are numbered 0, 1, … */
 export interface BlockView {
@@ -22,7 +33,7 @@ export function viewOfBlock(bytes: Uint8Array): BlockView {
 }
 
 /** Index into `u32` of the first cell of a column. */
-export function cellsOf({ u32, base }: BlockView, column: number): number {
+export function cellsOf(u32: Uint32Array, base: number, column: number): number {
   return (base + u32[((base + headerBytes + column * directoryBytes) >>> 2) + 1]) >>> 2
 }
 
@@ -67,7 +78,7 @@ export class RowStore {
     this.#reserve(count)
     for (let k = 0; k < this.columns.length; k++) {
       const column = this.columns[k]
-      const at = cellsOf(block, k)
+      const at = cellsOf(block.u32, block.base, k)
       if (column.lane === 'bytes') appendStrings(column, this.rows, block, at, from, to)
       else {
         const words = laneWidth(column.lane) >>> 2
@@ -79,18 +90,18 @@ export class RowStore {
     this.rows += count
   }
 
-  /** Appends `count` rows of a block, given by number. */
-  pick(block: BlockView, picks: Uint32Array, count: number): void {
+  /** Appends rows of any blocks in one buffer. */
+  pick(from: BlockBuffer, picks: RowPicks): void {
+    const { count } = picks
     this.#reserve(count)
     for (let k = 0; k < this.columns.length; k++) {
       const column = this.columns[k]
-      const at = cellsOf(block, k)
-      if (column.lane === 'bytes') pickStrings(column, this.rows, block.u8, at * 4, block.u32, at, picks, count)
-      else pickCells(column.cells, this.rows, laneWidth(column.lane) >>> 2, block.u32, at, picks, count)
-      const states = statesOf(block, k)
-      if (states < 0) continue
-      const to = this.#statesOf(column)
-      for (let i = 0; i < count; i++) to[this.rows + i] = block.u8[states + picks[i]]
+      if (column.lane === 'bytes') {
+        reserveHeap(column, stringBytes(from, k, picks))
+        column.heapEnd = pickStringCells(column.cells, this.rows, column.heap, column.heapEnd, from, k, picks)
+      } else if (column.lane === 'i32') pickWords(column.cells, this.rows, from, k, picks)
+      else pickPairs(column.cells, this.rows, from, k, picks)
+      if (hasStates(from, k, picks)) pickStates(this.#statesOf(column), this.rows, from, k, picks)
     }
     this.rows += count
   }
@@ -101,8 +112,8 @@ export class RowStore {
     for (let k = 0; k < this.columns.length; k++) {
       const column = this.columns[k]
       const { lane, cells, states, heap } = from.columns[k]
-      if (lane === 'bytes') pickStrings(column, this.rows, heap, 0, cells, 0, picks, count)
-      else pickCells(column.cells, this.rows, laneWidth(lane) >>> 2, cells, 0, picks, count)
+      if (lane === 'bytes') copyStrings(column, this.rows, heap, cells, picks, count)
+      else copyCells(column.cells, this.rows, laneWidth(lane) >>> 2, cells, picks, count)
       if (states === null) continue
       const to = this.#statesOf(column)
       for (let i = 0; i < count; i++) to[this.rows + i] = states[picks[i]]
@@ -193,55 +204,45 @@ function appendStrings(
   column.heapEnd += bytes
 }
 
-/** @param start index into `from` that offsets count from */
-function pickStrings(
+function copyStrings(
   column: StoreColumn,
   row: number,
   from: Uint8Array,
-  start: number,
   fromCells: Uint32Array,
-  at: number,
   picks: Uint32Array,
   count: number,
 ): void {
   let bytes = 0
-  for (let i = 0; i < count; i++) bytes += fromCells[at + 2 * picks[i] + 1]
+  for (let i = 0; i < count; i++) bytes += fromCells[2 * picks[i] + 1]
   reserveHeap(column, bytes)
   const { cells, heap } = column
   let end = column.heapEnd
   for (let i = 0, out = row * 2; i < count; i++, out += 2) {
-    const cell = at + 2 * picks[i]
+    const cell = 2 * picks[i]
     const length = fromCells[cell + 1]
     cells[out] = end
     cells[out + 1] = length
-    copyString(from, start + fromCells[cell], heap, end, length)
+    copyString(from, fromCells[cell], heap, end, length)
     end += length
   }
   column.heapEnd = end
 }
 
-/** Short strings cost less byte by byte than by a call. */
-export function copyString(from: Uint8Array, start: number, to: Uint8Array, at: number, length: number): void {
-  if (length < 32) for (let k = 0; k < length; k++) to[at + k] = from[start + k]
-  else to.set(from.subarray(start, start + length), at)
-}
-
 /** @param to where cells go, from row `row` on, of `words` words each */
-function pickCells(
+function copyCells(
   to: Uint32Array,
   row: number,
   words: number,
   from: Uint32Array,
-  at: number,
   picks: Uint32Array,
   count: number,
 ): void {
   if (words === 1) {
-    for (let i = 0; i < count; i++) to[row + i] = from[at + picks[i]]
+    for (let i = 0; i < count; i++) to[row + i] = from[picks[i]]
     return
   }
   for (let i = 0, out = row * 2; i < count; i++, out += 2) {
-    const cell = at + 2 * picks[i]
+    const cell = 2 * picks[i]
     to[out] = from[cell]
     to[out + 1] = from[cell + 1]
   }

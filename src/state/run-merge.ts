@@ -72,7 +72,7 @@ function above(h: number, l: number, high: number, low: number): boolean {
 
 /** The first row whose hash is above the given one. */
 function lastNotAbove(view: BlockView, from: number, to: number, high: number, low: number): number {
-  const cells = cellsOf(view, 0)
+  const cells = cellsOf(view.u32, view.base, 0)
   if (low === 0xffffffff) {
     return high === 0xffffffff ? to : firstNotBelow(view.u32, cells, from, to, high + 1, 0)
   }
