@@ -18,7 +18,7 @@ import {
   nothingAppended,
 } from './database/ingest.ts'
 import { byName, known, ordinalOf } from './database/names.ts'
-import { Programs } from './database/programs.ts'
+import { isDamaged, Programs } from './database/programs.ts'
 import type { Running } from './database/running.ts'
 import type { Definition } from './engine/definitions.ts'
 import type { ErrorRow } from './engine/port.ts'
@@ -140,7 +140,9 @@ export class Database {
   async append(append: Append): Promise<AppendAnswer> {
     this.#checkOpen()
     await this.#running.driver.room()
-    if (this.#running.driver.failure !== null) throw this.#running.driver.failure
+    const { failure } = this.#running.driver
+    // While damaged state is made again, events go in.
+    if (failure !== null && !isDamaged(failure)) throw failure
     if (this.#finished) throw new MillraceError('log/closed', 'the windows are closed: no event can follow')
     const answer = await this.#log.append(append)
     this.#appendedTick = Math.max(this.#appendedTick, answer.tick)
@@ -240,7 +242,10 @@ export class Database {
   /** A view's rows, then its changes: a cursor, which costs nothing while it is not pulled. */
   live(name: string, options: LiveOptions = {}): AsyncIterableIterator<LiveMessage> {
     this.#checkOpen()
-    return new LiveCursor(this.#running.views, this.#view(name), options, () => this.#running.driver.failure)
+    return new LiveCursor(this.#running.views, this.#view(name), options, () => {
+      const { failure } = this.#running.driver
+      return isDamaged(failure) ? null : failure
+    })
   }
 
   /**

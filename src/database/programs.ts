@@ -60,33 +60,57 @@ export class Programs {
   }
 
   #wire({ driver }: Running): void {
-    driver.onFailure = (error) => this.#options.onFailure?.(error)
-    driver.onFinished = ({ wantsCapture }, bytes) => this.#schedule?.count(bytes, wantsCapture)
+    const snapshots = this.#snapshots
+    const schedule = this.#schedule
+    if (snapshots !== null) driver.mends = isDamaged
+    driver.onFailure = (error) => {
+      if (snapshots === null || schedule === null || !isDamaged(error)) this.#options.onFailure?.(error)
+      else schedule.exclusively(() => this.#startAnew(snapshots, error)).catch(() => {})
+    }
+    driver.onFinished = ({ wantsCapture }, bytes) => schedule?.count(bytes, wantsCapture)
   }
 
   async #start(wanted: OpenedProgram, changed: boolean): Promise<void> {
     const { current } = this
-    const { driver, views, program } = current
-    const { tick, offsets } = this.#log.position()
-    const lastEvent = program.topics.reduce((sum, { id }) => sum + (offsets.get(id) ?? 0), 0)
-    const told = (): void => this.#options.onProgress?.({ events: driver.events, lastEvent })
-    const passedOver = (line: string): void => this.#options.onNotice?.(line)
+    const { views, program } = current
+    const { tick } = this.#log.position()
     try {
-      await current.start((await this.#snapshots?.restore(program, views, tick, passedOver)) ?? null)
-      await this.#feed.follow(current, told)
-      driver.goLive()
+      await current.start((await this.#snapshots?.restore(program, views, tick, (line) => this.#tell(line))) ?? null)
+      await this.#feed.follow(current, () => this.#toldProgress())
+      current.driver.goLive()
+      this.#snapshots?.follow(current)
+    } catch (error) {
+      if (this.#snapshots === null || !isDamaged(error)) throw this.#failed(error)
+      await this.#startAnew(this.#snapshots, error)
+    }
+    try {
       if (changed) {
         const answer = await this.#log.append({ blocks: [definitionBlock(wanted.text, wanted.program)] })
-        await driver.waitFor(answer.tick, waitMs)
-        if (tick > 0) current.expireChanges()
+        await this.current.driver.waitFor(answer.tick, waitMs)
+        if (tick > 0) this.current.expireChanges()
       }
-      told()
-      this.#snapshots?.follow(current)
+      this.#toldProgress()
       this.caughtUp = true
     } catch (error) {
-      driver.fail(error instanceof MillraceError ? error : replayFailed(error))
-      throw error
+      throw this.#failed(error)
     }
+  }
+
+  #failed(error: unknown): MillraceError {
+    const failure = error instanceof MillraceError ? error : replayFailed(error)
+    this.current.driver.giveUp(failure)
+    return failure
+  }
+
+  #tell(line: string): void {
+    this.#options.onNotice?.(line)
+  }
+
+  #toldProgress(): void {
+    const { driver, program } = this.current
+    const { offsets } = this.#log.position()
+    const lastEvent = program.topics.reduce((sum, { id }) => sum + (offsets.get(id) ?? 0), 0)
+    this.#options.onProgress?.({ events: driver.events, lastEvent })
   }
 
   /**
@@ -126,12 +150,46 @@ export class Programs {
     await end(stage, current)
   }
 
+  /**
+   * State on disk was found damaged: nothing is lost, since the log has it all. Snapshots are thrown away and the same
+   * definitions are brought up from the log's beginning; until then reads stay at the last tick, and events go in.
+   */
+  async #startAnew(snapshots: Snapshots, damage: MillraceError): Promise<void> {
+    this.#tell(`${damage.message}: all views are made from the log again`)
+    const { current } = this
+    const { text, program } = current
+    const next = new Running(this.#options, this.#log, { text, program, before: null, changed: false })
+    current.driver.fail(damage)
+    try {
+      await snapshots.discard()
+      await next.start(null)
+      await this.#feed.follow(next, () => this.#toldProgress())
+      succeed(current, next)
+      this.#wire(next)
+      this.current = next
+      snapshots.follow(next)
+      next.driver.goLive()
+      // What was committed while nobody was free to take it waits for a seal.
+      this.#log.requestSeal(false)
+      await end({ feed: this.#feed }, current)
+    } catch (error) {
+      await end({ feed: this.#feed }, next)
+      this.#options.onFailure?.(this.#failed(error))
+      throw error
+    }
+  }
+
   /** A last snapshot if it is worth while, then everything stops. */
   async close(): Promise<void> {
     await this.#schedule?.close()
-    this.current.driver.fail(new MillraceError('log/closed', 'the database was closed'))
+    this.current.driver.giveUp(new MillraceError('log/closed', 'the database was closed'))
     await this.current.stop()
     await this.#changing
     await this.#snapshots?.close()
   }
+}
+
+/** State on disk can't be read; the log can make it again. */
+export function isDamaged(error: unknown): error is MillraceError {
+  return error instanceof MillraceError && error.code === 'state/corrupt'
 }

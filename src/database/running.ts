@@ -14,6 +14,8 @@ import { Past } from './past.ts'
 import { Queries } from './queries.ts'
 
 const replayMergeRows = 262_144
+/** For blocks of state read from disk: a part of the budget, and no more than helps. */
+const cacheBytesMost = 64 << 20
 /** Ticks replayed one by one at most: they take longer than the same events in a few. */
 const mostRemembered = 100_000
 
@@ -84,8 +86,9 @@ export class Running {
   async start(restored: Restored | null): Promise<void> {
     const { io, engine = 'worker', memoryBytes = defaultMemoryBytes, reopen = false } = this.#options
     const budgetBytes = this.#options.stateBytes ?? Math.floor(memoryBytes / 2)
+    const cacheBytes = Math.min(cacheBytesMost, Math.floor(budgetBytes / 4))
     const state = keepsState(this.#options)
-      ? { state: { budgetBytes, ...(restored === null ? {} : { from: restored.from }) } }
+      ? { state: { budgetBytes, cacheBytes, ...(restored === null ? {} : { from: restored.from }) } }
       : {}
     this.#host = startEngine(io, this.program, { engine, memoryBytes, reopen, ...state })
     if (restored === null) {

@@ -68,6 +68,7 @@ export class SnapshotSchedule {
 
   async #take(): Promise<void> {
     const before = this.#bytes
+    if (this.#running().driver.failure !== null) return
     try {
       await this.#snapshots.take(this.#running())
       this.#bytes -= before

@@ -179,6 +179,40 @@ describe('snapshots', () => {
     }
   })
 
+  it('that turn out to be damaged are made from the log again, while reads and appends go on', async () => {
+    for (const when of ['running', 'starting']) {
+      let io = machine(13)
+      const prng = new Prng(13)
+      // With hardly any memory for it, state is read from disk all the time.
+      const options = { stateBytes: 1, snapshots: { everyBytes: 500, closeBytes: 1 << 30 } }
+      const opened = await open(io, options)
+      let { db } = opened
+      const { notices } = opened
+      await feed(db, prng, 80)
+      if (when === 'starting') {
+        io.crash()
+        io = io.rerun({ threads: { engine: engineThread, keeper: keeperThread }, idle: 'advance' })
+      }
+      for (const name of await io.disk.list('data/state')) {
+        if (!name.endsWith('.run')) continue
+        const path = `data/state/${name}`
+        for (let byte = 64; byte < io.disk.contentOf(path).byteLength * 0.6; byte += 97) io.disk.flipBit(path, byte, 3)
+      }
+      if (when === 'starting') {
+        const again = await open(io, options)
+        db = again.db
+        notices.push(...again.notices)
+      }
+      await feed(db, prng, 80)
+      const seen = await everything(db)
+      await db.close()
+      const replayed = await open(io, { snapshots: false })
+      expect(await everything(replayed.db)).toEqual(seen)
+      await replayed.db.close()
+      expect(notices.join('\n'), when).toMatch(/made from the log again|passed over/)
+    }
+  })
+
   it('of the definitions before serve new ones, of which only the changed views are built', async () => {
     const io = machine(9)
     const first = await open(io)

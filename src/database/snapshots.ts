@@ -197,6 +197,13 @@ export class Snapshots {
     return { manifest: await keeper.commit(tick, about), states, pinned }
   }
 
+  /** Throws all snapshots away. */
+  async discard(): Promise<void> {
+    await this.#keeper?.close()
+    this.#running = null
+    this.#start(null)
+  }
+
   /** From now on the newest snapshot is of this program's state. */
   follow(running: Running): void {
     this.#running = running

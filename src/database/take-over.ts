@@ -81,14 +81,14 @@ export async function atOneTick<T>(all: readonly Running[], action: () => T): Pr
   }
 }
 
-/** Moves all who wait for `current`, or follow its views, to `next`; both are at one tick. */
+/** Moves all who wait for `current`, or follow its views, to `next`, which has come as far or further. */
 export function succeed(current: Running, next: Running): void {
   const byName = new Map<View, Succession>()
   for (const view of current.views.views) {
     const found = next.views.views.find(({ definition }) => definition.name === view.definition.name)
     if (found === undefined) continue
     const same = viewMeaning(current.program, view.definition) === viewMeaning(next.program, found.definition)
-    if (same && sameRetention(view, found)) found.inherit(view)
+    if (same && sameRetention(view, found) && current.views.tick === next.views.tick) found.inherit(view)
     byName.set(view, { view: found, same })
   }
   current.views.succeedBy(next.views, (view) => byName.get(view) ?? null)

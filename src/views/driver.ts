@@ -37,6 +37,8 @@ export class TickDriver {
   failure: MillraceError | null = null
   /** Told the failure of a driver that is live; a close is none. */
   onFailure: (error: MillraceError) => void = () => {}
+  /** Whether another driver will take this one's place after a failure: who waits for a tick waits on. */
+  mends: (error: MillraceError) => boolean = () => false
   /** Told each tick that is in the views now, and the bytes of its events. */
   onFinished: (output: TickOutput, bytes: number) => void = () => {}
   last: Standing | null = null
@@ -156,7 +158,7 @@ export class TickDriver {
   /** @throws MillraceError tick/not-reached after the time; as the engine when it stops */
   waitFor(tick: number, timeoutMs: number): Promise<void> {
     if (this.#views.tick >= tick) return Promise.resolve()
-    if (this.failure !== null) return Promise.reject(this.failure)
+    if (this.failure !== null && !this.mends(this.failure)) return Promise.reject(this.failure)
     return new Promise((resolve, reject) => {
       const cancel = this.#clock.after(timeoutMs, () => {
         this.#tickWaiters = this.#tickWaiters.filter((other) => other !== waiter)
@@ -185,10 +187,21 @@ export class TickDriver {
     this.#queue.length = 0
     for (const { run } of this.#afterTick.splice(0)) run(false)
     this.#cancelDue?.()
-    for (const waiter of this.#tickWaiters.splice(0)) waiter.reject(error)
+    if (!this.mends(error)) this.#refuseWaiters(error)
     this.#wakeRoom()
     this.#views.wake()
     if (this.#live && error.code !== 'log/closed') this.onFailure(error)
+  }
+
+  /** Nobody will take this one's place. */
+  giveUp(error: MillraceError): void {
+    this.mends = () => false
+    this.fail(error)
+    this.#refuseWaiters(error)
+  }
+
+  #refuseWaiters(error: MillraceError): void {
+    for (const waiter of this.#tickWaiters.splice(0)) waiter.reject(error)
   }
 
   #feed(): void {
