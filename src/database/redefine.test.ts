@@ -101,6 +101,25 @@ class Follower {
 }
 
 describe.each(['worker', 'inline'] as const)('changed definitions, the engine %s', (engine) => {
+  it('find nothing of a view that was there before, of groups that have gone since', async () => {
+    const io = machine(13)
+    const owners = 'CREATE MATERIALIZED VIEW owners AS SELECT owner, count(*) AS n FROM account GROUP BY owner;'
+    const both = sqlDefinition(topics + totals + owners)
+    const db = await open(io, both, { engine, snapshots: { everyBytes: 1 } })
+    const own = async (from: number, to: number, owner: string): Promise<void> => {
+      const events = Array.from({ length: to - from }, (_, i) => ({ topic: 'account', data: { id: from + i, owner } }))
+      const { tick } = await db.appendMixed(bytes(JSON.stringify({ events })))
+      await db.waitForTick(tick)
+    }
+    await own(0, 5, 'Ada')
+    await db.redefine(sqlDefinition(topics + totals))
+    await own(0, 5, 'Bob')
+    await db.redefine(both)
+    await own(7, 8, 'Ada')
+    expect((await everything(db))['owners']).toEqual(['{"owner":"Ada","n":1}', '{"owner":"Bob","n":5}'])
+    await db.close()
+  })
+
   it('take over at one tick, with the rows that they would always have had', async () => {
     const prng = new Prng(engine === 'worker' ? 11 : 12)
     const io = machine(11)

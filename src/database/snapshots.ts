@@ -164,7 +164,9 @@ export class Snapshots {
       if (views === null) throw running.driver.failure ?? new Bug('an engine did not come to its tick')
       captures.push({ running, pinned: views })
     }
-    return this.#commit(keeper, program, tick, captures)
+    // What is not of the program that the snapshot before is of was captured whole: an earlier life of it is over.
+    const { arrangements } = await begun[0].status
+    return this.#commit(keeper, program, tick, captures, arrangements)
   }
 
   async #commit(
@@ -172,6 +174,7 @@ export class Snapshots {
     program: Program,
     tick: number,
     captures: readonly { readonly running: Running; readonly pinned: Pinned }[],
+    goOn: readonly string[],
   ): Promise<Written> {
     const held = new Map<string, ViewState>()
     for (const { running, pinned } of [...captures].reverse()) {
@@ -194,7 +197,7 @@ export class Snapshots {
       timeMicros: String(pinned.timeMicros),
       events: pinned.events,
     }
-    return { manifest: await keeper.commit(tick, about), states, pinned }
+    return { manifest: await keeper.commit(tick, about, goOn), states, pinned }
   }
 
   /** Throws all snapshots away. */
