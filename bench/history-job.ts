@@ -1,6 +1,6 @@
 import { readdirSync, rmSync, statSync } from 'node:fs'
 import path from 'node:path'
-import type { AppendBlock, Log } from '../src/log/log.ts'
+import type { AppendBlock, ColumnsRead, Log } from '../src/log/log.ts'
 import { answerParent } from './child.ts'
 import { flightsFile, flightsSql } from './flights-load.ts'
 import { median, type Took, took } from './measure.ts'
@@ -24,6 +24,8 @@ export interface HistoryAnswer {
   /** Replays of the same events, merged as at a start, all columns read. */
   readonly fromJournal: Took
   readonly fromHistory: Took
+  /** The same for two columns of the topic. */
+  readonly twoColumns: Took
   /** Of one event at a random offset. */
   readonly readMs: number
 }
@@ -74,18 +76,17 @@ function bytesOf(folder: string, ending: string): number {
     .reduce((sum, name) => sum + statSync(path.join(folder, name)).size, 0)
 }
 
-async function replay(log: Log, throughTick: number): Promise<Took & { readonly rows: number }> {
+async function replay(log: Log, throughTick: number, columns?: ColumnsRead): Promise<Took> {
   const { openBlock, readBlock } = await load<typeof import('../src/data/block.ts')>('data/block')
   const { Arena, LinearMemory } = await load<typeof import('../src/data/memory.ts')>('data/memory')
   const arena = new Arena(new LinearMemory())
-  let rows = 0
-  const time = await took(() =>
+  return took(() =>
     log.replay(
       (tick) => {
         for (const { bytes } of tick.blocks) {
           const block = openBlock(bytes)
           const wanted = [...block.columns].map(([id, { lane }]) => ({ id, lane }))
-          rows += readBlock(arena, block, wanted).rows
+          readBlock(arena, block, wanted)
           arena.reset()
         }
         tick.release?.()
@@ -93,9 +94,9 @@ async function replay(log: Log, throughTick: number): Promise<Took & { readonly 
       tickRows,
       0,
       throughTick,
+      columns,
     ),
   )
-  return { ...time, rows }
 }
 
 async function job(task: HistoryTask): Promise<HistoryAnswer> {
@@ -120,7 +121,11 @@ async function job(task: HistoryTask): Promise<HistoryAnswer> {
   const { endTick } = writer.store
   const events = writer.store.endOffset(topic)
   const fromHistory: Took[] = []
-  for (let i = 0; i < runs; i++) fromHistory.push(await replay(writer.log, endTick))
+  const twoColumns: Took[] = []
+  for (let i = 0; i < runs; i++) {
+    fromHistory.push(await replay(writer.log, endTick))
+    twoColumns.push(await replay(writer.log, endTick, new Map([[topic, new Set([0, 2])]])))
+  }
   const ms: number[] = []
   for (let i = 0; i < reads; i++) {
     const offset = Math.floor(Math.random() * events)
@@ -139,6 +144,7 @@ async function job(task: HistoryTask): Promise<HistoryAnswer> {
     rewriting,
     fromJournal: least(fromJournal),
     fromHistory: least(fromHistory),
+    twoColumns: least(twoColumns),
     readMs: median(ms),
   }
 }

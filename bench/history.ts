@@ -23,7 +23,7 @@ export async function reportHistory({ folder, runs, smoke }: HistoryRun): Promis
     const events = smoke ? 600_000 : data === 'single' ? 1_000_000 : 3_000_000
     const task: HistoryTask = { data, folder: path.join(folder, `history-${data}`), events, runs }
     const found = await inChild<HistoryTask, HistoryAnswer>(script, task)
-    const { journalBytes, historyBytes, rewriting, fromJournal, fromHistory } = found
+    const { journalBytes, historyBytes, rewriting, fromJournal, fromHistory, twoColumns } = found
     const rate = ({ cpuSeconds }: { readonly cpuSeconds: number }): string => si(found.events / cpuSeconds)
     rows.push([
       names[data],
@@ -32,8 +32,21 @@ export async function reportHistory({ folder, runs, smoke }: HistoryRun): Promis
       `${megabytes(journalBytes / rewriting.cpuSeconds)}/s`,
       rate(fromJournal),
       rate(fromHistory),
+      rate(twoColumns),
       milliseconds(found.readMs),
     ])
   }
-  table(['history', 'events', 'journal → history', 'rewriting', 'replay/s: journal', 'history', 'one event, p50'], rows)
+  table(
+    [
+      'history',
+      'events',
+      'journal → history',
+      'rewriting',
+      'replay/s: journal',
+      'history',
+      'two columns',
+      'one event, p50',
+    ],
+    rows,
+  )
 }

@@ -20,7 +20,7 @@ export function watchedLog(log: Log, history: History): Log {
     identity: log.identity,
     append: (append) => log.append(append),
     requestSeal: (evenIfEmpty) => log.requestSeal(evenIfEmpty),
-    replay: (each, mergeRows, afterTick, throughTick) =>
+    replay: (each, mergeRows, afterTick, throughTick, columns) =>
       log.replay(
         (tick) => {
           // Who looks back sees ticks again.
@@ -30,6 +30,7 @@ export function watchedLog(log: Log, history: History): Log {
         mergeRows,
         afterTick,
         throughTick,
+        columns,
       ),
     findOffset: (topic, timeMicros) => log.findOffset(topic, timeMicros),
     findTick: (wanted) => log.findTick(wanted),

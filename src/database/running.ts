@@ -5,7 +5,7 @@ import type { CaptureSlice, EngineStatus, StateFiles } from '../engine/port.ts'
 import type { Log, SealedTick } from '../log/log.ts'
 import type { Program } from '../plan/program.ts'
 import { TickDriver } from '../views/driver.ts'
-import { mergeableRows } from '../views/replay.ts'
+import { columnsRead, mergeableRows } from '../views/replay.ts'
 import type { ViewState } from '../views/view.ts'
 import { ViewSet } from '../views/view-set.ts'
 import type { DatabaseOptions } from './contract.ts'
@@ -118,13 +118,15 @@ export class Running {
       await this.driver.room()
       told()
     }
+    const columns = columnsRead(this.program)
     const remembered = Math.min(tick, await this.#rememberedFrom())
     if (remembered > this.views.tick) {
-      await this.#log.replay(each, mergeableRows(this.program, replayMergeRows), this.views.tick, remembered)
+      const rows = mergeableRows(this.program, replayMergeRows)
+      await this.#log.replay(each, rows, this.views.tick, remembered, columns)
       await this.driver.drained()
       this.expireChanges()
     }
-    await this.#log.replay(each, 0, Math.max(remembered, this.views.tick), tick)
+    await this.#log.replay(each, 0, Math.max(remembered, this.views.tick), tick, columns)
     await this.driver.drained()
   }
 

@@ -145,7 +145,7 @@ async function checkHistory(history: History, checker: FrameChecker): Promise<vo
     timeMicros = sealed.timeMicros
     sealed.release?.()
   }
-  await replayHistory(history, each, 0, 0, Number.POSITIVE_INFINITY)
+  await replayHistory(history, { each, mergeRows: 0, afterTick: 0, throughTick: Number.POSITIVE_INFINITY })
   for (const file of history.files) {
     checker.counted.commits += file.footer.commits
     checker.counted.keys += (await file.answers()).length

@@ -1,5 +1,5 @@
 import type { BackupAnswer, BackupOptions } from './backup.ts'
-import type { AppendAnswer, LoggedBlock, ReadBlock, SealedTick, TickMark, TickWanted } from './log.ts'
+import type { AppendAnswer, ColumnsRead, LoggedBlock, ReadBlock, SealedTick, TickMark, TickWanted } from './log.ts'
 
 /** What becomes durable with one sync: the appends that waited together, maybe with the seal of a tick. */
 export interface Commit {
@@ -50,6 +50,7 @@ export interface CommitStore<G extends Gathering = Gathering> {
     mergeRows: number,
     afterTick: number,
     throughTick: number,
+    columns?: ColumnsRead,
   ): Promise<void>
   findTick(wanted: TickWanted): Promise<TickMark | null>
   /** The first sealed event of a topic that was committed at a time or later; null where there is none. */

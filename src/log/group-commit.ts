@@ -8,6 +8,7 @@ import { conflict, type IdempotencyTable, nameOf, sameDigest } from './idempoten
 import type {
   Append,
   AppendAnswer,
+  ColumnsRead,
   Log,
   LoggedBlock,
   LogOptions,
@@ -123,8 +124,9 @@ export class GroupCommitLog implements Log {
     mergeRows = 0,
     afterTick = 0,
     throughTick = Number.POSITIVE_INFINITY,
+    columns?: ColumnsRead,
   ): Promise<void> {
-    return this.#store.replay(each, mergeRows, afterTick, throughTick)
+    return this.#store.replay(each, mergeRows, afterTick, throughTick, columns)
   }
 
   async findTick(wanted: TickWanted): Promise<TickMark | null> {

@@ -32,6 +32,7 @@ export interface Log {
    * and hands them to `each`, waiting for it. After open and before the first append this is how the past is taken
    * over; later ticks go to `onTick`. It may run again at any time beside appends, for those who look at the past;
    * `each` ends it by throwing.
+   * @param columns what is read of which topics: the rest of a block may be missing, and blocks of other topics
    * @param mergeRows neighbouring ticks may be handed over as one (the last one's number) up to so many rows; 0: never
    */
   replay(
@@ -39,6 +40,7 @@ export interface Log {
     mergeRows?: number,
     afterTick?: number,
     throughTick?: number,
+    columns?: ColumnsRead,
   ): Promise<void>
 
   /**
@@ -75,6 +77,9 @@ export interface Log {
   /** Writes the mark of a clean close, after what is queued is durable. */
   close(): Promise<void>
 }
+
+/** By topic, the columns that somebody reads; operations are read in any case. */
+export type ColumnsRead = ReadonlyMap<number, ReadonlySet<number>>
 
 export interface Append {
   readonly blocks: readonly AppendBlock[]

@@ -1,6 +1,6 @@
 import { startEngine } from '../engine/host.ts'
 import type { Io } from '../io/io.ts'
-import type { Log, TickMark } from '../log/log.ts'
+import type { ColumnsRead, Log, TickMark } from '../log/log.ts'
 import { nodesOf } from '../plan/nodes.ts'
 import { systemColumn } from '../plan/plan.ts'
 import type { Program } from '../plan/program.ts'
@@ -24,6 +24,22 @@ export function mergeableRows(program: Program, rows: number): number {
     nodesOf(plan).some((node) => node.op === 'scan' && node.reads.includes(systemColumn.tick)),
   )
   return looks ? 0 : rows
+}
+
+/** What the engine reads of each topic: whatever its views scan, and what it needs to know of keys and times. */
+export function columnsRead({ topics, views }: Program): ColumnsRead {
+  const columns = new Map(
+    topics.map(({ id, primaryKey, eventTime }) => [
+      id,
+      new Set(eventTime === null ? primaryKey : [...primaryKey, eventTime]),
+    ]),
+  )
+  for (const { plan } of views) {
+    for (const node of nodesOf(plan)) {
+      if (node.op === 'scan') for (const column of node.reads) columns.get(node.relation)?.add(column)
+    }
+  }
+  return columns
 }
 
 /** What of a program makes some of its views: they, the views below them and the topics that these read. */
@@ -62,6 +78,7 @@ export async function replayViews(io: Io, log: Log, part: Program, to: TickMark,
       mergeableRows(part, mergeRows),
       0,
       to.tick,
+      columnsRead(part),
     )
     await driver.drained()
     signal.throwIfAborted()

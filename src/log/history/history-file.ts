@@ -1,4 +1,4 @@
-import { blockMagic, blockVersion, directoryBytes, headerBytes } from '../../data/block.ts'
+import { blockColumn, blockMagic, blockVersion, directoryBytes, headerBytes } from '../../data/block.ts'
 import { crc32 } from '../../data/crc32.ts'
 import { MillraceError } from '../../data/errors.ts'
 import { viewsOver } from '../../data/memory.ts'
@@ -9,6 +9,7 @@ import { decodeAnswers, type TimedAnswer } from './answers.ts'
 import { Section } from './column.ts'
 import {
   type BlockPlace,
+  type ColumnPlace,
   checkHeader,
   damagedHistory,
   decodeTrailer,
@@ -110,28 +111,45 @@ export class HistoryFile {
   }
 
   /**
-   * Reads a block's columns in one go and puts them together as data/block.ts has them.
+   * Reads a block's columns and puts them together as data/block.ts has them.
    * @param memory gives 8-byte aligned bytes, at least as many as asked for; for the file's bytes, then for the block
+   * @param wanted the columns that are read; the others are not there, and nothing of them is looked at
    */
-  async block(file: DiskFile, place: BlockPlace, memory: BlockMemory): Promise<Uint8Array> {
+  async block(
+    file: DiskFile,
+    place: BlockPlace,
+    memory: BlockMemory,
+    wanted?: ReadonlySet<number>,
+  ): Promise<Uint8Array> {
     if (place.opaque !== undefined) {
       const bytes = memory.block(place.opaque.bytes)
       await this.#read(file, place.opaque, bytes)
       return bytes
     }
-    const first = place.columns[0]
-    const last = place.columns[place.columns.length - 1]
-    const from = first?.at ?? 0
-    const bytes = memory.file(first === undefined ? 0 : last.at + last.bytes - from)
-    const read = await file.read(bytes, from)
-    const sections = place.columns.map((column) => {
-      const part = bytes.subarray(column.at - from, column.at - from + column.bytes)
-      if (read < column.at - from + column.bytes || crc32(part) !== column.crc) {
-        throw damagedHistory(this.path, column.at)
-      }
+    const columns =
+      wanted === undefined
+        ? place.columns
+        : place.columns.filter(({ id }) => id === blockColumn.operation || wanted.has(id))
+    const stretches = stretchesOf(columns)
+    const bytes = memory.file(stretches.reduce((sum, { from, to }) => sum + to - from, 0))
+    let start = 0
+    const reads: Promise<unknown>[] = []
+    const parts = new Map<ColumnPlace, Uint8Array>()
+    for (const { from, to, columns } of stretches) {
+      const part = bytes.subarray(start, start + to - from)
+      // What is read short leaves bytes of before, whose checksum is another.
+      reads.push(file.read(part, from))
+      for (const column of columns) parts.set(column, part.subarray(column.at - from, column.at - from + column.bytes))
+      start += to - from
+    }
+    // All of them end before the memory may be somebody else's.
+    for (const read of await Promise.allSettled(reads)) if (read.status === 'rejected') throw read.reason
+    const sections = columns.map((column) => {
+      const part = parts.get(column)!
+      if (crc32(part) !== column.crc) throw damagedHistory(this.path, column.at)
       return this.#section(part, column.at)
     })
-    return assemble(place, sections, memory)
+    return assemble(columns, place.rows, sections, memory)
   }
 
   async #place(file: DiskFile, place: Place): Promise<Uint8Array> {
@@ -176,8 +194,29 @@ export interface BlockMemory {
 
 export const freshMemory: BlockMemory = { file: allocate, block: allocate }
 
-function assemble(place: BlockPlace, sections: readonly Section[], memory: BlockMemory): Uint8Array {
-  const { rows } = place
+/** Columns that lie so close are read in one go, with what is between them. */
+const gapBytes = 16 << 10
+
+/** Which parts of the file to read for some columns; both ends 8-byte aligned. */
+function stretchesOf(columns: readonly ColumnPlace[]): { from: number; to: number; columns: ColumnPlace[] }[] {
+  const stretches: { from: number; to: number; columns: ColumnPlace[] }[] = []
+  for (const column of columns) {
+    const end = align8(column.at + column.bytes)
+    const last = stretches.at(-1)
+    if (last !== undefined && column.at - last.to <= gapBytes) {
+      last.to = end
+      last.columns.push(column)
+    } else stretches.push({ from: column.at, to: end, columns: [column] })
+  }
+  return stretches
+}
+
+function assemble(
+  columns: readonly ColumnPlace[],
+  rows: number,
+  sections: readonly Section[],
+  memory: BlockMemory,
+): Uint8Array {
   let size = headerBytes + sections.length * directoryBytes
   for (const { head } of sections) size += align8(head.cellBytes) + (head.hasStates ? align8(rows) : 0)
   const bytes = memory.block(size)
@@ -188,7 +227,7 @@ function assemble(place: BlockPlace, sections: readonly Section[], memory: Block
     const { lane, cellBytes, hasStates } = section.head
     const entry = (headerBytes + i * directoryBytes) >>> 2
     const states = at + align8(cellBytes)
-    out.u32.set([place.columns[i].id | (lanes.indexOf(lane) << 16), at, cellBytes, hasStates ? states : 0, 0, 0], entry)
+    out.u32.set([columns[i].id | (lanes.indexOf(lane) << 16), at, cellBytes, hasStates ? states : 0, 0, 0], entry)
     // What lies between two parts was somebody else's before.
     out.u8.fill(0, at + cellBytes, states)
     if (hasStates) out.u8.fill(0, states + rows, states + align8(rows))

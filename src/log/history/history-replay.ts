@@ -1,10 +1,8 @@
 import { ChunkPool, HeldChunks } from '../chunks.ts'
-import type { BlockCommits, LoggedBlock, SealedTick } from '../log.ts'
+import type { BlockCommits, ColumnsRead, LoggedBlock, SealedTick } from '../log.ts'
 import type { History } from './history.ts'
 import type { HistoryFile, Timeline } from './history-file.ts'
 import { TopicStream } from './topic-stream.ts'
-
-type Each = (tick: SealedTick) => Promise<void> | void
 
 /** A stretch of the timeline that is handed over as one tick. */
 interface Group {
@@ -19,37 +17,32 @@ interface Group {
   rows: number
 }
 
-/**
- * Hands over the ticks that a history holds, after one and through another.
- * @param mergeRows as for Log.replay; where ticks may be merged, so may their commits' blocks
- */
-export async function replayHistory(
-  history: History,
-  each: Each,
-  mergeRows: number,
-  afterTick: number,
-  throughTick: number,
-): Promise<void> {
-  const pool = new ChunkPool(true)
-  for (const file of [...history.files]) {
-    const { from, to } = file.footer
-    if (to.tick <= afterTick) continue
-    if (from.tick >= throughTick) return
-    await replayFile(file, await history.timeline(file), pool, { each, mergeRows, afterTick, throughTick })
-  }
-}
-
-interface Wanted {
-  readonly each: Each
+/** Which ticks, to whom, and what of them; see Log.replay. */
+export interface ReplayWanted {
+  readonly each: (tick: SealedTick) => Promise<void> | void
   readonly mergeRows: number
   readonly afterTick: number
   readonly throughTick: number
+  readonly columns?: ColumnsRead | undefined
 }
 
-async function replayFile(file: HistoryFile, timeline: Timeline, pool: ChunkPool, wanted: Wanted): Promise<void> {
+/** Hands over the ticks that a history holds. Where ticks may be merged, so may their commits' blocks. */
+export async function replayHistory(history: History, wanted: ReplayWanted): Promise<void> {
+  const pool = new ChunkPool(true)
+  for (const file of [...history.files]) {
+    const { from, to } = file.footer
+    if (to.tick <= wanted.afterTick) continue
+    if (from.tick >= wanted.throughTick) return
+    await replayFile(file, await history.timeline(file), pool, wanted)
+  }
+}
+
+async function replayFile(file: HistoryFile, timeline: Timeline, pool: ChunkPool, wanted: ReplayWanted): Promise<void> {
   const reader = await file.reader()
-  const streams = file.footer.topics.map(({ blocks }) => new TopicStream(file, reader, blocks, pool))
   const { topics } = file.footer
+  const { columns } = wanted
+  const streams = topics.map(({ topic, blocks }) => new TopicStream(file, reader, blocks, pool, columns?.get(topic)))
+  const read = topics.map(({ topic }) => columns === undefined || columns.has(topic))
   try {
     for (const group of groupsOf(timeline, file.footer.from.tick, wanted)) {
       if (group.tick <= wanted.afterTick) {
@@ -57,7 +50,7 @@ async function replayFile(file: HistoryFile, timeline: Timeline, pool: ChunkPool
         continue
       }
       const held = new HeldChunks(pool)
-      const source: Source = { timeline, streams, topics: topics.map(({ topic }) => topic), held }
+      const source: Source = { timeline, streams, topics: topics.map(({ topic }) => topic), read, held }
       const blocks = await (wanted.mergeRows === 0 ? exactly(source, group) : together(source, group))
       const { tick, timeMicros } = group
       await wanted.each({ tick, timeMicros: BigInt(timeMicros), blocks, release: () => held.release() })
@@ -69,7 +62,7 @@ async function replayFile(file: HistoryFile, timeline: Timeline, pool: ChunkPool
 }
 
 /** Ticks, those that may go together as one; those before the wanted ones, too, but none behind them. */
-function* groupsOf(timeline: Timeline, fromTick: number, wanted: Wanted): Generator<Group> {
+function* groupsOf(timeline: Timeline, fromTick: number, wanted: ReplayWanted): Generator<Group> {
   const { counts, rows, seals, sealTimes } = timeline
   let tick = fromTick + 1
   let group: Group | null = null
@@ -100,15 +93,18 @@ interface Source {
   readonly timeline: Timeline
   readonly streams: readonly TopicStream[]
   readonly topics: readonly number[]
+  /** Whether anything of a topic is read. */
+  readonly read: readonly boolean[]
   readonly held: HeldChunks
 }
 
 /** Each block as it was appended, in the journal's order. */
-async function exactly({ timeline, streams, topics, held }: Source, group: Group): Promise<LoggedBlock[]> {
+async function exactly({ timeline, streams, topics, read, held }: Source, group: Group): Promise<LoggedBlock[]> {
   const { order, rows, times, counts } = timeline
   const blocks: LoggedBlock[] = []
   for (let i = group.commit, at = group.block; i < group.endCommit; i++) {
     for (const end = at + counts[i]; at < end; at++) {
+      if (!read[order[at]]) continue
       const stretch = await streams[order[at]].take(rows[at], held)
       const appendedAtMicros = BigInt(times[i])
       blocks.push({ topic: topics[order[at]], partition: 0, appendedAtMicros, ...stretch })
@@ -125,12 +121,13 @@ interface Parts {
 }
 
 /** Each topic's events in as few blocks as there are on disk, topic by topic. */
-async function together({ timeline, streams, topics, held }: Source, group: Group): Promise<LoggedBlock[]> {
+async function together({ timeline, streams, topics, read, held }: Source, group: Group): Promise<LoggedBlock[]> {
   const { order, rows, times, counts, seals } = timeline
   const parts = new Map<number, Parts>()
   let tick = group.firstTick
   for (let i = group.commit, at = group.block; i < group.endCommit; i++) {
     for (const end = at + counts[i]; at < end; at++) {
+      if (!read[order[at]]) continue
       let own = parts.get(order[at])
       if (own === undefined) parts.set(order[at], (own = { rows: [], micros: [], ticks: [] }))
       own.rows.push(rows[at])

@@ -188,6 +188,39 @@ describe.each([1, 2, 3])('a log with history (seed %i)', (seed) => {
     }
   })
 
+  it('reads the wanted columns of the wanted topics, and nothing else', async () => {
+    const [plain, old] = await twins(seed)
+    const columns = new Map([
+      [1, new Set([0, 4])],
+      [2, new Set([5])],
+      [3, new Set<number>()],
+    ])
+    const { endTick } = old.store
+    const kept = (line: string): string => {
+      const [topic, offset, micros, tick, ...cells] = line.split(' ')
+      const read = cells.filter(
+        (cell) => columns.get(Number(topic))!.has(parseInt(cell, 10)) || cell.startsWith('65534'),
+      )
+      return [topic, offset, micros, tick, ...read].join(' ')
+    }
+    const linesOf = async (log: Log, mergeRows: number, wanted?: typeof columns): Promise<string[]> => {
+      const lines: string[] = []
+      const each = ({ blocks, tick }: SealedTick): void => {
+        for (const logged of blocks) if (columns.has(logged.topic)) lines.push(...rowsOf(logged, tick))
+      }
+      await log.replay(each, mergeRows, 0, endTick, wanted)
+      return lines.map(kept).sort()
+    }
+    const all = (await linesOf(plain.log, 0)).join('\n')
+    for (const mergeRows of [0, 300, 100_000]) {
+      const lines = await linesOf(old.log, mergeRows, columns)
+      expect(lines.join('\n') === all, `merging ${mergeRows}`).toBe(true)
+    }
+    const seen: number[] = []
+    await old.log.replay(({ blocks }) => void seen.push(...blocks.map(({ topic }) => topic)), 0, 0, endTick, new Map())
+    expect(seen).toEqual([])
+  })
+
   it('reads a topic from any offset, and finds ticks by number and time', async () => {
     const [plain, old] = await twins(seed)
     const prng = new Prng(seed)

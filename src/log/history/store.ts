@@ -3,7 +3,7 @@ import { type BackupAnswer, type BackupOptions, writeBackup } from '../backup.ts
 import { type Commit, type CommitStore, NoRoom } from '../commit.ts'
 import type { FrameBuilder } from '../frame.ts'
 import type { Journal } from '../journal.ts'
-import type { ReadBlock, SealedTick, TickMark, TickWanted } from '../log.ts'
+import type { ColumnsRead, ReadBlock, SealedTick, TickMark, TickWanted } from '../log.ts'
 import type { History } from './history.ts'
 import { replayHistory } from './history-replay.ts'
 import { type RewriteOptions, Rewriter } from './rewrite.ts'
@@ -59,10 +59,12 @@ export class HistoryStore implements CommitStore<FrameBuilder> {
     mergeRows: number,
     afterTick: number,
     throughTick: number,
+    columns?: ColumnsRead,
   ): Promise<void> {
     await this.#reading(async () => {
       const { tick } = this.#history.end
-      await replayHistory(this.#history, each, mergeRows, afterTick, Math.min(throughTick, tick))
+      const wanted = { each, mergeRows, afterTick, throughTick: Math.min(throughTick, tick), columns }
+      await replayHistory(this.#history, wanted)
       if (throughTick > tick) await this.#journal.replay(each, mergeRows, Math.max(afterTick, tick), throughTick)
     })
   }

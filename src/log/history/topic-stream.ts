@@ -19,6 +19,7 @@ export class TopicStream {
   readonly #reader: DiskFile
   readonly #blocks: readonly BlockPlace[]
   readonly #pool: ChunkPool
+  readonly #columns: ReadonlySet<number> | undefined
   /** The block at work, and how many of its rows were taken. */
   #block = -1
   #row = 0
@@ -26,11 +27,19 @@ export class TopicStream {
   #bytes: Uint8Array = new Uint8Array(0)
   #opened: Block | null = null
 
-  constructor(file: HistoryFile, reader: DiskFile, blocks: readonly BlockPlace[], pool: ChunkPool) {
+  /** @param columns those that are read; all if it is left out */
+  constructor(
+    file: HistoryFile,
+    reader: DiskFile,
+    blocks: readonly BlockPlace[],
+    pool: ChunkPool,
+    columns?: ReadonlySet<number>,
+  ) {
     this.#file = file
     this.#reader = reader
     this.#blocks = blocks
     this.#pool = pool
+    this.#columns = columns
   }
 
   /** How many rows are left in the block at work, or are in the next one. */
@@ -84,7 +93,7 @@ export class TopicStream {
       },
     }
     try {
-      this.#bytes = await this.#file.block(this.#reader, place, memory)
+      this.#bytes = await this.#file.block(this.#reader, place, memory, this.#columns)
     } finally {
       if (source !== null) this.#pool.release(source)
     }
