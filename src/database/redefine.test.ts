@@ -10,7 +10,7 @@ import type { Rows } from '../views/rows.ts'
 
 const topics = `
 CREATE TABLE bid (auction bigint NOT NULL, price bigint, at timestamp NOT NULL) WITH (event_time = 'at');
-CREATE TABLE account (id bigint PRIMARY KEY, owner text);
+CREATE TABLE account (id bigint PRIMARY KEY, owner text, city text);
 `
 const totals =
   'CREATE MATERIALIZED VIEW totals AS SELECT auction, count(*) AS bids, sum(price) AS total FROM bid GROUP BY auction;'
@@ -25,6 +25,8 @@ const definitions: readonly Definition[] = [
   [best(3), totals, owned],
   [totals, dear, best(3)],
   [owned, totals],
+  // Reads a column of the table that nobody has read so far.
+  [owned, totals, 'CREATE MATERIALIZED VIEW cities AS SELECT city, count(*) AS n FROM account GROUP BY city;'],
 ].map((views) => sqlDefinition(topics + views.join('\n')))
 
 function machine(seed: number): SimulatedIo {
@@ -41,7 +43,8 @@ const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
 async function feed(db: Database, prng: Prng, appends: number): Promise<void> {
   for (let i = 0; i < appends; i++) {
     const events = Array.from({ length: 1 + prng.below(6) }, () => {
-      if (prng.chance(0.3)) return { topic: 'account', data: { id: prng.below(9), owner: `o${prng.below(4)}` } }
+      if (prng.chance(0.3))
+        return { topic: 'account', data: { id: prng.below(9), owner: `o${prng.below(4)}`, city: `c${prng.below(3)}` } }
       const at = new Date(1_767_225_600_000 + prng.below(60_000)).toISOString()
       return { topic: 'bid', data: { auction: prng.below(9), price: prng.below(60), at } }
     })

@@ -1,4 +1,5 @@
 import { Bug, invariant } from '../data/errors.ts'
+import { arrangementsOf } from '../engine/engine.ts'
 import type { StateFiles } from '../engine/port.ts'
 import { sha256 } from '../io/digest.ts'
 import type { Io } from '../io/io.ts'
@@ -19,6 +20,8 @@ interface About extends SnapshotNotes {
   /** The log's identity: a snapshot of another log says nothing. */
   readonly log: string
   readonly views: readonly { readonly meaning: string; readonly stored: StoredView }[]
+  /** Everything of an engine that is in the snapshot, the empty parts included. */
+  readonly arrangements: readonly string[]
   readonly timeMicros: string
   readonly events: number
 }
@@ -55,10 +58,8 @@ export class Snapshots {
 
   /** Whether there is state that the program can go on from, as far as can be told without reading it. */
   async has(program: Program, newestTick: number): Promise<boolean> {
-    const meanings = program.views.map((view) => meaningOf(program, view))
-    const found = await openSnapshots(this.#io, this.#folder, (manifest) =>
-      this.#refusal(manifest, meanings, newestTick),
-    )
+    const needs = needsOf(program)
+    const found = await openSnapshots(this.#io, this.#folder, (manifest) => this.#refusal(manifest, needs, newestTick))
     return found.newest !== null
   }
 
@@ -69,15 +70,15 @@ export class Snapshots {
    * @returns null where there is none
    */
   async restore(program: Program, views: ViewSet, newestTick: number, tell: Tell): Promise<Restored | null> {
-    const meanings = program.views.map((view) => meaningOf(program, view))
+    const needs = needsOf(program)
     let unusable = Number.POSITIVE_INFINITY
     for (;;) {
       const { newest, passedOver } = await openSnapshots(this.#io, this.#folder, (manifest) =>
-        manifest.tick >= unusable ? 'its views are damaged' : this.#refusal(manifest, meanings, newestTick),
+        manifest.tick >= unusable ? 'its views are damaged' : this.#refusal(manifest, needs, newestTick),
       )
       for (const line of passedOver) tell(line)
       try {
-        const restored = newest === null ? null : await this.#load(newest, meanings, views)
+        const restored = newest === null ? null : await this.#load(newest, needs.meanings, views)
         this.#start(newest)
         return restored
       } catch (error) {
@@ -97,12 +98,15 @@ export class Snapshots {
     this.#keeper = keeper
   }
 
-  #refusal({ tick, about }: Manifest, meanings: readonly string[], newestTick: number): string | null {
-    const { log, views } = about as About
+  #refusal({ tick, about }: Manifest, needs: Needs, newestTick: number): string | null {
+    const { log, views, arrangements } = about as About
     if (log !== this.#log) return 'it is of another log'
     if (tick > newestTick) return `the log ends at tick ${newestTick}, before it`
-    const known = new Set(views.map(({ meaning }) => meaning))
-    return meanings.every((meaning) => known.has(meaning)) ? null : 'it is of other definitions'
+    const meanings = new Set(views.map(({ meaning }) => meaning))
+    const names = new Set(arrangements)
+    const enough =
+      needs.meanings.every((meaning) => meanings.has(meaning)) && needs.arrangements.every((name) => names.has(name))
+    return enough ? null : 'it is of other definitions'
   }
 
   async #load(manifest: Manifest, meanings: readonly string[], views: ViewSet): Promise<Restored> {
@@ -165,16 +169,15 @@ export class Snapshots {
       captures.push({ running, pinned: views })
     }
     // What is not of the program that the snapshot before is of was captured whole: an earlier life of it is over.
-    const { arrangements } = await begun[0].status
-    return this.#commit(keeper, program, tick, captures, arrangements)
+    const { arrangements: goOn } = await begun[0].status
+    return this.#commit(keeper, program, { tick, arrangements: [...taken], goOn }, captures)
   }
 
   async #commit(
     keeper: Keeper,
     program: Program,
-    tick: number,
+    { tick, arrangements, goOn }: CaptureNames,
     captures: readonly { readonly running: Running; readonly pinned: Pinned }[],
-    goOn: readonly string[],
   ): Promise<Written> {
     const held = new Map<string, ViewState>()
     for (const { running, pinned } of [...captures].reverse()) {
@@ -194,6 +197,7 @@ export class Snapshots {
       files: filesOf(stored),
       log: this.#log,
       views: meanings.map((meaning, i) => ({ meaning, stored: stored[i] })),
+      arrangements,
       timeMicros: String(pinned.timeMicros),
       events: pinned.events,
     }
@@ -221,6 +225,23 @@ export class Snapshots {
   async close(): Promise<void> {
     await this.#keeper?.close()
   }
+}
+
+/** What was captured, and which of it as changes of the snapshot before. */
+interface CaptureNames {
+  readonly tick: number
+  readonly arrangements: readonly string[]
+  readonly goOn: readonly string[]
+}
+
+/** What a program must find in a snapshot. */
+interface Needs {
+  readonly meanings: readonly string[]
+  readonly arrangements: readonly string[]
+}
+
+function needsOf(program: Program): Needs {
+  return { meanings: program.views.map((view) => meaningOf(program, view)), arrangements: arrangementsOf(program) }
 }
 
 interface Written {

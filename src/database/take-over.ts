@@ -1,4 +1,5 @@
 import type { OpenedProgram } from '../engine/definitions.ts'
+import { arrangementsOf } from '../engine/engine.ts'
 import type { Log } from '../log/log.ts'
 import { viewMeaning } from '../plan/fingerprint.ts'
 import type { Program } from '../plan/program.ts'
@@ -25,10 +26,8 @@ export interface Stage {
  * @returns null where there are none; else at the newest tick, and fed
  */
 export async function buildChanged(stage: Stage, current: Running, wanted: OpenedProgram): Promise<Running | null> {
-  const known = meanings(current.program)
-  const changed = wanted.program.views.filter((view) => !known.has(viewMeaning(wanted.program, view)))
-  if (changed.length === 0) return null
-  const program = partOf(wanted.program, new Set(changed.map(({ id }) => id)))
+  const program = missingFrom(current.program, wanted.program)
+  if (program === null) return null
   const builder = new Running(stage.options, stage.log, { ...wanted, program })
   try {
     await builder.start(null)
@@ -38,6 +37,17 @@ export async function buildChanged(stage: Stage, current: Running, wanted: Opene
     await end(stage, builder)
     throw error
   }
+}
+
+/** What must be built so that `wanted` finds all its state there or in `current`; null: nothing. */
+function missingFrom(current: Program, wanted: Program): Program | null {
+  const known = meanings(current)
+  const changed = wanted.views.filter((view) => !known.has(viewMeaning(wanted, view)))
+  const part = partOf(wanted, new Set(changed.map(({ id }) => id)))
+  const held = new Set([...arrangementsOf(current), ...(changed.length === 0 ? [] : arrangementsOf(part))])
+  // What several views share may be another thing than what each of them has alone: a table with more columns read.
+  if (!arrangementsOf(wanted).every((name) => held.has(name))) return wanted
+  return changed.length === 0 ? null : part
 }
 
 /**
