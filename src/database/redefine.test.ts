@@ -43,6 +43,7 @@ const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
 async function feed(db: Database, prng: Prng, appends: number): Promise<void> {
   for (let i = 0; i < appends; i++) {
     const events = Array.from({ length: 1 + prng.below(6) }, () => {
+      if (prng.chance(0.15)) return { topic: 'account', op: 'delete', data: { id: prng.below(9) } }
       if (prng.chance(0.3))
         return { topic: 'account', data: { id: prng.below(9), owner: `o${prng.below(4)}`, city: `c${prng.below(3)}` } }
       const at = new Date(1_767_225_600_000 + prng.below(60_000)).toISOString()
@@ -128,7 +129,9 @@ describe.each(['worker', 'inline'] as const)('changed definitions, the engine %s
     const io = machine(11)
     let db = await open(io, definitions[0], { engine })
     await feed(db, prng, 40)
-    for (const definition of [...definitions.slice(1), definitions[0]]) {
+    // Views come back, some of whose keys are gone since: what was kept of them then must not.
+    const later = [1, 2, 3, 4, 0, 4, 1].map((i) => definitions[i])
+    for (const definition of later) {
       // Events go on coming while the new views are built.
       await Promise.all([db.redefine(definition), feed(db, prng, 40)])
       await feed(db, prng, 10)
