@@ -76,7 +76,8 @@ export class Client {
       if (prng.chance(0.5)) await this.#lookBack(life)
       else await life.read(this.name, this.#someViews(life), prng.chance(0.5) ? this.#ownTick : 0)
     } else if (choice < 90) await this.#query(life)
-    else await this.#readTopic(life)
+    else if (choice < 98) await this.#readTopic(life)
+    else await this.#backUp(life)
   }
 
   #someViews(life: Life): ViewName[] {
@@ -141,9 +142,56 @@ export class Client {
     return this.#history.issue({ key: this.#key(), events, topic: null, body })
   }
 
+  /** Over a network that loses requests and answers, delays them and delivers them twice. */
   async #send(life: Life, tried: Tried): Promise<void> {
-    const twice = tried.key !== null && this.#prng.chance(0.1)
-    await Promise.all(twice ? [this.#attempt(life, tried), this.#attempt(life, tried)] : [this.#attempt(life, tried)])
+    const prng = this.#prng
+    const keyed = tried.key !== null
+    const again = keyed && prng.chance(0.1)
+    // Counted before it is delivered: whatever is answered first, it isn't the only attempt.
+    if (again) tried.attempts++
+    if (keyed && prng.chance(0.1)) await Promise.all([this.#attempt(life, tried), this.#attempt(life, tried)])
+    else if (prng.chance(0.06)) await this.#sendInVain(life, tried)
+    else await this.#attempt(life, tried)
+    if (again) this.#deliverLater(life, tried, prng.below(3000))
+  }
+
+  /** The request is lost, or comes late and its answer is lost: after a while it is sent once more. */
+  async #sendInVain(life: Life, tried: Tried): Promise<void> {
+    tried.attempts++
+    this.#unanswered = tried
+    const arrives = this.#prng.chance(0.7)
+    life.trace(this.name, `append ${tried.id}: ${arrives ? 'its answer' : 'it'} is lost`)
+    if (arrives) this.#deliverLater(life, tried, this.#prng.below(1500))
+    await life.sleep(this.#prng.below(1000))
+    if (tried.key !== null && !life.over) await this.#attempt(life, tried)
+  }
+
+  /** Nobody hears the answer. */
+  #deliverLater(life: Life, tried: Tried, ms: number): void {
+    const deliver = async (): Promise<void> => {
+      await life.sleep(ms)
+      const { answer, repeated } = await submit(life, tried, tried.body)
+      life.trace('the network', `append ${tried.id}: tick ${answer.tick}${repeated ? ' again' : ''}`)
+      if (tried.answer !== null) this.#history.acknowledge(tried, answer, repeated)
+    }
+    deliver().catch((error: unknown) => {
+      if (!expectedRefusal(life, codeOf(error))) this.#history.tell(error as Violation)
+    })
+  }
+
+  /** A copy of all up to some tick, which is opened after this life. */
+  async #backUp(life: Life): Promise<void> {
+    const folder = `backup-${this.#id()}`
+    try {
+      const { tick, timeMicros } = await life.within(`${this.name} backs up`, life.database.backup(folder))
+      this.#history.backups.push({ folder, tick, timeMicros })
+      life.trace(this.name, `backup of tick ${tick}`)
+    } catch (error) {
+      const code = codeOf(error)
+      life.trace(this.name, `no backup: ${code}`)
+      if (code === 'log/full' && life.full) life.io.disk.forget(folder)
+      else if (code !== 'backup/refused' || !life.syncHasFailed) throw error
+    }
   }
 
   async #attempt(life: Life, tried: Tried): Promise<void> {
@@ -245,7 +293,7 @@ export class Client {
 function expectedRefusal(life: Life, code: string): boolean {
   if (code === 'log/full') return life.full
   if (code === 'log/closed') return life.closing
-  return code === 'log/poisoned' && life.poisoned
+  return life.failed !== null && code === life.failed
 }
 
 async function submit(life: Life, tried: Tried, body: Uint8Array): Promise<{ answer: Answer; repeated: boolean }> {

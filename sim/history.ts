@@ -56,6 +56,13 @@ export interface Observation {
   readonly rows: readonly string[]
 }
 
+/** A copy that somebody was told is whole, as of a tick. */
+export interface Backup {
+  readonly folder: string
+  readonly tick: number
+  readonly timeMicros: bigint
+}
+
 interface Placed {
   readonly tried: Tried
   readonly ranges: Answer['ranges'][number][]
@@ -66,6 +73,8 @@ const topicNames: readonly TopicName[] = ['bid', 'account']
 
 export class History {
   readonly tried: Tried[] = []
+  /** Those that nobody has looked into yet. */
+  backups: Backup[] = []
   #readEvents: LoggedEvent[] = []
   /** The first event of each append in each topic, which no other append has. */
   readonly #byFirst = new Map<string, Tried>()
@@ -161,7 +170,17 @@ export class History {
         throw new Violation('a topic reads the same', `${topic} ${offset} was ${text} at ${at}, is ${found?.text}`)
       }
     }
-    this.#checkObservations()
+    const observations = this.#observations.splice(0)
+    checkObservations(observations, content, this.#eventsByText(), this.tickTimes)
+    for (const { view, rows } of observations) this.#last.set(view, rows)
+  }
+
+  /** A log apart, such as a copy: it owes nobody anything but whole appends, and what was seen of it follows from it. */
+  checkApart(content: LogContent, seen: History): void {
+    const placed = new Map<Tried, Placed>()
+    for (const topic of topicNames) this.#checkTopic(topic, content[topic], placed)
+    for (const one of placed.values()) checkWhole(one)
+    checkObservations(seen.#observations, content, this.#eventsByText(), seen.tickTimes)
   }
 
   /** All events in the log's order, each topic for itself, and what each view was seen to be last. */
@@ -236,35 +255,37 @@ export class History {
     if (found !== told)
       throw new Violation('answers are true', `append ${tried.id} was told ${told} and lies at ${found}`)
   }
+}
 
-  #checkObservations(): void {
-    const observations = this.#observations.sort((a, b) => a.tick - b.tick)
-    this.#observations = []
-    const byText = this.#eventsByText()
-    const model = new Model()
-    const next = { bid: 0, account: 0 }
-    let cached = new Map<ViewName, string>()
-    let cachedTick = -1
-    for (const { who, view, tick, rows } of observations) {
-      if (tick !== cachedTick) {
-        for (const topic of topicNames) {
-          const events = this.#content[topic]
-          for (; next[topic] < events.length && events[next[topic]].tick <= tick; next[topic]++) {
-            model.apply(byText.get(events[next[topic]].text)!)
-          }
+/** Sorts them by tick, and holds each against the model. */
+function checkObservations(
+  observations: Observation[],
+  content: LogContent,
+  byText: ReadonlyMap<string, Event>,
+  tickTimes: ReadonlyMap<number, bigint>,
+): void {
+  observations.sort((a, b) => a.tick - b.tick)
+  const model = new Model()
+  const next = { bid: 0, account: 0 }
+  let cached = new Map<ViewName, string>()
+  let cachedTick = -1
+  for (const { who, view, tick, rows } of observations) {
+    if (tick !== cachedTick) {
+      for (const topic of topicNames) {
+        const events = content[topic]
+        for (; next[topic] < events.length && events[next[topic]].tick <= tick; next[topic]++) {
+          model.apply(byText.get(events[next[topic]].text)!)
         }
-        cachedTick = tick
-        cached = new Map()
       }
-      const time = this.tickTimes.get(tick)
-      if (time === undefined && tick > 0)
-        throw new Violation('ticks are sealed before they are seen', `${who}: ${tick}`)
-      const expected = cached.get(view) ?? sortedTexts(model.rows(view, time ?? 0n)).join('\n')
-      cached.set(view, expected)
-      this.#last.set(view, rows)
-      if (rows.join('\n') !== expected)
-        throw new Violation('view(n) = query(log[0..n])', differs(who, view, tick, rows, expected))
+      cachedTick = tick
+      cached = new Map()
     }
+    const time = tickTimes.get(tick)
+    if (time === undefined && tick > 0) throw new Violation('ticks are sealed before they are seen', `${who}: ${tick}`)
+    const expected = cached.get(view) ?? sortedTexts(model.rows(view, time ?? 0n)).join('\n')
+    cached.set(view, expected)
+    if (rows.join('\n') !== expected)
+      throw new Violation('view(n) = query(log[0..n])', differs(who, view, tick, rows, expected))
   }
 }
 

@@ -22,18 +22,22 @@ export class Life {
   readonly database: Database
   readonly log: Log
   readonly history: History
-  readonly #trace: Trace
+  readonly #trace: Pick<Trace, 'add'>
   /** The disk was made small, for a while. */
   full = false
   /** Clients are done: who follows a view gets all of it. */
   settling = false
   /** The database is being closed. */
   closing = false
+  /** Somebody has damaged the snapshots in this life or before. */
+  readonly damaged: boolean
 
   constructor(
     number: number,
     plan: LifePlan,
-    parts: Pick<Life, 'views' | 'live' | 'io' | 'database' | 'log' | 'history'> & { readonly trace: Trace },
+    parts: Pick<Life, 'views' | 'live' | 'io' | 'database' | 'log' | 'history' | 'damaged'> & {
+      readonly trace: Pick<Trace, 'add'>
+    },
   ) {
     this.number = number
     this.plan = plan
@@ -43,16 +47,27 @@ export class Life {
     this.database = parts.database
     this.log = parts.log
     this.history = parts.history
+    this.damaged = parts.damaged
     this.#trace = parts.trace
   }
 
-  /** A planned failure of a sync was met: nothing can be appended any more, and what is not sealed waits. */
-  get poisoned(): boolean {
-    return this.plan.failSync !== null && this.database.status().failure?.code === 'log/poisoned'
+  /** Whether the planned failure of a sync has come. */
+  get syncHasFailed(): boolean {
+    return this.plan.failSync !== null && this.io.disk.syncs >= this.plan.failSync
+  }
+
+  /**
+   * Why nothing moves any more, where the plan explains it: a sync that failed (what is not sealed waits), or a
+   * snapshot that was damaged.
+   */
+  get failed(): string | null {
+    const code = this.database.status().failure?.code
+    if (code === 'log/poisoned' && this.plan.failSync !== null) return code
+    return code === 'state/corrupt' && this.damaged ? code : null
   }
 
   get over(): boolean {
-    return this.poisoned || this.closing
+    return this.failed !== null || this.closing
   }
 
   trace(who: string, what: string): void {

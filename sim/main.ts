@@ -1,11 +1,12 @@
 // `npm run sim`: runs plans made from seeds until the time or the seeds are used up; see README.md.
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
+import { type Counts, noCounts } from './between-lives.ts'
 import { checkWithPostgres } from './oracle.ts'
 import { everyBoundary, planOf, quietLife, type SimulationPlan } from './plan.ts'
 import { type Planted, plantedBugs, plantedPlan } from './planted.ts'
 import { shrink } from './shrink.ts'
-import { type Counts, type Outcome, simulate } from './simulate.ts'
+import { type Outcome, simulate } from './simulate.ts'
 
 const { values } = parseArgs({
   options: {
@@ -23,7 +24,7 @@ const { values } = parseArgs({
 
 const start = performance.now()
 const elapsed = (): number => (performance.now() - start) / 1000
-const total: Counts = { appends: 0, crashes: 0, kills: 0, poisoned: 0, full: 0, flipped: 0, refusedCorrupt: 0 }
+const total: Counts = noCounts()
 
 let current: SimulationPlan | null = null
 

@@ -18,6 +18,10 @@ export interface LifePlan {
   readonly clockMs: number
   /** One bit below the durable mark turns before the next life: chosen by this number. */
   readonly flip: number | null
+  /** Files of the snapshots are damaged before the next life, and stay so. */
+  readonly damage: number | null
+  /** Before the next life copies of the disk are verified, damaged, and opened. */
+  readonly probe: number | null
 }
 
 export interface SimulationPlan {
@@ -47,6 +51,8 @@ export const quietLife: LifePlan = {
   slowness: 1,
   clockMs: 0,
   flip: null,
+  damage: null,
+  probe: null,
 }
 
 /** Few views make a life short. Few sets of them make plans that can be used again. */
@@ -91,6 +97,8 @@ function lifeOf(prng: Prng): LifePlan {
     slowness: prng.chance(0.2) ? 1 + prng.below(200) : 1,
     clockMs: prng.chance(0.2) ? prng.below(60_000) - 50_000 : 0,
     flip: prng.chance(0.15) ? prng.uint32() : null,
+    damage: prng.chance(0.15) ? prng.uint32() : null,
+    probe: prng.chance(0.25) ? prng.uint32() : null,
   }
 }
 
@@ -108,6 +116,8 @@ export function* simplerPlans(plan: SimulationPlan): Iterable<SimulationPlan> {
   for (let i = 0; i < lives.length; i++) {
     const life = lives[i]
     if (life.flip !== null) yield withLife(i, { flip: null })
+    if (life.damage !== null) yield withLife(i, { damage: null })
+    if (life.probe !== null) yield withLife(i, { probe: null })
     if (life.freeBytes !== null) yield withLife(i, { freeBytes: null })
     if (life.failSync !== null) yield withLife(i, { failSync: null })
     if (life.slowness !== 1) yield withLife(i, { slowness: 1 })

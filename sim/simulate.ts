@@ -1,5 +1,4 @@
 import { Database } from '../src/database.ts'
-import { type Definition, sqlDefinition } from '../src/engine/definitions.ts'
 import { engineThread } from '../src/engine/thread.ts'
 import { type Io, IoError } from '../src/io/io.ts'
 import type { DiskPlan } from '../src/io/twin/crash-disk.ts'
@@ -9,19 +8,17 @@ import { openFileLog } from '../src/log/file-log.ts'
 import type { Log, LogOptions } from '../src/log/log.ts'
 import { loadParser } from '../src/sql/parse.ts'
 import { keeperThread } from '../src/state/keeper-thread.ts'
-import { appSql, type ViewName } from './app.ts'
+import { BetweenLives, type Counts, noCounts } from './between-lives.ts'
 import { Client } from './client.ts'
-import { durableFlip } from './damage.ts'
 import { History, Violation } from './history.ts'
 import { codeOf, Life } from './life.ts'
 import { type LifePlan, quietLife, type SimulationPlan } from './plan.ts'
 import type { Planted } from './planted.ts'
+import { definitionOf, folder, smallSizes } from './program.ts'
 import { Subscriber } from './subscriber.ts'
 import { Trace } from './trace.ts'
 import { watchedLog } from './watched-log.ts'
 
-const folder = 'data'
-const smallSizes = { fileBytes: 24_000, stepBytes: 4096, largeBytes: 2048, reserveBytes: 512 }
 /** After so long a full disk has room again. */
 const roomAfterMs = 3000
 const longestMs = 3_600_000
@@ -34,16 +31,6 @@ export interface Outcome {
   readonly boundaries: readonly number[]
   /** The history, for an oracle. */
   readonly simulation: Simulation
-}
-
-export interface Counts {
-  appends: number
-  crashes: number
-  kills: number
-  poisoned: number
-  full: number
-  flipped: number
-  refusedCorrupt: number
 }
 
 /** Runs a plan from its first life to the last check. The same plan gives the same run. */
@@ -67,11 +54,14 @@ export class Simulation {
   readonly trace = new Trace()
   readonly history = new History()
   readonly boundaries: number[] = []
-  readonly counts: Counts = { appends: 0, crashes: 0, kills: 0, poisoned: 0, full: 0, flipped: 0, refusedCorrupt: 0 }
+  readonly counts: Counts = noCounts()
   readonly #planted: Planted | null
   readonly #clients: readonly Client[]
   readonly #subscribers: readonly Subscriber[]
+  readonly #between: BetweenLives
   #io: SimulatedIo
+  /** Files of the snapshots were damaged in this plan. */
+  #damaged = false
 
   constructor(plan: SimulationPlan, planted: Planted | null) {
     const { seed, clients, subscribers, views } = plan
@@ -79,18 +69,24 @@ export class Simulation {
     this.#planted = planted
     this.#clients = Array.from({ length: clients }, (_, i) => new Client(i + 1, seed, this.history))
     this.#subscribers = Array.from({ length: subscribers }, (_, i) => new Subscriber(i + 1, seed, views, this.history))
+    this.#between = new BetweenLives(plan, this.history, this.trace, this.counts)
     this.#io = simulatedIo(seed, this.#machine(plan.lives[0] ?? quietLife))
   }
 
   async run(): Promise<void> {
-    const { lives } = this.plan
+    const { lives, seed } = this.plan
     for (const [i, life] of lives.entries()) {
       await this.#life(i + 1, life)
       this.#next(life, lives[i + 1] ?? quietLife)
-      if (life.flip !== null) await this.#flip(i + 1, life.flip)
+      if (life.flip !== null) await this.#between.flip(this.#io, i + 1, life.flip)
+      if (life.damage !== null && this.#between.damageState(this.#io, i + 1, life.damage)) this.#damaged = true
+      if (life.probe !== null) await this.#between.probe(this.#io, i + 1, life.probe, this.#damaged)
     }
     await this.#life(lives.length + 1, quietLife)
     this.#next(quietLife, quietLife)
+    if (lives.some(({ probe }) => probe !== null)) {
+      await this.#between.probe(this.#io, lives.length + 1, seed, this.#damaged)
+    }
     // What a clean close left behind.
     await this.#life(lives.length + 2, { ...quietLife, operations: 0 })
     this.counts.appends = this.history.tried.length
@@ -142,8 +138,9 @@ export class Simulation {
     const { end, at } = plan
     const closesEarly = end === 'close' && at !== null && 'ms' in at
     await Promise.race([working, followed, ...(closesEarly ? [life.sleep(at.ms)] : [])])
-    if (!closesEarly && !life.poisoned) await Promise.race([this.#settle(life), followed])
-    if (life.poisoned) this.counts.poisoned++
+    if (!closesEarly && life.failed === null) await Promise.race([this.#settle(life), followed])
+    if (life.failed === 'log/poisoned') this.counts.poisoned++
+    if (life.failed === 'state/corrupt') this.counts.stateFailures++
     if (end !== 'close') {
       io.crash()
       return
@@ -160,7 +157,7 @@ export class Simulation {
   async #open(number: number, plan: LifePlan, io: SimulatedIo): Promise<Life | null> {
     const small = plan.freeBytes !== null
     if (plan.freeBytes !== null) {
-      io.disk.plan = { ...io.disk.plan, capacityBytes: (await usedBytes(io)) + plan.freeBytes }
+      io.disk.plan = { ...io.disk.plan, capacityBytes: io.disk.usedBytes + plan.freeBytes }
       this.counts.full++
     }
     for (let attempt = 1; ; attempt++) {
@@ -171,6 +168,11 @@ export class Simulation {
         this.trace.add(`${number} open: ${code} ${error instanceof Error ? error.message : ''}`)
         const syncFailed = plan.failSync !== null && io.disk.syncs >= plan.failSync
         if (syncFailed && (code === 'log/poisoned' || error instanceof IoError)) return null
+        if (code === 'state/corrupt' && this.#damaged) {
+          this.counts.stateFailures++
+          io.disk.forget(`${folder}/state`)
+          continue
+        }
         if (attempt > 1 || !small || code !== 'log/full') throw error
       }
       makeRoom(io)
@@ -179,6 +181,7 @@ export class Simulation {
 
   async #openOnce(number: number, plan: LifePlan, io: SimulatedIo, small: boolean): Promise<Life> {
     let opened: Log | null = null
+    let passedOver = false
     const { history, trace } = this
     const database = await Database.open({
       io: withClock(this.#planted?.io?.(io) ?? io, plan.clockMs),
@@ -189,6 +192,10 @@ export class Simulation {
       memoryBytes: 64 << 20,
       snapshots: this.plan.snapshotBytes === null ? false : { everyBytes: this.plan.snapshotBytes, closeBytes: 1 },
       ...(this.plan.stateBytes === null ? {} : { stateBytes: this.plan.stateBytes }),
+      onNotice: (line) => {
+        trace.add(`${number} notice: ${line}`)
+        passedOver ||= this.#noticed(line, plan)
+      },
       openLog: async (given, path, options) => {
         opened = await this.#openLog(number, io, given, path, options)
         return opened
@@ -202,7 +209,10 @@ export class Simulation {
       log: opened!,
       history,
       trace,
+      damaged: this.#damaged,
     })
+    const restored = !passedOver && (await io.disk.list(`${folder}/state`)).some((name) => name.endsWith('.json'))
+    if (restored) this.counts.restored++
     life.trace('program', `opened at tick ${database.status().tick}`)
     if (small) {
       life.full = true
@@ -218,6 +228,15 @@ export class Simulation {
     const prng = new Prng(this.plan.seed * 31 + number)
     const context = { life: number, prng, clock: given.clock }
     return watchedLog(this.#planted?.log?.(log, context) ?? log, this.history)
+  }
+
+  /** @returns whether a snapshot was passed over */
+  #noticed(line: string, plan: LifePlan): boolean {
+    const explained = this.#damaged || (/no snapshot could/.test(line) && (plan.failSync ?? plan.freeBytes) !== null)
+    if (!explained) this.history.tell(new Violation('snapshots that nobody damaged are whole', line))
+    const passed = / passed over/.test(line)
+    if (passed) this.counts.passedOver++
+    return passed
   }
 
   /** All that the log and the views owe, right after the start and once everything is quiet. */
@@ -236,12 +255,12 @@ export class Simulation {
     life.settling = true
     for (let round = 0; ; round++) {
       await life.sleep(1000)
-      if (life.poisoned) return
+      if (life.failed !== null) return
       const before = life.log.position().tick
       try {
         await life.read('the end', undefined, before)
       } catch (error) {
-        if (!life.poisoned) throw error
+        if (life.failed === null) throw error
         return
       }
       const idle = this.#subscribers.every((subscriber) => subscriber.waiting)
@@ -255,33 +274,6 @@ export class Simulation {
     }
     const { content, tick } = await life.content()
     this.history.check(content, tick)
-  }
-
-  /** Turns a bit that was durable for certain: the program must refuse to start, and start again once it is mended. */
-  async #flip(number: number, choice: number): Promise<void> {
-    const io = this.#io
-    const flip = await durableFlip(io.disk, `${folder}/log`, new Prng(choice))
-    if (flip === null) return
-    const { crashAt: _, failSyncs: __, ...calm } = io.disk.plan
-    const planned = io.disk.plan
-    io.disk.plan = calm
-    io.disk.flipBit(flip.path, flip.byte, flip.bit)
-    this.counts.flipped++
-    const code = await Promise.race([
-      openFileLog(io, `${folder}/log`, { sealNow: () => false }).then(async (log) => {
-        const code = await log.replay(() => {}).then(() => 'nothing', codeOf)
-        await log.close()
-        return code
-      }, codeOf),
-      io.crashed.then(() => 'crashed'),
-    ])
-    this.trace.add(`${number} bit ${flip.bit} of ${flip.path} ${flip.byte}: ${code}`)
-    if (code !== 'log/corrupt' && code !== 'log/version') {
-      throw new Violation('damage is refused by name', `${flip.path} byte ${flip.byte} bit ${flip.bit}: ${code}`)
-    }
-    this.counts.refusedCorrupt++
-    io.disk.flipBit(flip.path, flip.byte, flip.bit)
-    io.disk.plan = planned
   }
 }
 
@@ -303,29 +295,4 @@ function withClock(io: Io, offMs: number): Io {
 function makeRoom(io: SimulatedIo): void {
   const { capacityBytes: _, ...roomy } = io.disk.plan
   io.disk.plan = roomy
-}
-
-async function usedBytes(io: SimulatedIo): Promise<number> {
-  let used = 0
-  for (const name of await io.disk.list(`${folder}/log`)) {
-    if (name.endsWith('.journal')) used += io.disk.contentOf(`${folder}/log/${name}`).byteLength
-  }
-  return used
-}
-
-const definitions = new Map<string, Definition>()
-
-/** Planning takes longer than a whole life: the same definitions are planned once. */
-function definitionOf(views: readonly ViewName[]): Definition {
-  const known = definitions.get(views.join())
-  if (known !== undefined) return known
-  const plain = sqlDefinition(appSql(views))
-  const planned = plain.plan({ topics: [], views: [] })
-  const definition: Definition = {
-    text: plain.text,
-    plan: (previous, select) =>
-      previous.topics.length > 0 || select !== undefined ? plain.plan(previous, select) : planned,
-  }
-  definitions.set(views.join(), definition)
-  return definition
 }

@@ -60,8 +60,8 @@ export class Subscriber {
       const { value, done } = await cursor.next()
       return done === true ? null : value
     } catch (error) {
-      const poisoned = codeOf(error) === 'log/poisoned' && life.plan.failSync !== null
-      if (poisoned || (life.closing && codeOf(error) === 'log/closed')) return null
+      const code = codeOf(error)
+      if (code === life.failed || (life.closing && code === 'log/closed')) return null
       throw error
     } finally {
       this.waiting = false

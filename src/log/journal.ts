@@ -149,7 +149,7 @@ export class Journal {
         if (seal === null) continue
         if (seal.tick > throughTick) return handOver()
         if (seal.tick > afterTick) {
-          if (mergedRows + rows > mergeRows) await handOver()
+          if (mergeRows === 0 || mergedRows + rows > mergeRows) await handOver()
           if (merged.length === 0) merged = blocks
           else for (const block of blocks) merged.push(block)
           mergedHeld.addAll(held)

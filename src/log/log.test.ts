@@ -127,6 +127,23 @@ describe.each(Object.entries(logs))('%s', (_name, open) => {
     await log.close()
   })
 
+  it('hands over every tick where none may be merged, those without events, too', async () => {
+    const { log, tick } = await opened(open)
+    const count = 60
+    for (let i = 1; i <= count; i++) {
+      if (i % 20 === 0) await log.append(one(1))
+      else log.requestSeal(true)
+      await tick(i)
+    }
+    const replayed: number[] = []
+    await log.replay((one) => {
+      replayed.push(one.tick)
+      one.release?.()
+    }, 0)
+    expect(replayed).toEqual(Array.from({ length: count }, (_, i) => i + 1))
+    await log.close()
+  })
+
   it('a seal asked for while another is under way makes a tick of its own', async () => {
     const { log, tick } = await opened(open)
     const appended = log.append(one(1))

@@ -1,6 +1,7 @@
 import type { Disk, DiskFile, DiskLock, DiskReader, OpenOptions } from '../io.ts'
 import { IoError } from '../io.ts'
-import { apply, decideFate, FileImage, type PendingChange } from './file-image.ts'
+import type { DiskContent, Inode, Names, RecentWrite } from './disk-content.ts'
+import { apply, decideFates, FileImage, type PendingChange } from './file-image.ts'
 import type { Prng } from './prng.ts'
 import type { VirtualClock } from './virtual-clock.ts'
 
@@ -21,36 +22,12 @@ export interface DiskPlan {
   readonly slowness?: number
 }
 
-interface Inode {
-  /** What the program reads back. */
-  current: FileImage
-  /** What is on the disk for certain. */
-  durable: FileImage
-  pending: PendingChange[]
-}
-
-type Names = Map<string, Inode>
-
-interface PendingName {
-  readonly folder: string
-  readonly change: (names: Names) => void
-}
-
-/** What outlives a program: the disk's content and, while the machine runs, the system's cache over it. */
-export interface DiskContent {
-  names: Names
-  durableNames: Names
-  pendingNames: PendingName[]
-}
-
-export function emptyDisk(): DiskContent {
-  return { names: new Map(), durableNames: new Map(), pendingNames: [] }
-}
+const writtenMost = 256
 
 /**
  * A disk that keeps only what it must. A change is safe once a sync that began after the change had completed has
  * succeeded; a new name once its folder was synced likewise. When the machine stops, every other change survives,
- * vanishes or tears by sectors, each on its own. A failed sync settles its changes' fates at once, although the
+ * vanishes or tears by sectors, each on its own, in any order. A failed sync settles its changes' fates at once, although the
  * program still reads them back: another sync saves none of them. Folders themselves are durable at once.
  */
 export class CrashDisk implements Disk {
@@ -145,8 +122,7 @@ export class CrashDisk implements Disk {
 
   /** Takes no time: nothing else could run meanwhile, as with a real read that blocks its thread. */
   openReader(path: string): DiskReader {
-    const inode = this.#content.names.get(path)
-    if (inode === undefined) throw new IoError('missing', path)
+    const inode = this.#inode(path)
     return {
       size: inode.current.length,
       read: (into, position) => inode.current.read(into, position),
@@ -156,17 +132,61 @@ export class CrashDisk implements Disk {
 
   /** Turns one bit of a file, on the disk and in what is read back. */
   flipBit(path: string, byte: number, bit: number): void {
-    const inode = this.#content.names.get(path)
-    if (inode === undefined) throw new IoError('missing', path)
+    const inode = this.#inode(path)
     inode.current.bytes[byte] ^= 1 << bit
     if (byte < inode.durable.length) inode.durable.bytes[byte] ^= 1 << bit
   }
 
+  /** Puts bytes into a file, on the disk and in what is read back; it gets no longer. */
+  overwrite(path: string, position: number, bytes: Uint8Array): void {
+    const { current, durable } = this.#inode(path)
+    for (const image of [current, durable]) {
+      image.bytes.set(bytes.subarray(0, Math.max(0, image.length - position)), Math.min(position, image.length))
+    }
+  }
+
+  /** Cuts a file, on the disk and in what is read back. */
+  cut(path: string, length: number): void {
+    const { current, durable } = this.#inode(path)
+    for (const image of [current, durable]) image.truncate(Math.min(image.length, length))
+  }
+
+  /** Writes whose files are still there, and whose bytes are as they were written. */
+  recentWrites(): RecentWrite[] {
+    const paths = new Map([...this.#content.names].map(([path, inode]) => [inode, path]))
+    return this.#content.written.flatMap(({ inode, ...rest }) => {
+      const path = paths.get(inode)
+      const { bytes, length } = inode.current
+      const now = bytes.subarray(rest.position, Math.min(length, rest.position + rest.bytes.length))
+      return path === undefined || !equal(now, rest.bytes) ? [] : [{ path, ...rest }]
+    })
+  }
+
+  /** All files, in order. */
+  get paths(): readonly string[] {
+    return [...this.#content.names.keys()].sort()
+  }
+
+  /** Bytes of all files together. */
+  get usedBytes(): number {
+    let used = 0
+    for (const { current } of new Set(this.#content.names.values())) used += current.length
+    return used
+  }
+
   /** A copy of a file as it is read back now. */
   contentOf(path: string): Uint8Array {
-    const inode = this.#content.names.get(path)
-    if (inode === undefined) throw new IoError('missing', path)
-    return inode.current.bytes.slice(0, inode.current.length)
+    const { current } = this.#inode(path)
+    return current.bytes.slice(0, current.length)
+  }
+
+  /** Removes a folder's files as if they had never been. */
+  forget(folder: string): void {
+    for (const path of this.paths) {
+      if (!path.startsWith(`${folder}/`)) continue
+      this.#content.names.delete(path)
+      this.#content.durableNames.delete(path)
+    }
   }
 
   /** Puts a file there, durable, as if it had always been. */
@@ -176,6 +196,12 @@ export class CrashDisk implements Disk {
     const inode: Inode = { current: image, durable: new FileImage(image), pending: [] }
     this.#content.names.set(path, inode)
     this.#content.durableNames.set(path, inode)
+  }
+
+  #inode(path: string): Inode {
+    const inode = this.#content.names.get(path)
+    if (inode === undefined) throw new IoError('missing', path)
+    return inode
   }
 
   /** Every operation under way or to come never ends. */
@@ -213,7 +239,12 @@ export class CrashDisk implements Disk {
     const taken = fits ? bytes.byteLength : Math.max(0, this.#prng.below(Math.max(0, room - position) + 1))
     const change = this.#begin(inode, position, bytes.slice(0, taken))
     await this.#take(20 + bytes.byteLength / 1024)
+    const before = new Uint8Array(taken)
+    inode.current.read(before, position)
     this.#complete(inode, change)
+    const { written } = this.#content
+    if (taken > 0) written.push({ inode, position, bytes: change.bytes!, before })
+    if (written.length > writtenMost) written.shift()
     await this.#boundary()
     if (!fits) throw new IoError('full', path)
   }
@@ -224,10 +255,8 @@ export class CrashDisk implements Disk {
     const fails = this.#syncFails()
     await this.#take(200 + 50 * covered.length)
     inode.pending = inode.pending.filter((change) => !covered.includes(change))
-    for (const change of covered) {
-      if (fails) decideFate(inode.durable, change, this.#prng)
-      else apply(inode.durable, change)
-    }
+    if (fails) decideFates(inode.durable, covered, this.#prng)
+    else for (const change of covered) apply(inode.durable, change)
     await this.#boundary()
     if (fails) throw new IoError('failed', path)
   }
@@ -239,10 +268,9 @@ export class CrashDisk implements Disk {
 
   /** How long the file may be. */
   #roomFor(inode: Inode, length: number): number {
-    if (this.plan.capacityBytes === undefined || length <= inode.current.length) return length
-    let used = 0
-    for (const other of new Set(this.#content.names.values())) used += other.current.length
-    return Math.max(inode.current.length, Math.min(length, inode.current.length + this.plan.capacityBytes - used))
+    const { capacityBytes } = this.plan
+    if (capacityBytes === undefined || length <= inode.current.length) return length
+    return Math.max(inode.current.length, Math.min(length, inode.current.length + capacityBytes - this.usedBytes))
   }
 
   #begin(inode: Inode, position: number, bytes: Uint8Array | null): PendingChange {
@@ -284,20 +312,6 @@ function forever(): Promise<never> {
   return new Promise(() => {})
 }
 
-/** The machine stopped: what the disk holds when it starts again. */
-export function afterCrash(content: DiskContent, prng: Prng): DiskContent {
-  for (const { change } of content.pendingNames) if (prng.chance(0.5)) change(content.durableNames)
-  const names: Names = new Map()
-  for (const [path, inode] of content.durableNames) {
-    for (const change of inode.pending) decideFate(inode.durable, change, prng)
-    inode.pending = []
-    names.set(path, { current: new FileImage(inode.durable), durable: inode.durable, pending: [] })
-  }
-  return { names, durableNames: new Map(names), pendingNames: [] }
-}
-
-/** Only the program stopped: the system still holds what it wrote, though no sync made it safe. */
-export function afterKill(content: DiskContent): DiskContent {
-  for (const inode of content.names.values()) inode.pending = inode.pending.filter((change) => change.completed)
-  return content
+function equal(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, i) => byte === b[i])
 }

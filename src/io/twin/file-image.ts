@@ -51,10 +51,26 @@ export function apply(image: FileImage, change: PendingChange): void {
 }
 
 /**
- * What a disk does with a change that no sync made safe: all of it survives, none, or each of its sectors on its own,
- * the others keeping their old bytes.
+ * What a disk does with changes that no sync made safe: of each all survives, nothing, or each of its sectors on its
+ * own, the others keeping their old bytes. Writes reach the disk in any order, also over the same bytes; what changes
+ * a file's length keeps its place among them.
  */
-export function decideFate(image: FileImage, change: PendingChange, prng: Prng): void {
+export function decideFates(image: FileImage, changes: readonly PendingChange[], prng: Prng): void {
+  for (let from = 0; from < changes.length; ) {
+    const next = changes.findIndex(({ bytes }, i) => i >= from && bytes === null)
+    const to = next < 0 ? changes.length : next
+    const writes = changes.slice(from, to)
+    for (let left = writes.length; left > 0; left--) {
+      const at = prng.below(left)
+      decideFate(image, writes[at], prng)
+      writes[at] = writes[left - 1]
+    }
+    if (to < changes.length) decideFate(image, changes[to], prng)
+    from = to + 1
+  }
+}
+
+function decideFate(image: FileImage, change: PendingChange, prng: Prng): void {
   const fate = prng.below(3)
   if (fate === 0) return
   if (fate === 1 || change.bytes === null) {

@@ -57,8 +57,10 @@ export class InThread implements Threads {
     const waiting: unknown[] = []
     return (message, transfer) => {
       waiting.push(structuredClone(message, transfer === undefined ? undefined : { transfer: [...transfer] }))
-      // Each delivery takes the oldest message, whichever of the delays ends first.
-      this.#clock.work(1 + this.#prng.below(200), () => deliver(waiting.shift()))
+      // Each delivery takes the oldest message, whichever of the delays ends first. Now and then a thread gets no turn
+      // for so long that others get far ahead.
+      const micros = this.#prng.below(this.#prng.chance(0.02) ? 20_000 : 200)
+      this.#clock.work(1 + micros, () => deliver(waiting.shift()))
     }
   }
 }

@@ -1,5 +1,6 @@
 import type { Io, Random } from '../io.ts'
-import { afterCrash, afterKill, CrashDisk, type DiskContent, type DiskPlan, emptyDisk } from './crash-disk.ts'
+import { CrashDisk, type DiskPlan } from './crash-disk.ts'
+import { afterCrash, afterKill, copyOf, type DiskContent, emptyDisk } from './disk-content.ts'
 import { InThread, type ThreadEntries } from './in-thread.ts'
 import { Prng } from './prng.ts'
 import { VirtualClock } from './virtual-clock.ts'
@@ -22,6 +23,8 @@ export interface SimulatedIo extends Io {
   crash(): void
   /** The machine starts again (crashing first if it still runs) over what its disk kept. */
   restart(options?: SimulationOptions): SimulatedIo
+  /** A second machine with a copy of all that the disk holds now; nothing it does is seen here. */
+  copy(options?: SimulationOptions): SimulatedIo
   /** Only the program is killed and started again: the system's cache lives on. */
   rerun(options?: SimulationOptions): SimulatedIo
 }
@@ -66,6 +69,10 @@ function machine(
     threads,
     crashed,
     crash,
+    copy(changed = {}) {
+      const at = clock.nowMicros() + 1_000_000n
+      return machine(seed, next.fork(), copyOf(content), { ...options, disk: {}, ...changed }, at)
+    },
     restart(changed = {}) {
       crash()
       return again(afterCrash(content, next), changed)

@@ -70,7 +70,8 @@ function* groupsOf(timeline: Timeline, fromTick: number, wanted: ReplayWanted): 
   for (let i = 0, at = 0; i < counts.length && tick <= wanted.throughTick; i++) {
     for (const end = at + counts[i]; at < end; at++) ownRows += rows[at]
     if (seals[i] !== 1) continue
-    const merges = group !== null && group.tick > wanted.afterTick && group.rows + ownRows <= wanted.mergeRows
+    const fits = wanted.mergeRows > 0 && (group?.rows ?? 0) + ownRows <= wanted.mergeRows
+    const merges = group !== null && group.tick > wanted.afterTick && fits
     if (group !== null && !merges) {
       yield group
       group = null

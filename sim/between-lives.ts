@@ -1,0 +1,219 @@
+// What happens to the disk between two lives, and what is tried on copies of it, which no life feels.
+
+import { verifyData } from '../src/database/verify.ts'
+import { Database } from '../src/database.ts'
+import { engineThread } from '../src/engine/thread.ts'
+import { Prng } from '../src/io/twin/prng.ts'
+import type { SimulatedIo } from '../src/io/twin/simulated-io.ts'
+import { openFileLog } from '../src/log/file-log.ts'
+import type { Log } from '../src/log/log.ts'
+import { restoreBackup } from '../src/log/restore.ts'
+import { keeperThread } from '../src/state/keeper-thread.ts'
+import { damageOf, durableFlip, mustBeSeen } from './damage.ts'
+import { type Backup, History, type LogContent, Violation } from './history.ts'
+import { codeOf, Life } from './life.ts'
+import { quietLife, type SimulationPlan } from './plan.ts'
+import { definitionOf, folder, smallSizes } from './program.ts'
+import type { Trace } from './trace.ts'
+
+/** How often each thing happened. */
+export interface Counts {
+  appends: number
+  crashes: number
+  kills: number
+  poisoned: number
+  full: number
+  /** Bits that a log had to see. */
+  flipped: number
+  /** Lives that began with a snapshot. */
+  restored: number
+  /** Damages of snapshots, and how often one was met: passed over at a start, or by the engine at work. */
+  damagedStates: number
+  passedOver: number
+  stateFailures: number
+  verified: number
+  backups: number
+  /** Damages of copies: named, without effect, and taken for a torn tail. */
+  named: number
+  harmless: number
+  shortened: number
+}
+
+export function noCounts(): Counts {
+  const log = { appends: 0, crashes: 0, kills: 0, poisoned: 0, full: 0, flipped: 0 }
+  const state = { restored: 0, damagedStates: 0, passedOver: 0, stateFailures: 0 }
+  return { ...log, ...state, verified: 0, backups: 0, named: 0, harmless: 0, shortened: 0 }
+}
+
+/** What a log and its views were found to be. */
+interface Found {
+  readonly content: LogContent
+  readonly tick: number
+  readonly timeMicros: bigint
+  readonly seen: History
+}
+
+/** Copies are opened by a program without mistakes. */
+function copyOf(io: SimulatedIo): SimulatedIo {
+  return io.copy({ threads: { engine: engineThread, keeper: keeperThread } })
+}
+
+const longestMs = 3_600_000
+/** What a program may say of a log that is damaged. */
+const names = ['log/corrupt', 'log/version', 'state/corrupt']
+
+export class BetweenLives {
+  readonly #plan: SimulationPlan
+  readonly #history: History
+  readonly #trace: Trace
+  readonly #counts: Counts
+
+  constructor(plan: SimulationPlan, history: History, trace: Trace, counts: Counts) {
+    this.#plan = plan
+    this.#history = history
+    this.#trace = trace
+    this.#counts = counts
+  }
+
+  /** Turns a bit that was durable for certain: the program must refuse to start, and start again once it is mended. */
+  async flip(io: SimulatedIo, number: number, choice: number): Promise<void> {
+    const flip = await durableFlip(io.disk, `${folder}/log`, new Prng(choice))
+    if (flip === null) return
+    const copy = copyOf(io)
+    copy.disk.flipBit(flip.path, flip.byte, flip.bit)
+    this.#counts.flipped++
+    const code = await openFileLog(copy, `${folder}/log`, { sealNow: () => false }).then(async (log) => {
+      const code = await log.replay(() => {}).then(() => 'nothing', codeOf)
+      await log.close()
+      return code
+    }, codeOf)
+    copy.crash()
+    this.#trace.add(`${number} bit ${flip.bit} of ${flip.path} ${flip.byte}: ${code}`)
+    if (code !== 'log/corrupt' && code !== 'log/version') {
+      throw new Violation('damage is refused by name', `${flip.path} byte ${flip.byte} bit ${flip.bit}: ${code}`)
+    }
+  }
+
+  /** Damages files of the snapshots. @returns whether there were any */
+  damageState(io: SimulatedIo, number: number, choice: number): boolean {
+    const damage = damageOf(io.disk, new Prng(choice), (path) => path.startsWith(`${folder}/state/`))
+    if (damage === null) return false
+    damage.apply(io.disk)
+    this.#counts.damagedStates++
+    this.#trace.add(`${number} ${damage.what}`)
+    return true
+  }
+
+  /**
+   * Verifies the data, opens each backup that was told to be whole, and damages a copy: it must be named, or what is
+   * left must be the log up to some event.
+   * @param damaged the snapshots may be damaged already
+   */
+  async probe(io: SimulatedIo, number: number, choice: number, damaged: boolean): Promise<void> {
+    const prng = new Prng(choice)
+    await this.#verify(io, number, prng.chance(0.5), damaged)
+    const truth = await this.#open(copyOf(io), folder, damaged)
+    for (const backup of this.#history.backups.splice(0)) await this.#openBackup(io, number, backup, truth)
+    await this.#damageCopy(io, number, prng, truth)
+  }
+
+  async #verify(io: SimulatedIo, number: number, full: boolean, damaged: boolean): Promise<void> {
+    const copy = copyOf(io)
+    const results = await verifyData({ io: copy, folder, full }).catch((error: unknown) => {
+      if (codeOf(error) === 'usage' && this.#history.seenTick === 0) return []
+      throw error
+    })
+    copy.crash()
+    for (const { check, problem } of results) {
+      if (problem === null || (damaged && check !== 'log')) continue
+      // Before the first append there is nothing to verify.
+      if (problem.code === 'usage' && this.#history.seenTick === 0) continue
+      throw new Violation('verify finds all well', `${check}: ${problem.message}`)
+    }
+    this.#counts.verified++
+    this.#trace.add(`${number} verified`)
+  }
+
+  async #openBackup(io: SimulatedIo, number: number, backup: Backup, truth: Found): Promise<void> {
+    const copy = copyOf(io)
+    await restoreBackup(copy.disk, backup.folder, 'restored')
+    const { content, tick, timeMicros, seen } = await this.#open(copy, 'restored', false)
+    io.disk.forget(backup.folder)
+    const told = `the backup of tick ${backup.tick} at ${backup.timeMicros}`
+    if (tick !== backup.tick || timeMicros !== backup.timeMicros) {
+      throw new Violation('a backup is of the tick that was told', `${told} is of tick ${tick} at ${timeMicros}`)
+    }
+    for (const topic of ['bid', 'account'] as const) {
+      const wanted = truth.content[topic].filter((event) => event.tick <= tick)
+      if (JSON.stringify(wanted) !== JSON.stringify(content[topic])) {
+        throw new Violation('a backup is the log up to its tick', `${told} has ${content[topic].length} of ${topic}`)
+      }
+    }
+    this.#history.checkApart(content, seen)
+    this.#counts.backups++
+    this.#trace.add(`${number} backup of tick ${tick} is whole`)
+  }
+
+  async #damageCopy(io: SimulatedIo, number: number, prng: Prng, truth: Found): Promise<void> {
+    const within = prng.chance(0.7) ? `${folder}/log/` : `${folder}/`
+    const damage = damageOf(io.disk, prng, (path) => path.startsWith(within))
+    if (damage === null) return
+    const copy = copyOf(io)
+    damage.apply(copy.disk)
+    const certain = damage.kind !== 'cut' && (await mustBeSeen(io.disk, copy.disk, `${folder}/log`))
+    const outcome = await this.#open(copy, folder, true).catch(codeOf)
+    this.#trace.add(`${number} on a copy ${damage.what}: ${typeof outcome === 'string' ? outcome : 'opens'}`)
+    if (typeof outcome === 'string') {
+      if (!names.includes(outcome)) throw new Violation('damage is refused by name', `${damage.what}: ${outcome}`)
+      this.#counts.named++
+      return
+    }
+    if (certain) throw new Violation('damage is refused by name', `${damage.what}: nothing`)
+    this.#history.checkApart(outcome.content, outcome.seen)
+    let shorter = false
+    for (const topic of ['bid', 'account'] as const) {
+      const [is, was] = [outcome.content[topic], truth.content[topic]]
+      shorter ||= is.length < was.length
+      const wrong = is.find(({ text }, i) => text !== was[i]?.text)
+      if (wrong !== undefined) throw new Violation('damage is never served', `${damage.what}: ${wrong.text}`)
+    }
+    if (shorter) this.#counts.shortened++
+    else this.#counts.harmless++
+  }
+
+  /** Opens a copy of the data without any fault, and looks at all of it. */
+  async #open(io: SimulatedIo, data: string, damaged: boolean): Promise<Found> {
+    const seen = new History()
+    let log: Log | null = null
+    const hanging = new Promise<never>((_, reject) => {
+      io.clock.after(longestMs, () => reject(new Violation('nothing hangs', `a copy of ${data} is never open`)))
+    })
+    const look = async (): Promise<Found> => {
+      const { views, stateBytes, snapshotBytes, smallFiles } = this.#plan
+      const database = await Database.open({
+        io,
+        definition: definitionOf(views),
+        data,
+        engine: 'inline',
+        memoryBytes: 64 << 20,
+        snapshots: snapshotBytes === null ? false : { everyBytes: snapshotBytes },
+        ...(stateBytes === null ? {} : { stateBytes }),
+        openLog: async (given, path, options) => {
+          log = await openFileLog(given, path, { ...options, ...(smallFiles ? { sizes: smallSizes } : {}) })
+          return log
+        },
+      })
+      const trace = { add: () => {} }
+      const life = new Life(0, quietLife, { views, live: null, io, database, log: log!, history: seen, damaged, trace })
+      const { timeMicros } = database.status()
+      const tick = await life.read('who looks at a copy')
+      const { content } = await life.content()
+      return { content, tick, timeMicros, seen }
+    }
+    try {
+      return await Promise.race([look(), hanging])
+    } finally {
+      io.crash()
+    }
+  }
+}
