@@ -27,10 +27,10 @@ export interface Counts {
   flipped: number
   /** Lives that began with a snapshot. */
   restored: number
-  /** Damages of snapshots, and how often one was met: passed over at a start, or by the engine at work. */
+  /** Damages of snapshots, and how often one was met: passed over at a start, or mended at work. */
   damagedStates: number
   passedOver: number
-  stateFailures: number
+  mended: number
   verified: number
   backups: number
   /** Damages of copies: named, without effect, and taken for a torn tail. */
@@ -41,7 +41,7 @@ export interface Counts {
 
 export function noCounts(): Counts {
   const log = { appends: 0, crashes: 0, kills: 0, poisoned: 0, full: 0, flipped: 0 }
-  const state = { restored: 0, damagedStates: 0, passedOver: 0, stateFailures: 0 }
+  const state = { restored: 0, damagedStates: 0, passedOver: 0, mended: 0 }
   return { ...log, ...state, verified: 0, backups: 0, named: 0, harmless: 0, shortened: 0 }
 }
 
@@ -60,7 +60,7 @@ function copyOf(io: SimulatedIo): SimulatedIo {
 
 const longestMs = 3_600_000
 /** What a program may say of a log that is damaged. */
-const names = ['log/corrupt', 'log/version', 'state/corrupt']
+const names = ['log/corrupt', 'log/version']
 
 export class BetweenLives {
   readonly #plan: SimulationPlan
@@ -112,7 +112,7 @@ export class BetweenLives {
   async probe(io: SimulatedIo, number: number, choice: number, damaged: boolean): Promise<void> {
     const prng = new Prng(choice)
     await this.#verify(io, number, prng.chance(0.5), damaged)
-    const truth = await this.#open(copyOf(io), folder, damaged)
+    const truth = await this.#open(copyOf(io), folder)
     for (const backup of this.#history.backups.splice(0)) await this.#openBackup(io, number, backup, truth)
     await this.#damageCopy(io, number, prng, truth)
   }
@@ -137,7 +137,7 @@ export class BetweenLives {
   async #openBackup(io: SimulatedIo, number: number, backup: Backup, truth: Found): Promise<void> {
     const copy = copyOf(io)
     await restoreBackup(copy.disk, backup.folder, 'restored')
-    const { content, tick, timeMicros, seen } = await this.#open(copy, 'restored', false)
+    const { content, tick, timeMicros, seen } = await this.#open(copy, 'restored')
     io.disk.forget(backup.folder)
     const told = `the backup of tick ${backup.tick} at ${backup.timeMicros}`
     if (tick !== backup.tick || timeMicros !== backup.timeMicros) {
@@ -161,7 +161,7 @@ export class BetweenLives {
     const copy = copyOf(io)
     damage.apply(copy.disk)
     const certain = damage.kind !== 'cut' && (await mustBeSeen(io.disk, copy.disk, `${folder}/log`))
-    const outcome = await this.#open(copy, folder, true).catch(codeOf)
+    const outcome = await this.#open(copy, folder).catch(codeOf)
     this.#trace.add(`${number} on a copy ${damage.what}: ${typeof outcome === 'string' ? outcome : 'opens'}`)
     if (typeof outcome === 'string') {
       if (!names.includes(outcome)) throw new Violation('damage is refused by name', `${damage.what}: ${outcome}`)
@@ -182,7 +182,7 @@ export class BetweenLives {
   }
 
   /** Opens a copy of the data without any fault, and looks at all of it. */
-  async #open(io: SimulatedIo, data: string, damaged: boolean): Promise<Found> {
+  async #open(io: SimulatedIo, data: string): Promise<Found> {
     const seen = new History()
     let log: Log | null = null
     const hanging = new Promise<never>((_, reject) => {
@@ -204,7 +204,7 @@ export class BetweenLives {
         },
       })
       const trace = { add: () => {} }
-      const life = new Life(0, quietLife, { views, live: null, io, database, log: log!, history: seen, damaged, trace })
+      const life = new Life(0, quietLife, { views, live: null, io, database, log: log!, history: seen, trace })
       const { timeMicros } = database.status()
       const tick = await life.read('who looks at a copy')
       const { content } = await life.content()

@@ -293,7 +293,7 @@ export class Client {
 function expectedRefusal(life: Life, code: string): boolean {
   if (code === 'log/full') return life.full
   if (code === 'log/closed') return life.closing
-  return life.failed !== null && code === life.failed
+  return code === 'log/poisoned' && life.poisoned
 }
 
 async function submit(life: Life, tried: Tried, body: Uint8Array): Promise<{ answer: Answer; repeated: boolean }> {

@@ -29,13 +29,11 @@ export class Life {
   settling = false
   /** The database is being closed. */
   closing = false
-  /** Somebody has damaged the snapshots in this life or before. */
-  readonly damaged: boolean
 
   constructor(
     number: number,
     plan: LifePlan,
-    parts: Pick<Life, 'views' | 'live' | 'io' | 'database' | 'log' | 'history' | 'damaged'> & {
+    parts: Pick<Life, 'views' | 'live' | 'io' | 'database' | 'log' | 'history'> & {
       readonly trace: Pick<Trace, 'add'>
     },
   ) {
@@ -47,7 +45,6 @@ export class Life {
     this.database = parts.database
     this.log = parts.log
     this.history = parts.history
-    this.damaged = parts.damaged
     this.#trace = parts.trace
   }
 
@@ -56,18 +53,13 @@ export class Life {
     return this.plan.failSync !== null && this.io.disk.syncs >= this.plan.failSync
   }
 
-  /**
-   * Why nothing moves any more, where the plan explains it: a sync that failed (what is not sealed waits), or a
-   * snapshot that was damaged.
-   */
-  get failed(): string | null {
-    const code = this.database.status().failure?.code
-    if (code === 'log/poisoned' && this.plan.failSync !== null) return code
-    return code === 'state/corrupt' && this.damaged ? code : null
+  /** A planned failure of a sync was met: nothing can be appended any more, and what is not sealed waits. */
+  get poisoned(): boolean {
+    return this.plan.failSync !== null && this.database.status().failure?.code === 'log/poisoned'
   }
 
   get over(): boolean {
-    return this.failed !== null || this.closing
+    return this.poisoned || this.closing
   }
 
   trace(who: string, what: string): void {

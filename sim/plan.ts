@@ -18,7 +18,7 @@ export interface LifePlan {
   readonly clockMs: number
   /** One bit below the durable mark turns before the next life: chosen by this number. */
   readonly flip: number | null
-  /** Files of the snapshots are damaged before the next life, and stay so. */
+  /** A file of the snapshots is damaged, in the middle of this life or before the next one, and stays so. */
   readonly damage: number | null
   /** Before the next life copies of the disk are verified, damaged, and opened. */
   readonly probe: number | null
@@ -97,7 +97,7 @@ function lifeOf(prng: Prng): LifePlan {
     slowness: prng.chance(0.2) ? 1 + prng.below(200) : 1,
     clockMs: prng.chance(0.2) ? prng.below(60_000) - 50_000 : 0,
     flip: prng.chance(0.15) ? prng.uint32() : null,
-    damage: prng.chance(0.15) ? prng.uint32() : null,
+    damage: prng.chance(0.2) ? prng.uint32() : null,
     probe: prng.chance(0.25) ? prng.uint32() : null,
   }
 }

@@ -21,6 +21,8 @@ import { watchedLog } from './watched-log.ts'
 
 /** After so long a full disk has room again. */
 const roomAfterMs = 3000
+/** Files are damaged within so long. */
+const damageWithinMs = 2000
 const longestMs = 3_600_000
 
 export interface Outcome {
@@ -79,7 +81,7 @@ export class Simulation {
       await this.#life(i + 1, life)
       this.#next(life, lives[i + 1] ?? quietLife)
       if (life.flip !== null) await this.#between.flip(this.#io, i + 1, life.flip)
-      if (life.damage !== null && this.#between.damageState(this.#io, i + 1, life.damage)) this.#damaged = true
+      if (life.damage !== null && life.damage % 2 === 0) this.#damage(i + 1, life.damage)
       if (life.probe !== null) await this.#between.probe(this.#io, i + 1, life.probe, this.#damaged)
     }
     await this.#life(lives.length + 1, quietLife)
@@ -116,6 +118,10 @@ export class Simulation {
     this.#io = ended.end === 'crash' ? this.#io.restart(options) : this.#io.rerun(options)
   }
 
+  #damage(number: number, choice: number): void {
+    if (this.#between.damageState(this.#io, number, choice)) this.#damaged = true
+  }
+
   /** Runs one life to its end, whichever comes first. */
   async #life(number: number, plan: LifePlan): Promise<void> {
     const io = this.#io
@@ -124,6 +130,8 @@ export class Simulation {
     })
     const { at, end } = plan
     if (end !== 'close' && at !== null && 'ms' in at) io.clock.after(at.ms, () => io.crash())
+    const { damage } = plan
+    if (damage !== null && damage % 2 === 1) io.clock.after(damage % damageWithinMs, () => this.#damage(number, damage))
     await Promise.race([this.#work(number, plan, io), io.crashed, hanging, this.history.broken])
   }
 
@@ -138,9 +146,8 @@ export class Simulation {
     const { end, at } = plan
     const closesEarly = end === 'close' && at !== null && 'ms' in at
     await Promise.race([working, followed, ...(closesEarly ? [life.sleep(at.ms)] : [])])
-    if (!closesEarly && life.failed === null) await Promise.race([this.#settle(life), followed])
-    if (life.failed === 'log/poisoned') this.counts.poisoned++
-    if (life.failed === 'state/corrupt') this.counts.stateFailures++
+    if (!closesEarly && !life.poisoned) await Promise.race([this.#settle(life), followed])
+    if (life.poisoned) this.counts.poisoned++
     if (end !== 'close') {
       io.crash()
       return
@@ -168,11 +175,6 @@ export class Simulation {
         this.trace.add(`${number} open: ${code} ${error instanceof Error ? error.message : ''}`)
         const syncFailed = plan.failSync !== null && io.disk.syncs >= plan.failSync
         if (syncFailed && (code === 'log/poisoned' || error instanceof IoError)) return null
-        if (code === 'state/corrupt' && this.#damaged) {
-          this.counts.stateFailures++
-          io.disk.forget(`${folder}/state`)
-          continue
-        }
         if (attempt > 1 || !small || code !== 'log/full') throw error
       }
       makeRoom(io)
@@ -209,7 +211,6 @@ export class Simulation {
       log: opened!,
       history,
       trace,
-      damaged: this.#damaged,
     })
     const restored = !passedOver && (await io.disk.list(`${folder}/state`)).some((name) => name.endsWith('.json'))
     if (restored) this.counts.restored++
@@ -236,6 +237,7 @@ export class Simulation {
     if (!explained) this.history.tell(new Violation('snapshots that nobody damaged are whole', line))
     const passed = / passed over/.test(line)
     if (passed) this.counts.passedOver++
+    if (/made from the log again/.test(line)) this.counts.mended++
     return passed
   }
 
@@ -255,12 +257,12 @@ export class Simulation {
     life.settling = true
     for (let round = 0; ; round++) {
       await life.sleep(1000)
-      if (life.failed !== null) return
+      if (life.poisoned) return
       const before = life.log.position().tick
       try {
         await life.read('the end', undefined, before)
       } catch (error) {
-        if (life.failed === null) throw error
+        if (!life.poisoned) throw error
         return
       }
       const idle = this.#subscribers.every((subscriber) => subscriber.waiting)

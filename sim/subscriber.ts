@@ -61,7 +61,8 @@ export class Subscriber {
       return done === true ? null : value
     } catch (error) {
       const code = codeOf(error)
-      if (code === life.failed || (life.closing && code === 'log/closed')) return null
+      const poisoned = code === 'log/poisoned' && life.plan.failSync !== null
+      if (poisoned || (life.closing && code === 'log/closed')) return null
       throw error
     } finally {
       this.waiting = false
