@@ -1,5 +1,6 @@
 import { laneOf } from '../data/sql-type.ts'
 import { compileMap } from '../expr/compile.ts'
+import { planMeaning } from '../plan/fingerprint.ts'
 import type { Aggregate as AggregatePlan, Hop as HopPlan, Join as JoinPlan, Plan, Scan } from '../plan/plan.ts'
 import type { Program, ViewDefinition } from '../plan/program.ts'
 import type { StatePart } from '../state/arrangement.ts'
@@ -69,7 +70,7 @@ export function compileProgram(program: Program, step: Step): Dataflow {
     eachScan(view.plan, (scan) => flow.sources.get(scan.relation)?.want(eventsOf(scan), scan.reads))
   const builder = new Builder(flow, step, program)
   for (const view of program.views) builder.addView(view)
-  nameArrangements(flow, program, builder.made, builder.evicted)
+  nameArrangements(flow, builder.made)
   return flow
 }
 
@@ -102,12 +103,10 @@ class Builder {
   readonly #views = new Map<number, { readonly node: Node; readonly width: number }>()
 
   readonly #program: Program
-  /** The operators of each plan, in the order in which they were made. */
-  readonly made = new Map<Plan, BaseOperator[]>()
-  /** Aggregates that forget groups, with the key that closes them. */
-  readonly evicted = new Map<BaseOperator, number>()
+  /** By the plan's meaning the operators that were made of it, in order. */
+  readonly made = new Map<string, BaseOperator[]>()
   readonly #making: BaseOperator[][] = []
-  /** By the plan as JSON. */
+  /** By the plan's meaning. */
   readonly #nodes = new Map<string, Node>()
 
   constructor(flow: Dataflow, step: Step, program: Program) {
@@ -138,16 +137,20 @@ class Builder {
     return operator
   }
 
+  #meaningOf(plan: Plan): string {
+    return JSON.stringify(planMeaning(this.#program, plan))
+  }
+
   /** Equal subplans, of one view or of several, run once: operators are functions of their input alone. */
   #build(plan: Plan): Node {
-    const key = JSON.stringify(plan)
+    const key = this.#meaningOf(plan)
     const known = this.#nodes.get(key)
     if (known !== undefined) return known
     const operators: BaseOperator[] = []
     this.#making.push(operators)
     const node = this.#make(plan)
     this.#making.pop()
-    this.made.set(plan, operators)
+    this.made.set(key, operators)
     this.#nodes.set(key, node)
     return node
   }
@@ -207,11 +210,8 @@ class Builder {
         return add(topOf(step, plan, appendOnly), false)
       case 'final': {
         const found = evictable(plan, this.#program)
-        const aggregate = found === null ? undefined : this.#nodes.get(JSON.stringify(found.aggregate))?.operator
-        if (found !== null && aggregate instanceof Aggregate) {
-          aggregate.evict(found.key, () => this.#passed(topics))
-          this.evicted.set(aggregate, found.key)
-        }
+        const aggregate = found === null ? undefined : this.#nodes.get(this.#meaningOf(found.aggregate))?.operator
+        if (found !== null && aggregate instanceof Aggregate) aggregate.evict(found.key, () => this.#passed(topics))
         return add(new Final(step, columns, plan.windowEnd, () => this.#watermark(topics)), false)
       }
       case 'temporal':

@@ -62,9 +62,17 @@ export class TopicSource {
 
   /** Says that somebody reads these columns (ordinals or systemColumn) of these events; before `outlet`. */
   want(events: Events, reads: readonly number[]): void {
-    const wanted = this.#wanted.get(events) ?? (events === 'late' ? [] : [...this.topic.primaryKey])
+    const wanted = this.#wanted.get(events) ?? this.#firstWanted(events)
     for (const column of reads) if (!wanted.includes(column)) wanted.push(column)
     this.#wanted.set(events, wanted)
+  }
+
+  /** What a table whose state outlives its readers keeps of its rows must be the same whoever reads it: all of them. */
+  #firstWanted(events: Events): number[] {
+    const { primaryKey, columns } = this.topic
+    if (events === 'late') return []
+    if (primaryKey.length === 0 || !this.#step.heap.tracked) return [...primaryKey]
+    return [...primaryKey, ...columns.map((_, column) => column).filter((column) => !primaryKey.includes(column))]
   }
 
   /** Where the wanted columns come out, and which they are. */
@@ -75,7 +83,7 @@ export class TopicSource {
       const keyed = this.topic.primaryKey.length > 0 && events !== 'late'
       const lanes = columns.map((column) => this.#laneOf(column))
       const keys = this.topic.primaryKey.map((key) => columns.indexOf(key))
-      outlet = { columns, operator: keyed ? new Upsert(this.#step, lanes, keys) : new Passage(this.#step) }
+      outlet = { events, columns, operator: keyed ? new Upsert(this.#step, lanes, keys) : new Passage(this.#step) }
       this.#outlets.set(events, outlet)
       this.#needsFlags ||= events !== 'all'
       this.#needsWatermarks ||= columns.some((column) => readsWatermark.includes(column))
@@ -83,8 +91,8 @@ export class TopicSource {
     return outlet
   }
 
-  get outlets(): ReadonlyMap<Events, Outlet> {
-    return this.#outlets
+  get outlets(): readonly Outlet[] {
+    return [...this.#outlets.values()]
   }
 
   /** The least watermark over the partitions, null while there is none. */
@@ -119,7 +127,7 @@ export class TopicSource {
     const late = this.topic.eventTime === null ? nothingLate : this.#classify(operations)
     // Outlets that want the same column share one copy: batches are immutable.
     const copied = new Map<number, Column>()
-    for (const [events, { columns, operator }] of this.#outlets) {
+    for (const { events, columns, operator } of this.#outlets.values()) {
       const all = columns.map((column) => {
         const found = copied.get(column) ?? this.#column(column, late.watermarks)
         copied.set(column, found)
@@ -262,6 +270,7 @@ export class TopicSource {
 }
 
 export interface Outlet {
+  readonly events: Events
   readonly columns: readonly number[]
   readonly operator: Upsert | Passage
 }
