@@ -4,6 +4,7 @@ import { Database } from '../../src/database.ts'
 import { sqlDefinition } from '../../src/engine/definitions.ts'
 import { engineThread } from '../../src/engine/thread.ts'
 import { simulatedIo } from '../../src/io/twin/simulated-io.ts'
+import { keeperThread } from '../../src/state/keeper-thread.ts'
 import type { Rows } from '../../src/views/rows.ts'
 import { Random } from './fuzz/random.ts'
 import { sharedOracle } from './oracle.ts'
@@ -82,7 +83,7 @@ describe('the past', () => {
     async (seed) => {
       const oracle = await sharedOracle()
       const random = new Random(seed)
-      const io = simulatedIo(seed, { threads: { engine: engineThread }, idle: 'advance' })
+      const io = simulatedIo(seed, { threads: { engine: engineThread, keeper: keeperThread }, idle: 'advance' })
       const open = () => Database.open({ io, data: 'd', definition: sqlDefinition(definition) })
       let db = await open()
       const history: (Content & { readonly tick: number })[] = []
