@@ -7,13 +7,14 @@ import { reportFlights } from './flights.ts'
 import { reportHistory } from './history.ts'
 import { reportNexmark } from './nexmark/report.ts'
 import { reportScale } from './nexmark/scale.ts'
+import { reportRestart } from './restart.ts'
 import { reportSpill } from './spill.ts'
 import { reportState } from './state.ts'
 
-const usage = `npm run bench -- [nexmark] [append] [flights] [scale] [state] [spill] [history] [options]
+const usage = `npm run bench -- [nexmark] [append] [flights] [scale] [state] [spill] [history] [restart] [options]
 
 Runs the named parts, or the first three.
-  --events N      events of Nexmark (default 5000000, for scale 20000000, for spill 2000000), buckets of state (default 4000000)
+  --events N      events of Nexmark (default 5000000, for scale 20000000, for spill and restart 2000000), buckets of state (default 4000000)
   --ivm-events N  how many of them db-ivm gets (default 300000)
   --runs N        runs of each measurement; the median is printed (default 5)
   --only q5,q7    only these queries of Nexmark
@@ -68,6 +69,9 @@ if (values.help) {
     }
     if (parts.has('spill')) {
       await reportSpill({ ...nexmark, events: Number(values.events ?? (smoke ? 40_000 : 2_000_000)) })
+    }
+    if (parts.has('restart')) {
+      await reportRestart({ ...nexmark, events: Number(values.events ?? (smoke ? 20_000 : 2_000_000)) })
     }
     if (parts.has('append')) await reportAppend({ folder, runs, smoke })
     if (parts.has('state')) {

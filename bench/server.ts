@@ -4,7 +4,7 @@ import path from 'node:path'
 import { HttpClient } from './http-client.ts'
 import { from } from './millrace.ts'
 
-const startMs = 30_000
+const startMsUsual = 30_000
 
 /** `millrace start` as users run it: a process of its own, on 127.0.0.1. */
 export class Server {
@@ -16,25 +16,25 @@ export class Server {
     this.client = new HttpClient(url)
   }
 
-  static async start(folder: string, app: string): Promise<Server> {
+  static async start(folder: string, app: string, startMs = startMsUsual): Promise<Server> {
     const file = path.join(folder, 'app.sql')
     writeFileSync(file, app)
     const args = [path.join(from, 'cli/main.js'), 'start', file, '--data', path.join(folder, 'data'), '--port', '0']
     const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] })
-    return new Server(child, await urlFrom(child))
+    return new Server(child, await urlFrom(child, startMs))
   }
 
-  async stop(): Promise<void> {
+  async stop(signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<void> {
     this.client.close()
     const ended = new Promise((resolve) => {
       this.#process.once('exit', resolve)
     })
-    this.#process.kill('SIGTERM')
+    this.#process.kill(signal)
     await ended
   }
 }
 
-function urlFrom(child: ChildProcess): Promise<URL> {
+function urlFrom(child: ChildProcess, startMs: number): Promise<URL> {
   return new Promise((resolve, reject) => {
     let talk = ''
     const late = setTimeout(() => {
