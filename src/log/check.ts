@@ -149,6 +149,7 @@ async function checkHistory(history: History, checker: FrameChecker): Promise<vo
   for (const file of history.files) {
     checker.counted.commits += file.footer.commits
     checker.counted.keys += (await file.answers()).length
+    if (!(await file.partsAgree())) throw wrong('its blocks are not made of the commits that they name')
   }
   const { end } = history
   const agrees = end.tick === tick && end.offsets.every(([topic, next]) => offsets.get(topic) === next)

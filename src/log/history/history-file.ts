@@ -110,6 +110,21 @@ export class HistoryFile {
     }
   }
 
+  /** Whether the commits of each block make it up, as its place says. */
+  async partsAgree(): Promise<boolean> {
+    return this.#reading(async (file) => {
+      for (const { blocks } of this.footer.topics) {
+        for (const place of blocks) {
+          const { rows, ticks, micros } = await this.parts(file, place)
+          const ends = [ticks.at(0), ticks.at(-1), micros.at(0), micros.at(-1)].join()
+          if (ends !== [...place.ticks, ...place.micros].join()) return false
+          if (rows.reduce((sum, each) => sum + each, 0) !== place.rows) return false
+        }
+      }
+      return true
+    })
+  }
+
   /**
    * Reads a block's columns and puts them together as data/block.ts has them.
    * @param memory gives 8-byte aligned bytes, at least as many as asked for; for the file's bytes, then for the block

@@ -103,7 +103,7 @@ export class Rewriter {
   /** Where the closed journal files end, if there are some that the history lacks. */
   #target(): number | null {
     const end = this.#journal.closedEnd(this.#options.keepFiles)
-    return end === null || end <= this.#tried ? null : end
+    return end === null || end <= Math.max(this.#tried, this.#history.end.position) ? null : end
   }
 
   /** Up to here everything is in the history, or belongs to a tick that goes on beyond. */
