@@ -81,6 +81,12 @@ async function open<I extends Io>(io: I, history: Partial<RewriteOptions>, seed:
   return { io, ...opened }
 }
 
+async function emptyTick(log: Log): Promise<void> {
+  const { tick } = log.position()
+  log.requestSeal(true)
+  while (log.position().tick === tick) await new Promise(setImmediate)
+}
+
 /** The same appends into a log that keeps its journal and one that rewrites it. */
 async function twins(
   seed: number,
@@ -103,7 +109,11 @@ async function twins(
     }
     const opened = await open(clocked, options, seed)
     const prng = new Prng(seed)
-    for (let i = 0; i < 250; i++) await opened.log.append(makeAppend(prng, i, opaque))
+    for (let i = 0; i < 250; i++) {
+      await opened.log.append(makeAppend(prng, i, opaque))
+      // Ticks without events, one after the other.
+      for (let k = 0; k < 2 && i % 20 === 19; k++) await emptyTick(opened.log)
+    }
     opened.log.requestSeal(true)
     await opened.store.settle()
     await io.clock.advance(1000)
