@@ -39,6 +39,8 @@ export class Snapshots {
   #keeper: Keeper | null = null
   /** Whose state the newest snapshot is. */
   #running: Running | null = null
+  /** What a program to come goes on from, whatever is taken or merged meanwhile. */
+  #joined: Manifest | null = null
 
   private constructor(io: Io, folder: string, log: string, files: ViewFiles) {
     this.#io = io
@@ -130,7 +132,7 @@ export class Snapshots {
    */
   async take(running: Running): Promise<void> {
     if (running.driver.handed === 0) return
-    const { manifest } = await this.#write(running.program, [running.beginCapture()])
+    const { manifest } = await this.#write(running.program, [running.beginCapture()], this.#arrangementsToCome())
     const kept = await this.#adopt(running, manifest)
     // Only now: while another is taken, its files are there and nobody names them yet.
     await this.#files.removeOthers(new Set(kept.flatMap(({ about }) => about.files)))
@@ -141,13 +143,14 @@ export class Snapshots {
    * @param begun the first is of the program that the newest snapshot is of
    */
   async join(program: Program, begun: readonly BegunCapture[]): Promise<Restored> {
-    const { manifest, states, pinned } = await this.#write(program, begun)
+    const { manifest, states, pinned } = await this.#write(program, begun, [])
+    this.#joined = manifest
     await this.#adopt(begun[0].running, manifest)
     const { timeMicros, events } = pinned
     return { timeMicros, events, from: this.#filesOf(manifest), views: states }
   }
 
-  async #write(program: Program, begun: readonly BegunCapture[]): Promise<Written> {
+  async #write(program: Program, begun: readonly BegunCapture[], toCome: readonly string[]): Promise<Written> {
     const keeper = this.#keeper
     invariant(keeper !== null, 'a snapshot is taken before the state was restored')
     // Equal parts of several programs hold the same: the first one's are taken.
@@ -169,7 +172,7 @@ export class Snapshots {
       captures.push({ running, pinned: views })
     }
     // What is not of the program that the snapshot before is of was captured whole: an earlier life of it is over.
-    const { arrangements: goOn } = await begun[0].status
+    const goOn = [...(await begun[0].status).arrangements, ...toCome]
     return this.#commit(keeper, program, { tick, arrangements: [...taken], goOn }, captures)
   }
 
@@ -204,22 +207,28 @@ export class Snapshots {
     return { manifest: await keeper.commit(tick, about, goOn), states, pinned }
   }
 
+  #arrangementsToCome(): readonly string[] {
+    return this.#joined === null ? [] : (this.#joined.about as About).arrangements
+  }
+
   /** Throws all snapshots away. */
   async discard(): Promise<void> {
     await this.#keeper?.close()
     this.#running = null
+    this.#joined = null
     this.#start(null)
   }
 
   /** From now on the newest snapshot is of this program's state. */
   follow(running: Running): void {
     this.#running = running
+    this.#joined = null
   }
 
   /** The engine reads from this snapshot's files from now on; what no snapshot names any more goes. */
   async #adopt(running: Running, manifest: Manifest): Promise<readonly Manifest[]> {
     await running.adopt(this.#filesOf(manifest))
-    return this.#keeper!.dropUnused(manifest)
+    return this.#keeper!.dropUnused(this.#joined ?? manifest)
   }
 
   async close(): Promise<void> {
