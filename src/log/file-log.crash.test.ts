@@ -32,7 +32,8 @@ function block(append: number, part: number, topic: number, rows: number) {
     for (let row = 0; row < rows; row++) {
       builder.beginRow()
       for (const [i, value] of [append, part, row * row].entries()) builder.columns[i].setI32(row, value)
-      builder.columns[3].setText(row, `note ${append % 3}${'x'.repeat(row % 7)}`)
+      // All different: of texts that come again history keeps one, and the block's bytes would be others.
+      builder.columns[3].setText(row, `note ${append} ${part} ${row}${'x'.repeat(row % 7)}`)
       builder.commitRow()
     }
     return { topic, rows, bytes: builder.finish() }
