@@ -7,9 +7,16 @@ import type { Order } from '../plan/plan.ts'
 import type { TopicDefinition, ViewDefinition } from '../plan/program.ts'
 import type { Rows } from '../views/rows.ts'
 import type { ReplayWait } from './replays.ts'
-import type { SnapshotOptions } from './snapshot-schedule.ts'
 
 /** What goes into a database and what comes out of it. */
+
+/** When snapshots are taken. */
+export interface SnapshotOptions {
+  /** After so many bytes of log (default 64 MiB): about what a restart has to replay at most. */
+  readonly everyBytes?: number
+  /** When the database is closed with so many bytes of log behind the last one (default 1 MiB). */
+  readonly closeBytes?: number
+}
 
 export interface DatabaseOptions {
   readonly io: Io

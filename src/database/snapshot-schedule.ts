@@ -1,14 +1,7 @@
 import type { MillraceError } from '../data/errors.ts'
+import type { SnapshotOptions } from './contract.ts'
 import type { Running } from './running.ts'
 import type { Snapshots } from './snapshots.ts'
-
-/** When snapshots are taken. */
-export interface SnapshotOptions {
-  /** After so many bytes of log (default 64 MiB): about what a restart has to replay at most. */
-  readonly everyBytes?: number
-  /** When the database is closed with so many bytes of log behind the last one (default 1 MiB). */
-  readonly closeBytes?: number
-}
 
 const everyBytesDefault = 64 << 20
 const closeBytesDefault = 1 << 20
