@@ -144,6 +144,7 @@ export class Programs {
         next.driver.goLive()
       })
     } catch (error) {
+      this.#snapshots?.follow(current)
       await end(stage, next)
       throw error
     }
