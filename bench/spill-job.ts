@@ -1,8 +1,8 @@
 import { mkdirSync, rmSync } from 'node:fs'
 import type { Engine } from '../src/engine/engine.ts'
 import type { Piece } from '../src/state/cold.ts'
-import type { ColdRuns } from '../src/state/cold-runs.ts'
-import type { RunFile } from '../src/state/run-format.ts'
+import type { ColdRuns } from '../src/state/runs/cold-runs.ts'
+import type { RunFile } from '../src/state/runs/run-format.ts'
 import { answerParent } from './child.ts'
 import { quantile, type Took, took } from './measure.ts'
 import { load } from './millrace.ts'
@@ -39,9 +39,9 @@ const modules = async () => ({
   ...(await load<typeof import('../src/engine/engine.ts')>('engine/engine')),
   ...(await load<typeof import('../src/io/node.ts')>('io/node')),
   ...(await load<typeof import('../src/data/block.ts')>('data/block')),
-  ...(await load<typeof import('../src/state/captured.ts')>('state/captured')),
-  ...(await load<typeof import('../src/state/cold-runs.ts')>('state/cold-runs')),
-  ...(await load<typeof import('../src/state/run-compaction.ts')>('state/run-compaction')),
+  ...(await load<typeof import('../src/state/runs/captured.ts')>('state/runs/captured')),
+  ...(await load<typeof import('../src/state/runs/cold-runs.ts')>('state/runs/cold-runs')),
+  ...(await load<typeof import('../src/state/runs/run-compaction.ts')>('state/runs/run-compaction')),
 })
 
 /** Captures an engine's state into runs, as its owner and the keeper do, but all in this thread. */

@@ -2,8 +2,8 @@ import { mkdirSync, rmSync } from 'node:fs'
 import type { Arena } from '../src/data/memory.ts'
 import type { Io } from '../src/io/io.ts'
 import type { Piece } from '../src/state/cold.ts'
-import type { ColdRuns } from '../src/state/cold-runs.ts'
-import type { RunFile } from '../src/state/run-format.ts'
+import type { ColdRuns } from '../src/state/runs/cold-runs.ts'
+import type { RunFile } from '../src/state/runs/run-format.ts'
 import { answerParent } from './child.ts'
 import { type Took, took } from './measure.ts'
 import { load } from './millrace.ts'
@@ -32,10 +32,10 @@ const modules = async () => ({
   ...(await load<typeof import('../src/data/block.ts')>('data/block')),
   ...(await load<typeof import('../src/data/memory.ts')>('data/memory')),
   ...(await load<typeof import('../src/io/node.ts')>('io/node')),
-  ...(await load<typeof import('../src/state/captured.ts')>('state/captured')),
-  ...(await load<typeof import('../src/state/cold-runs.ts')>('state/cold-runs')),
-  ...(await load<typeof import('../src/state/keeper.ts')>('state/keeper')),
-  ...(await load<typeof import('../src/state/run-compaction.ts')>('state/run-compaction')),
+  ...(await load<typeof import('../src/state/runs/captured.ts')>('state/runs/captured')),
+  ...(await load<typeof import('../src/state/runs/cold-runs.ts')>('state/runs/cold-runs')),
+  ...(await load<typeof import('../src/state/snapshots/keeper.ts')>('state/snapshots/keeper')),
+  ...(await load<typeof import('../src/state/runs/run-compaction.ts')>('state/runs/run-compaction')),
 })
 type Modules = Awaited<ReturnType<typeof modules>>
 

@@ -7,7 +7,7 @@ import { type SimulatedIo, type SimulationOptions, simulatedIo } from '../src/io
 import { openFileLog } from '../src/log/file-log.ts'
 import type { Log, LogOptions } from '../src/log/log.ts'
 import { loadParser } from '../src/sql/parse.ts'
-import { keeperThread } from '../src/state/keeper-thread.ts'
+import { keeperThread } from '../src/state/snapshots/keeper-thread.ts'
 import { BetweenLives, type Counts, noCounts } from './between-lives.ts'
 import { Client } from './client.ts'
 import { History, Violation } from './history.ts'

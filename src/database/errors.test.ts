@@ -5,7 +5,7 @@ import { Database, type DatabaseOptions } from '../database.ts'
 import { sqlDefinition } from '../engine/definitions.ts'
 import { engineThread } from '../engine/thread.ts'
 import { simulatedIo } from '../io/twin/simulated-io.ts'
-import { keeperThread } from '../state/keeper-thread.ts'
+import { keeperThread } from '../state/snapshots/keeper-thread.ts'
 
 const tables = `
 CREATE TABLE bid (auction bigint, price bigint, at timestamp NOT NULL) WITH (event_time = 'at');

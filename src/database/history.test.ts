@@ -10,7 +10,7 @@ import { simulatedIo } from '../io/twin/simulated-io.ts'
 import { openFileStore } from '../log/file-log.ts'
 import type { HistoryStore } from '../log/history/store.ts'
 import type { Log, LogOptions } from '../log/log.ts'
-import { keeperThread } from '../state/keeper-thread.ts'
+import { keeperThread } from '../state/snapshots/keeper-thread.ts'
 
 const definitions = `
 CREATE TABLE bid (auction bigint NOT NULL, price numeric(12,2), note text, at timestamp NOT NULL, unread text)

@@ -6,7 +6,7 @@ import { Database, type DatabaseOptions } from '../database.ts'
 import { sqlDefinition } from '../engine/definitions.ts'
 import { engineThread } from '../engine/thread.ts'
 import { type SimulatedIo, simulatedIo } from '../io/twin/simulated-io.ts'
-import { keeperThread } from '../state/keeper-thread.ts'
+import { keeperThread } from '../state/snapshots/keeper-thread.ts'
 import type { Rows } from '../views/rows.ts'
 import { StillReplaying } from './replays.ts'
 

@@ -5,7 +5,7 @@ import { type Definition, sqlDefinition } from '../engine/definitions.ts'
 import { engineThread } from '../engine/thread.ts'
 import { Prng } from '../io/twin/prng.ts'
 import { type SimulatedIo, simulatedIo } from '../io/twin/simulated-io.ts'
-import { keeperThread } from '../state/keeper-thread.ts'
+import { keeperThread } from '../state/snapshots/keeper-thread.ts'
 import type { Rows } from '../views/rows.ts'
 
 const topics = `

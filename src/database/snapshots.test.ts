@@ -7,7 +7,7 @@ import { Prng } from '../io/twin/prng.ts'
 import { type SimulatedIo, simulatedIo } from '../io/twin/simulated-io.ts'
 import { openFileLog } from '../log/file-log.ts'
 import type { Log } from '../log/log.ts'
-import { keeperThread } from '../state/keeper-thread.ts'
+import { keeperThread } from '../state/snapshots/keeper-thread.ts'
 import type { Rows } from '../views/rows.ts'
 
 const topics = `

@@ -4,7 +4,7 @@ import { Database } from '../database.ts'
 import { sqlDefinition } from '../engine/definitions.ts'
 import { engineThread } from '../engine/thread.ts'
 import { type SimulatedIo, simulatedIo } from '../io/twin/simulated-io.ts'
-import { keeperThread } from '../state/keeper-thread.ts'
+import { keeperThread } from '../state/snapshots/keeper-thread.ts'
 
 const table = 'CREATE TABLE account (id bigint PRIMARY KEY, owner text, city text, level int);'
 const owners = 'CREATE MATERIALIZED VIEW owners AS SELECT id, owner FROM account;'

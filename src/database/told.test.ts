@@ -3,7 +3,7 @@ import type { MillraceError } from '../data/errors.ts'
 import { Database, type DatabaseOptions } from '../database.ts'
 import { sqlDefinition } from '../engine/definitions.ts'
 import { type SimulatedIo, simulatedIo } from '../io/twin/simulated-io.ts'
-import { keeperThread } from '../state/keeper-thread.ts'
+import { keeperThread } from '../state/snapshots/keeper-thread.ts'
 import type { ReplayProgress } from './contract.ts'
 
 const definition = sqlDefinition(

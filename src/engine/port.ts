@@ -1,6 +1,6 @@
 import type { Program } from '../plan/program.ts'
 import type { Piece } from '../state/cold.ts'
-import type { RunFile } from '../state/run-format.ts'
+import type { RunFile } from '../state/runs/run-format.ts'
 
 /**
  * What crosses between the thread that owns log and views and the engine: messages and write-once buffers, nothing

@@ -1,5 +1,5 @@
 import type { Disk } from '../io/io.ts'
-import { ColdRuns } from '../state/cold-runs.ts'
+import { ColdRuns } from '../state/runs/cold-runs.ts'
 import { Engine } from './engine.ts'
 import type { EngineReply, EngineRequest, EngineStart } from './port.ts'
 

@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads'
 import type { ThreadPort, Threads } from './io.ts'
 
-const entries = { engine: '../engine/worker.js', keeper: '../state/keeper-worker.js' } as const
+const entries = { engine: '../engine/worker.js', keeper: '../state/snapshots/keeper-worker.js' } as const
 
 /** Worker threads of Node. */
 export class NodeThreads implements Threads {

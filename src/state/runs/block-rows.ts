@@ -1,5 +1,5 @@
-import { blockMagic, blockVersion, directoryBytes, headerBytes } from '../data/block.ts'
-import { type Lane, laneWidth } from '../data/sql-type.ts'
+import { blockMagic, blockVersion, directoryBytes, headerBytes } from '../../data/block.ts'
+import { type Lane, laneWidth } from '../../data/sql-type.ts'
 import { copyString } from './row-picks.ts'
 import type { RowStore, StoreColumn } from './row-store.ts'
 

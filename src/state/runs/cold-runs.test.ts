@@ -11,10 +11,10 @@ import {
   randomBucket,
   randomHash,
   withRows,
-} from '../../test/support/buckets.ts'
-import type { Lane } from '../data/sql-type.ts'
-import { Prng } from '../io/twin/prng.ts'
-import { simulatedIo } from '../io/twin/simulated-io.ts'
+} from '../../../test/support/buckets.ts'
+import type { Lane } from '../../data/sql-type.ts'
+import { Prng } from '../../io/twin/prng.ts'
+import { simulatedIo } from '../../io/twin/simulated-io.ts'
 import { Captured } from './captured.ts'
 import { ColdRuns } from './cold-runs.ts'
 import { mergeRuns } from './run-compaction.ts'

@@ -3,13 +3,13 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { expect, it } from 'vitest'
-import { type Bucket, lookUpAll, piecesOf } from '../../test/support/buckets.ts'
-import { type SimulatedIo, simulatedIo } from '../io/twin/simulated-io.ts'
+import { type Bucket, lookUpAll, piecesOf } from '../../../test/support/buckets.ts'
+import { type SimulatedIo, simulatedIo } from '../../io/twin/simulated-io.ts'
+import { openSnapshots } from '../snapshots/manifest.ts'
+import { SnapshotFolder } from '../snapshots/snapshot-folder.ts'
 import { ColdRuns } from './cold-runs.ts'
-import { openSnapshots } from './manifest.ts'
-import { SnapshotFolder } from './snapshot-folder.ts'
 
-const golden = fileURLToPath(new URL('../../test/golden/state-v1', import.meta.url))
+const golden = fileURLToPath(new URL('../../../test/golden/state-v1', import.meta.url))
 const folder = 'd/state'
 const sections = [['i32', 'i64', 'f64', 'bytes'], ['i64']] as const
 

@@ -1,5 +1,5 @@
-import { type ErrorCode, errorCodes, MillraceError } from '../data/errors.ts'
-import type { Piece } from './cold.ts'
+import { type ErrorCode, errorCodes, MillraceError } from '../../data/errors.ts'
+import type { Piece } from '../cold.ts'
 import type { Manifest, SnapshotNotes } from './manifest.ts'
 import type { SnapshotOptions } from './snapshot-folder.ts'
 

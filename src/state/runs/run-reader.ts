@@ -1,5 +1,5 @@
-import { crc32 } from '../data/crc32.ts'
-import { type Disk, type DiskReader, IoError } from '../io/io.ts'
+import { crc32 } from '../../data/crc32.ts'
+import { type Disk, type DiskReader, IoError } from '../../io/io.ts'
 import type { BlockView } from './row-store.ts'
 import {
   type ArrangementDirectory,

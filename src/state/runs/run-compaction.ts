@@ -1,4 +1,4 @@
-import type { Disk } from '../io/io.ts'
+import type { Disk } from '../../io/io.ts'
 import type { RowStore } from './row-store.ts'
 import type { RunFile } from './run-format.ts'
 import { RunMerge } from './run-merge.ts'

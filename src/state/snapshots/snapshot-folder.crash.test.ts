@@ -8,12 +8,12 @@ import {
   randomBucket,
   randomHash,
   withRows,
-} from '../../test/support/buckets.ts'
-import { MillraceError } from '../data/errors.ts'
-import type { Lane } from '../data/sql-type.ts'
-import { Prng } from '../io/twin/prng.ts'
-import { type SimulatedIo, type SimulationOptions, simulatedIo } from '../io/twin/simulated-io.ts'
-import { ColdRuns } from './cold-runs.ts'
+} from '../../../test/support/buckets.ts'
+import { MillraceError } from '../../data/errors.ts'
+import type { Lane } from '../../data/sql-type.ts'
+import { Prng } from '../../io/twin/prng.ts'
+import { type SimulatedIo, type SimulationOptions, simulatedIo } from '../../io/twin/simulated-io.ts'
+import { ColdRuns } from '../runs/cold-runs.ts'
 import { type Manifest, manifestNames, openSnapshots, readSnapshot } from './manifest.ts'
 import { SnapshotFolder } from './snapshot-folder.ts'
 

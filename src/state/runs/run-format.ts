@@ -1,7 +1,7 @@
-import { crc32 } from '../data/crc32.ts'
-import { MillraceError } from '../data/errors.ts'
-import type { Lane } from '../data/sql-type.ts'
-import { hashVersion } from './cold.ts'
+import { crc32 } from '../../data/crc32.ts'
+import { MillraceError } from '../../data/errors.ts'
+import type { Lane } from '../../data/sql-type.ts'
+import { hashVersion } from '../cold.ts'
 
 /**
  * A run: buckets of arrangements as they were at some ticks, sorted by hash, in a file that is written once.

@@ -1,7 +1,10 @@
-import { MillraceError } from '../data/errors.ts'
-import { type Io, IoError } from '../io/io.ts'
-import { Captured } from './captured.ts'
-import { hashVersion, type Piece } from './cold.ts'
+import { MillraceError } from '../../data/errors.ts'
+import { type Io, IoError } from '../../io/io.ts'
+import { hashVersion, type Piece } from '../cold.ts'
+import { Captured } from '../runs/captured.ts'
+import { mergeRuns } from '../runs/run-compaction.ts'
+import type { RunFile } from '../runs/run-format.ts'
+import { runsToMerge } from '../runs/tiers.ts'
 import {
   encodeManifest,
   type Manifest,
@@ -11,9 +14,6 @@ import {
   readSnapshot,
   type SnapshotNotes,
 } from './manifest.ts'
-import { mergeRuns } from './run-compaction.ts'
-import type { RunFile } from './run-format.ts'
-import { runsToMerge } from './tiers.ts'
 
 export interface SnapshotOptions {
   /** A capture is written as a run whenever so much of it has come: this bounds the memory it needs. */

@@ -1,8 +1,8 @@
-import { type Batch, batchRows, type Column } from '../data/batch.ts'
-import { directoryBytes, headerBytes } from '../data/block.ts'
-import { Bug } from '../data/errors.ts'
-import type { Arena } from '../data/memory.ts'
-import { type Lane, laneWidth } from '../data/sql-type.ts'
+import { type Batch, batchRows, type Column } from '../../data/batch.ts'
+import { directoryBytes, headerBytes } from '../../data/block.ts'
+import { Bug } from '../../data/errors.ts'
+import type { Arena } from '../../data/memory.ts'
+import { type Lane, laneWidth } from '../../data/sql-type.ts'
 import {
   type BlockBuffer,
   copyString,

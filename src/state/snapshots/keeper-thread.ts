@@ -1,5 +1,5 @@
-import { Bug } from '../data/errors.ts'
-import type { Io, ThreadEntry } from '../io/io.ts'
+import { Bug } from '../../data/errors.ts'
+import type { Io, ThreadEntry } from '../../io/io.ts'
 import { type KeeperReply, type KeeperRequest, keeperFailure } from './keeper-port.ts'
 import type { Manifest } from './manifest.ts'
 import { SnapshotFolder } from './snapshot-folder.ts'

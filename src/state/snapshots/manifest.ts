@@ -1,9 +1,9 @@
-import { crc32 } from '../data/crc32.ts'
-import { MillraceError } from '../data/errors.ts'
-import { type Disk, IoError } from '../io/io.ts'
-import { hashVersion } from './cold.ts'
-import { damagedRun, type RunFile } from './run-format.ts'
-import { RunReader } from './run-reader.ts'
+import { crc32 } from '../../data/crc32.ts'
+import { MillraceError } from '../../data/errors.ts'
+import { type Disk, IoError } from '../../io/io.ts'
+import { hashVersion } from '../cold.ts'
+import { damagedRun, type RunFile } from '../runs/run-format.ts'
+import { RunReader } from '../runs/run-reader.ts'
 
 /** What else belongs to a snapshot, given by whoever takes it and given back as it was. */
 export interface SnapshotNotes {

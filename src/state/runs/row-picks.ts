@@ -1,4 +1,4 @@
-import { directoryBytes, headerBytes } from '../data/block.ts'
+import { directoryBytes, headerBytes } from '../../data/block.ts'
 
 /** Where blocks (data/block.ts) lie, their columns numbered 0, 1, … */
 export interface BlockBuffer {

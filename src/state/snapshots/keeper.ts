@@ -1,6 +1,6 @@
-import { MillraceError } from '../data/errors.ts'
-import type { Io, ThreadPort } from '../io/io.ts'
-import type { Piece } from './cold.ts'
+import { MillraceError } from '../../data/errors.ts'
+import type { Io, ThreadPort } from '../../io/io.ts'
+import type { Piece } from '../cold.ts'
 import { errorOf, type KeeperOptions, type KeeperReply, type KeeperRequest } from './keeper-port.ts'
 import type { Manifest, SnapshotNotes } from './manifest.ts'
 

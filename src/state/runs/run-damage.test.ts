@@ -1,11 +1,11 @@
 // One bit turns anywhere, or a file is cut anywhere: it is named, or an older snapshot is taken; nothing wrong is served.
 import { describe, expect, it } from 'vitest'
-import { type Bucket, type Buckets, lookUp, lookUpAll, piecesOf, withRows } from '../../test/support/buckets.ts'
-import { MillraceError } from '../data/errors.ts'
-import { type SimulatedIo, simulatedIo } from '../io/twin/simulated-io.ts'
+import { type Bucket, type Buckets, lookUp, lookUpAll, piecesOf, withRows } from '../../../test/support/buckets.ts'
+import { MillraceError } from '../../data/errors.ts'
+import { type SimulatedIo, simulatedIo } from '../../io/twin/simulated-io.ts'
+import { manifestName, openSnapshots } from '../snapshots/manifest.ts'
+import { SnapshotFolder } from '../snapshots/snapshot-folder.ts'
 import { ColdRuns } from './cold-runs.ts'
-import { manifestName, openSnapshots } from './manifest.ts'
-import { SnapshotFolder } from './snapshot-folder.ts'
 
 const folder = 'd/state'
 const names = ['a', 'b'] as const
