@@ -8,8 +8,8 @@ const codes = { none: 0, zstd: 1, deflate: 2 } as const
 
 /** Newer runtimes have it; typings of the oldest one that we run on don't. */
 interface Zstd {
-  zstdCompressSync?(bytes: Uint8Array): Uint8Array
-  zstdDecompressSync?(bytes: Uint8Array): Uint8Array
+  zstdCompressSync?(bytes: Uint8Array, options?: { readonly chunkSize: number }): Uint8Array
+  zstdDecompressSync?(bytes: Uint8Array, options?: { readonly chunkSize: number }): Uint8Array
 }
 const { zstdCompressSync, zstdDecompressSync } = zlib as Zstd
 
@@ -49,7 +49,9 @@ export function decompress(bytes: Uint8Array, code: number, length: number): Uin
   }
   let plain: Uint8Array
   try {
-    plain = code === codes.zstd ? zstdDecompressSync!(bytes) : zlib.inflateRawSync(bytes, { maxOutputLength: length })
+    // In one piece: the usual pieces of 16 KiB would be put together by copying.
+    const options = { chunkSize: Math.max(64, length) }
+    plain = code === codes.zstd ? zstdDecompressSync!(bytes, options) : zlib.inflateRawSync(bytes, options)
   } catch (cause) {
     throw new MillraceError('log/corrupt', 'a compressed section can’t be read', { cause })
   }
