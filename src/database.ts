@@ -4,12 +4,14 @@ import type {
   DatabaseCatalog,
   DatabaseOptions,
   DatabaseStatus,
+  DiffOptions,
   QueryAnswer,
   QueryOptions,
   ReadAnswer,
   ReadOptions,
   Seals,
 } from './database/contract.ts'
+import type { Comparison, Difference } from './database/differences.ts'
 import {
   type DecodeOptions,
   type EventFormat,
@@ -43,6 +45,7 @@ export type {
   ReadAnswer,
   ReadOptions,
 } from './database/contract.ts'
+export type { Comparison, Counted, Difference } from './database/differences.ts'
 export type { DecodeOptions, EventFormat, IngestAnswer } from './database/ingest.ts'
 export { parseMoment } from './database/past.ts'
 export { StillReplaying } from './database/replays.ts'
@@ -107,11 +110,22 @@ export class Database {
    * Lets other definitions take over at one tick: views that do not change keep their state, the others are built from
    * the log beside those that run, which go on as they are until then, and for good if this fails.
    * @param told now and then, the events that the new views have seen
+   * @returns what it made of each view, nothing where it was the same or the database is closed meanwhile
    * @throws MillraceError schema/incompatible, and what planning refuses
    */
-  redefine(definition: Definition, told: (events: number) => void = () => {}): Promise<void> {
+  async redefine(definition: Definition, told: (events: number) => void = () => {}): Promise<readonly Difference[]> {
     this.#checkOpen()
     return this.#programs.redefine(definition, told)
+  }
+
+  /**
+   * What `redefine` would make of each view, at one tick: changed and new views are built from the log beside those
+   * that run, compared and thrown away. Nothing is written. One at a time, and none while definitions change.
+   * @throws as `redefine`, and the signal's reason
+   */
+  async diff(definition: Definition, { rows = 20, signal, told = () => {} }: DiffOptions = {}): Promise<Comparison> {
+    this.#checkOpen()
+    return this.#programs.diff(definition, rows, told, signal)
   }
 
   catalog(): DatabaseCatalog {

@@ -3,6 +3,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { version } from '../data/version.ts'
 import { nodeIo } from '../io/node.ts'
 import { append } from './append.ts'
+import { diff } from './diff.ts'
 import { explain } from './explain.ts'
 import { endWithReader } from './output.ts'
 import { type Format, formats } from './print-views.ts'
@@ -129,6 +130,20 @@ function addRemote(program: Command, ends: Ends): void {
       const { numbers, param: parameters, asOf = null, replay = false } = flags
       return ends(query(connect(flags.url), sql, { format, numbers, parameters, asOf, replay }))
     })
+  program
+    .command('diff')
+    .description('compare an app with what a server on this machine runs: which rows would differ')
+    .argument('[app]', 'a .sql, .ts or .js file (default: millrace.ts or millrace.sql)')
+    .addOption(url())
+    .option('--rows <N>', 'differing rows listed per view', wholeNumber, 20)
+    .option('--json', "print the server's answer")
+    .action(
+      (app: string | undefined, { url: at, rows, json = false }: { url: string; rows: number; json?: boolean }) => {
+        // The server stops as well, when nobody waits.
+        process.on('SIGINT', () => process.exit(interruptedCode))
+        return ends(diff(nodeIo(), connect(at), app, { rows, json }))
+      },
+    )
   program
     .command('tail')
     .description('print a relation of a running server: its rows, then its changes, until interrupted')

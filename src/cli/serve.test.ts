@@ -252,7 +252,12 @@ describe('millrace dev', () => {
     expect((await millrace(['query', 'SELECT count(*) AS n FROM totals', ...url])).out).toBe('{"n":2}\n')
     file('dev.sql', `${app} CREATE MATERIALIZED VIEW best AS SELECT max(price) AS best FROM bid;`)
     await dev.said('reloaded')
+    await dev.said('best: new, 1 row\n')
+    expect(dev.err()).not.toContain('totals:')
     expect(await millrace(['query', 'SELECT * FROM best', ...url])).toMatchObject({ code: 0, out: '{"best":3}\n' })
+    const best = 'CREATE MATERIALIZED VIEW best AS SELECT max(price) AS best FROM bid;'
+    file('dev.sql', app.replace('FROM bid', 'FROM bid WHERE price > 1') + best)
+    await dev.said('totals: 1 row more, 1 fewer\n')
     file('dev.sql', app.replace('owner text', 'owner bigint'))
     await dev.said('goes on as it was')
     expect(await millrace(['query', 'SELECT * FROM best', ...url])).toMatchObject({ code: 0, out: '{"best":3}\n' })

@@ -1,10 +1,11 @@
 import path from 'node:path'
 import { pino } from 'pino'
-import { Database } from '../database.ts'
+import { Database, type Difference } from '../database.ts'
 import type { Definition } from '../engine/definitions.ts'
 import type { Io } from '../io/io.ts'
 import { watchFolder } from '../io/watch.ts'
 import { type RunningServer, startServer } from '../server/listen.ts'
+import { describeDifference } from './diff.ts'
 import { loadApp } from './load-app.ts'
 import { say } from './output.ts'
 import { ProgressBar } from './progress.ts'
@@ -74,12 +75,22 @@ async function loadChanged(io: Io, file: string, running: Definition): Promise<D
 /** Lets new definitions take over, or goes on with the old ones where that can't be done. */
 async function reload(serving: Serving, definition: Definition): Promise<void> {
   try {
-    await serving.redefine(definition)
+    const views = await serving.redefine(definition)
     say('reloaded')
+    for (const difference of views) tellDifference(difference)
   } catch (error) {
     say(describeError(error).trimEnd())
     say('the app goes on as it was')
   }
+}
+
+/** In a line, unless the view is as it was. */
+function tellDifference({ view, kind, before, after, changes }: Difference): void {
+  if (kind === 'same') return
+  const rows = { before: before?.rows ?? null, after: after?.rows ?? null }
+  const errors = { before: before?.errors ?? null, after: after?.errors ?? null }
+  const { added = 0, removed = 0 } = changes ?? {}
+  say(`${view}: ${describeDifference({ kind, rows, errors, added, removed })}`)
 }
 
 /** A database and its server. */
@@ -140,14 +151,15 @@ class Serving {
     return this.#definition
   }
 
-  async redefine(definition: Definition): Promise<void> {
+  async redefine(definition: Definition): Promise<readonly Difference[]> {
     const bar = new ProgressBar('building the changed views')
     const lastEvent = this.#database.status().topics.reduce((sum, { nextOffset }) => sum + nextOffset, 0)
     try {
-      await this.#database.redefine(definition, (events) =>
+      const differences = await this.#database.redefine(definition, (events) =>
         bar.update(events, lastEvent, `${(events / 1e6).toFixed(1)} million events`),
       )
       this.#definition = definition
+      return differences
     } finally {
       bar.stop()
     }

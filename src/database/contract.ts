@@ -96,6 +96,14 @@ export interface QueryOptions {
   readonly signal?: AbortSignal
 }
 
+export interface DiffOptions {
+  /** Differing rows listed per view, of whatever weight (default 20). */
+  readonly rows?: number
+  readonly signal?: AbortSignal
+  /** Told now and then how many events the views that are built have seen. */
+  readonly told?: (events: number) => void
+}
+
 export interface QueryAnswer {
   readonly tick: number
   readonly columns: readonly ColumnSchema[]

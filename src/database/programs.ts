@@ -2,6 +2,14 @@ import { MillraceError } from '../data/errors.ts'
 import { type Definition, definitionBlock, type OpenedProgram, openProgram } from '../engine/definitions.ts'
 import type { Log } from '../log/log.ts'
 import type { DatabaseOptions } from './contract.ts'
+import {
+  type Comparison,
+  compareDefinitions,
+  comparePairs,
+  type Difference,
+  type Pair,
+  pairViews,
+} from './differences.ts'
 import { Feed } from './feed.ts'
 import { replayFailed } from './refusals.ts'
 import { keepsState, Running } from './running.ts'
@@ -24,8 +32,10 @@ export class Programs {
   readonly #feed: Feed
   readonly #snapshots: Snapshots | null
   readonly #schedule: SnapshotSchedule | null
-  /** Changes of definitions, one after the other. */
-  #changing: Promise<void> = Promise.resolve()
+  /** What changes or compares definitions, one after the other, behind the start. */
+  #changing: Promise<unknown> = Promise.resolve()
+  #started: Promise<void> = Promise.resolve()
+  readonly #closing = new AbortController()
 
   private constructor(options: DatabaseOptions, log: Log, first: Running, snapshots: Snapshots | null) {
     this.current = first
@@ -55,6 +65,7 @@ export class Programs {
       if (kept !== null && options.definition !== undefined)
         await programs.#takeOver(options.definition, wanted, () => {})
     })
+    programs.#started = started
     started.catch(() => {})
     return { programs, started }
   }
@@ -117,31 +128,74 @@ export class Programs {
    * Lets other definitions take over at one tick: views that do not change keep their state, the others are built from
    * the log beside those that run, which go on as they are until then, and for good if this fails.
    * @param told now and then, the events that the new views have seen
+   * @returns what it made of each view; nothing where the database is closed before that is counted
    * @throws MillraceError schema/incompatible, and what planning refuses
    */
-  redefine(definition: Definition, told: (events: number) => void): Promise<void> {
-    const change = this.#changing.then(async () => {
+  redefine(definition: Definition, told: (events: number) => void): Promise<readonly Difference[]> {
+    return this.#inTurn(async () => {
       const wanted = await openProgram(this.#log, definition)
-      if (wanted.changed) await this.#takeOver(definition, wanted, told)
+      if (!wanted.changed) return []
+      const pairs = await this.#takeOver(definition, wanted, told)
+      const { signal } = this.#closing
+      try {
+        return await comparePairs(pairs, 0, this.current.views.slices(), signal)
+      } catch (error) {
+        if (signal.aborted) return []
+        throw error
+      }
     })
-    this.#changing = change.catch(() => {})
-    return change
   }
 
-  async #takeOver(definition: Definition, wanted: OpenedProgram, told: (events: number) => void): Promise<void> {
-    const { current } = this
+  /**
+   * What `redefine` would make of each view, at one tick. Nothing takes over and nothing is written.
+   * @param most differing rows listed per view
+   * @throws as `redefine`; the signal's reason
+   */
+  diff(definition: Definition, most: number, told: (events: number) => void, signal?: AbortSignal) {
+    return this.#inTurn(async (): Promise<Comparison> => {
+      signal?.throwIfAborted()
+      const wanted = await openProgram(this.#log, definition)
+      const stage = this.#stage(definition, told, signal)
+      return compareDefinitions(stage, () => this.current, wanted, most)
+    })
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#changing.then(() => this.#started).then(work)
+    this.#changing = turn.catch(() => {})
+    return turn
+  }
+
+  #stage(definition: Definition, told: (events: number) => void, asked?: AbortSignal): Stage {
+    const closing = this.#closing.signal
+    const signal = asked === undefined ? closing : AbortSignal.any([asked, closing])
     const options = { ...this.#options, definition }
-    const stage: Stage = { options, log: this.#log, feed: this.#feed, snapshots: this.#snapshots, told }
+    return { options, log: this.#log, feed: this.#feed, snapshots: this.#snapshots, told, signal }
+  }
+
+  /** @returns the views before and after, at the tick at which it happened */
+  async #takeOver(
+    definition: Definition,
+    wanted: OpenedProgram,
+    told: (events: number) => void,
+  ): Promise<readonly Pair[]> {
+    const { current } = this
+    const stage = this.#stage(definition, told)
     const work = (): Promise<Running> => prepare(stage, current, wanted)
     const next = await (this.#schedule === null ? work() : this.#schedule.exclusively(work))
+    let pairs: readonly Pair[]
     try {
       await this.#log.append({ blocks: [definitionBlock(wanted.text, wanted.program)] })
-      await atOneTick([current, next], () => {
+      pairs = await atOneTick([current, next], () => {
+        // Where damaged state is made again just now, nothing is at hand to compare with.
+        const comparable = current.views.tick === next.views.tick
+        const before = comparable ? pairViews(current, wanted.program, ({ id }) => next.views.byId(id)) : []
         succeed(current, next)
         this.#wire(next)
         this.current = next
         this.#snapshots?.follow(next)
         next.driver.goLive()
+        return before
       })
     } catch (error) {
       this.#snapshots?.follow(current)
@@ -149,6 +203,7 @@ export class Programs {
       throw error
     }
     await end(stage, current)
+    return pairs
   }
 
   /**
@@ -182,8 +237,10 @@ export class Programs {
 
   /** A last snapshot if it is worth while, then everything stops. */
   async close(): Promise<void> {
+    const closed = new MillraceError('log/closed', 'the database was closed')
+    this.#closing.abort(closed)
     await this.#schedule?.close()
-    this.current.driver.giveUp(new MillraceError('log/closed', 'the database was closed'))
+    this.current.driver.giveUp(closed)
     await this.current.stop()
     await this.#changing
     await this.#snapshots?.close()

@@ -116,6 +116,7 @@ export class Running {
     const each = async (sealed: SealedTick): Promise<void> => {
       this.driver.take(sealed)
       await this.driver.room()
+      if (this.driver.failure !== null) throw this.driver.failure
       told()
     }
     const columns = columnsRead(this.program)

@@ -1,3 +1,4 @@
+import { MillraceError } from '../data/errors.ts'
 import type { OpenedProgram } from '../engine/definitions.ts'
 import { arrangementsOf } from '../engine/engine.ts'
 import type { Log } from '../log/log.ts'
@@ -8,7 +9,7 @@ import type { View } from '../views/view.ts'
 import type { Succession } from '../views/view-set.ts'
 import type { DatabaseOptions } from './contract.ts'
 import type { Feed } from './feed.ts'
-import { Running } from './running.ts'
+import { type Restored, Running } from './running.ts'
 import type { Snapshots } from './snapshots.ts'
 
 /** What a change of definitions needs of a database. */
@@ -19,35 +20,51 @@ export interface Stage {
   readonly snapshots: Snapshots | null
   /** Told now and then how many events the new views have seen. */
   readonly told: (events: number) => void
+  /** Ends what is being built. */
+  readonly signal: AbortSignal
 }
 
 /**
  * Builds the views of a program that `current` doesn't have from the log's beginning, beside it.
  * @returns null where there are none; else at the newest tick, and fed
  */
-export async function buildChanged(stage: Stage, current: Running, wanted: OpenedProgram): Promise<Running | null> {
-  const program = missingFrom(current.program, wanted.program)
-  if (program === null) return null
-  const builder = new Running(stage.options, stage.log, { ...wanted, program })
+export async function buildChanged(stage: Stage, current: Program, wanted: OpenedProgram): Promise<Running | null> {
+  const changed = changedViews(current, wanted.program)
+  return changed.size === 0 ? null : buildPart(stage, wanted, partOf(wanted.program, changed))
+}
+
+function buildPart(stage: Stage, wanted: OpenedProgram, program: Program): Promise<Running> {
+  return built(stage, new Running(stage.options, stage.log, { ...wanted, program }), null)
+}
+
+/** Starts a program and brings it to the newest tick; ends it where that fails. */
+async function built(stage: Stage, next: Running, restored: Restored | null): Promise<Running> {
+  const { signal } = stage
+  const stop = (): void =>
+    next.driver.fail(new MillraceError('engine/stopped', 'nobody waits for these views any more'))
   try {
-    await builder.start(null)
-    await stage.feed.follow(builder, () => stage.told(builder.driver.events))
-    return builder
+    signal.throwIfAborted()
+    signal.addEventListener('abort', stop)
+    await next.start(restored)
+    await stage.feed.follow(next, () => stage.told(next.driver.events))
+    signal.throwIfAborted()
+    return next
   } catch (error) {
-    await end(stage, builder)
-    throw error
+    await end(stage, next)
+    throw signal.aborted ? signal.reason : error
+  } finally {
+    signal.removeEventListener('abort', stop)
   }
 }
 
 /** What must be built so that `wanted` finds all its state there or in `current`; null: nothing. */
 function missingFrom(current: Program, wanted: Program): Program | null {
-  const known = meanings(current)
-  const changed = wanted.views.filter((view) => !known.has(viewMeaning(wanted, view)))
-  const part = partOf(wanted, new Set(changed.map(({ id }) => id)))
-  const held = new Set([...arrangementsOf(current), ...(changed.length === 0 ? [] : arrangementsOf(part))])
+  const changed = changedViews(current, wanted)
+  const part = partOf(wanted, changed)
+  const held = new Set([...arrangementsOf(current), ...(changed.size === 0 ? [] : arrangementsOf(part))])
   // What several views share may be another thing than what each of them has alone: a table with more columns read.
   if (!arrangementsOf(wanted).every((name) => held.has(name))) return wanted
-  return changed.length === 0 ? null : part
+  return changed.size === 0 ? null : part
 }
 
 /**
@@ -56,20 +73,14 @@ function missingFrom(current: Program, wanted: Program): Program | null {
  * @returns the new program at the newest tick, and fed
  */
 export async function prepare(stage: Stage, current: Running, wanted: OpenedProgram): Promise<Running> {
-  const next = new Running(stage.options, stage.log, wanted)
-  try {
-    await next.start(stage.snapshots === null ? null : await joined(stage, stage.snapshots, current, wanted))
-    await stage.feed.follow(next, () => stage.told(next.driver.events))
-    return next
-  } catch (error) {
-    await end(stage, next)
-    throw error
-  }
+  const restored = stage.snapshots === null ? null : await joined(stage, stage.snapshots, current, wanted)
+  return built(stage, new Running(stage.options, stage.log, wanted), restored)
 }
 
 /** The state of the unchanged views and of the newly built ones, as of one tick. */
 async function joined(stage: Stage, snapshots: Snapshots, current: Running, wanted: OpenedProgram) {
-  const builder = await buildChanged(stage, current, wanted)
+  const missing = missingFrom(current.program, wanted.program)
+  const builder = missing === null ? null : await buildPart(stage, wanted, missing)
   try {
     const all = builder === null ? [current] : [current, builder]
     const begun = await atOneTick(all, () => all.map((running) => running.beginCapture()))
@@ -114,6 +125,8 @@ export async function end({ feed }: Pick<Stage, 'feed'>, running: Running): Prom
   await running.stop()
 }
 
-function meanings(program: Program): ReadonlySet<string> {
-  return new Set(program.views.map((view) => viewMeaning(program, view)))
+/** The ids of the views that mean what none of `current` means. */
+function changedViews(current: Program, wanted: Program): ReadonlySet<number> {
+  const known = new Set(current.views.map((view) => viewMeaning(current, view)))
+  return new Set(wanted.views.filter((view) => !known.has(viewMeaning(wanted, view))).map(({ id }) => id))
 }

@@ -80,6 +80,26 @@ export interface LiveBody {
   readonly changes?: readonly { readonly row: WireRow; readonly weight: number }[]
 }
 
+/** POST /v1/diff */
+export interface DiffBody {
+  /** The tick at which the views were compared. */
+  readonly tick: number
+  readonly views: readonly DiffViewBody[]
+}
+
+export interface DiffViewBody {
+  readonly view: string
+  /** `same` and `changed` tell of the definition; `reshaped` has other columns, so that no row can be compared. */
+  readonly kind: 'same' | 'new' | 'dropped' | 'changed' | 'reshaped'
+  /** Null where there is no such view. Rows are counted as often as they are there. */
+  readonly rows: { readonly before: number | null; readonly after: number | null }
+  readonly errors: { readonly before: number | null; readonly after: number | null }
+  /** Where it is changed: how many rows differ, and the first of them in the view's order. */
+  readonly added?: number
+  readonly removed?: number
+  readonly changes?: readonly { readonly row: WireRow; readonly weight: number }[]
+}
+
 export interface ColumnBody {
   readonly name: string
   /** As PostgreSQL's `format_type` prints it. */

@@ -2,6 +2,7 @@ import { MillraceError } from '../data/errors.ts'
 import type { Database } from '../database.ts'
 import type { Io } from '../io/io.ts'
 import { backUp } from './backup.ts'
+import { diff } from './diff.ts'
 import { type ApiAnswer, type ApiRequest, problemAnswer } from './exchange.ts'
 import { Guard, type GuardOptions } from './guard.ts'
 import { appendEvents, appendMixed } from './ingest.ts'
@@ -66,6 +67,7 @@ export class Api {
     const reader = { database, clock, limits, nonce: hex(io.random.bytes(6)) }
     const live = { database, clock, limits, streams: this.streams, closing: this.#closing.signal }
     const sql = { database, clock, limits, queries: new Gate(limits.queries, 'queries at a time') }
+    const comparing = { ...sql, queries: new Gate(1, 'comparisons of definitions at a time') }
     const route = (pattern: string, methods: Route['methods']): Route => ({ pattern, methods })
     return [
       route('/v1/topics/{topic}/events', {
@@ -78,6 +80,7 @@ export class Api {
       route('/v1/views/{view}/live', { GET: (request, name, query) => streamView(live, request, name, query) }),
       route('/v1/sql', { POST: (request, _, query) => runSql(sql, request, query) }),
       route('/v1/backup', { POST: (request, _, query) => backUp(database, io.disk, request, query) }),
+      route('/v1/diff', { POST: (request, _, query) => diff(comparing, request, query) }),
       route('/v1/catalog', { GET: () => catalog(database) }),
       route('/livez', { GET: () => livez(database) }),
       route('/readyz', { GET: () => readyz(database) }),

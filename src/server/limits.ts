@@ -32,6 +32,9 @@ export interface Limits {
   /** How long one request waits for a replay before it is told to ask again, and how long a replay may take. */
   readonly replayWaitMs: number
   readonly replayMs: number
+  /** How long comparing definitions may take, and how many differing rows of each view one answer lists. */
+  readonly diffMs: number
+  readonly diffRows: number
   /** How long a read waits for its tick at most. */
   readonly minTickMs: number
   /** A reader that takes nothing for so long is cut off. */
@@ -58,6 +61,9 @@ export const defaultLimits: Limits = {
   queryMs: 30_000,
   replayWaitMs: 2000,
   replayMs: 600_000,
+  // Less than the five minutes after which Node’s fetch stops waiting.
+  diffMs: 240_000,
+  diffRows: 1000,
   minTickMs: 10_000,
   slowReaderMs: 30_000,
   heartbeatMs: 15_000,

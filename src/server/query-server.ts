@@ -39,7 +39,7 @@ function tooLong({ queryMs }: Limits): MillraceError {
 }
 
 /** Whatever an aborted query ends with, the reason counts. */
-function orAborted<T>(answer: Promise<T>, signal: AbortSignal): Promise<T> {
+export function orAborted<T>(answer: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const stop = (): void => reject(signal.reason)
     signal.addEventListener('abort', stop, { once: true })
