@@ -31,6 +31,7 @@ export interface Counts {
   damagedStates: number
   passedOver: number
   mended: number
+  redefined: number
   verified: number
   backups: number
   /** Damages of copies: named, without effect, and taken for a torn tail. */
@@ -42,7 +43,7 @@ export interface Counts {
 export function noCounts(): Counts {
   const log = { appends: 0, crashes: 0, kills: 0, poisoned: 0, full: 0, flipped: 0 }
   const state = { restored: 0, damagedStates: 0, passedOver: 0, mended: 0 }
-  return { ...log, ...state, verified: 0, backups: 0, named: 0, harmless: 0, shortened: 0 }
+  return { ...log, ...state, redefined: 0, verified: 0, backups: 0, named: 0, harmless: 0, shortened: 0 }
 }
 
 /** What a log and its views were found to be. */
@@ -137,7 +138,7 @@ export class BetweenLives {
   async #openBackup(io: SimulatedIo, number: number, backup: Backup, truth: Found): Promise<void> {
     const copy = copyOf(io)
     await restoreBackup(copy.disk, backup.folder, 'restored')
-    const { content, tick, timeMicros, seen } = await this.#open(copy, 'restored')
+    const { content, tick, timeMicros, seen } = await this.#open(copy, 'restored', backup.tick > 0)
     io.disk.forget(backup.folder)
     const told = `the backup of tick ${backup.tick} at ${backup.timeMicros}`
     if (tick !== backup.tick || timeMicros !== backup.timeMicros) {
@@ -181,8 +182,11 @@ export class BetweenLives {
     else this.#counts.harmless++
   }
 
-  /** Opens a copy of the data without any fault, and looks at all of it. */
-  async #open(io: SimulatedIo, data: string): Promise<Found> {
+  /**
+   * Opens a copy of the data without any fault, and looks at all of it.
+   * @param asLogged with the definitions that the log holds: others would be a tick of their own
+   */
+  async #open(io: SimulatedIo, data: string, asLogged = false): Promise<Found> {
     const seen = new History()
     let log: Log | null = null
     const hanging = new Promise<never>((_, reject) => {
@@ -192,7 +196,7 @@ export class BetweenLives {
       const { views, stateBytes, snapshotBytes, smallFiles } = this.#plan
       const database = await Database.open({
         io,
-        definition: definitionOf(views),
+        ...(asLogged ? {} : { definition: definitionOf(views) }),
         data,
         engine: 'inline',
         memoryBytes: 64 << 20,

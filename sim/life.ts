@@ -16,7 +16,8 @@ import type { Trace } from './trace.ts'
 export class Life {
   readonly number: number
   readonly plan: LifePlan
-  readonly views: readonly ViewName[]
+  /** More when the app was given another one. */
+  views: readonly ViewName[]
   readonly live: Planted['live'] | null
   readonly io: SimulatedIo
   readonly database: Database

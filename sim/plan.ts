@@ -20,6 +20,8 @@ export interface LifePlan {
   readonly flip: number | null
   /** A file of the snapshots is damaged, in the middle of this life or before the next one, and stays so. */
   readonly damage: number | null
+  /** After so many milliseconds the app gets another view, while all goes on. The next life begins without it. */
+  readonly redefineMs: number | null
   /** Before the next life copies of the disk are verified, damaged, and opened. */
   readonly probe: number | null
 }
@@ -52,6 +54,7 @@ export const quietLife: LifePlan = {
   clockMs: 0,
   flip: null,
   damage: null,
+  redefineMs: null,
   probe: null,
 }
 
@@ -99,6 +102,7 @@ function lifeOf(prng: Prng): LifePlan {
     flip: prng.chance(0.15) ? prng.uint32() : null,
     damage: prng.chance(0.2) ? prng.uint32() : null,
     probe: prng.chance(0.25) ? prng.uint32() : null,
+    redefineMs: prng.chance(0.1) ? prng.below(1500) : null,
   }
 }
 
@@ -117,6 +121,7 @@ export function* simplerPlans(plan: SimulationPlan): Iterable<SimulationPlan> {
     const life = lives[i]
     if (life.flip !== null) yield withLife(i, { flip: null })
     if (life.damage !== null) yield withLife(i, { damage: null })
+    if (life.redefineMs !== null) yield withLife(i, { redefineMs: null })
     if (life.probe !== null) yield withLife(i, { probe: null })
     if (life.freeBytes !== null) yield withLife(i, { freeBytes: null })
     if (life.failSync !== null) yield withLife(i, { failSync: null })

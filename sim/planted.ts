@@ -1,13 +1,15 @@
 // Mistakes that only the simulator can switch on, to see that they would be found. Each wraps an interface.
 import { blockColumn, openBlock } from '../src/data/block.ts'
 import type { EngineReply, ViewDelta } from '../src/engine/port.ts'
-import { type DiskFile, type Io, IoError, type ThreadEntry } from '../src/io/io.ts'
+import { type Io, IoError, type ThreadEntry } from '../src/io/io.ts'
 import type { CrashDisk } from '../src/io/twin/crash-disk.ts'
 import type { Prng } from '../src/io/twin/prng.ts'
 import type { Append, AppendAnswer, Log, SealedTick } from '../src/log/log.ts'
 import type { LiveMessage } from '../src/views/live.ts'
 import { cutOneFrameTooMany } from './damage.ts'
 import { planOf, type SimulationPlan } from './plan.ts'
+import { plantedInState } from './planted-state.ts'
+import { ignore, passing, withFile } from './wrap.ts'
 
 export interface LogContext {
   /** Which life of the program it is. */
@@ -23,33 +25,11 @@ export interface Planted {
   /** What recovery does before it looks. */
   readonly recovery?: (disk: CrashDisk, folder: string) => Promise<void>
   readonly engine?: (entry: ThreadEntry) => ThreadEntry
+  readonly keeper?: (entry: ThreadEntry) => ThreadEntry
+  /** It needs snapshots, and little memory for state. */
+  readonly ofState?: boolean
   readonly live?: (cursor: AsyncIterator<LiveMessage>, resumed: boolean) => AsyncIterator<LiveMessage>
 }
-
-function withFile(change: (file: DiskFile) => Partial<DiskFile>): (io: Io) => Io {
-  return (io) => ({
-    ...io,
-    disk: passing(io.disk, {
-      open: async (path, options) => {
-        const file = await io.disk.open(path, options)
-        return passing(file, change(file))
-      },
-    }),
-  })
-}
-
-/** An object that does what another one does, but for some methods. */
-function passing<T extends object>(target: T, changed: Partial<T>): T {
-  return new Proxy(target, {
-    get: (_, name) => {
-      if (Object.hasOwn(changed, name)) return changed[name as keyof T]
-      const value = target[name as keyof T]
-      return typeof value === 'function' ? value.bind(target) : value
-    },
-  })
-}
-
-const ignore = (): void => {}
 
 /** Answers before the append is durable. */
 function earlyAnswers(log: Log): Log {
@@ -257,10 +237,15 @@ export const plantedBugs: readonly Planted[] = [
   { name: 'a delta forgets a retraction', engine: withOutput((deltas) => deltas.map(forgetRetraction)) },
   { name: 'one view moves a tick later', engine: leaveOneViewBehind() },
   { name: 'a resumed subscriber misses a change', live: loseFirstChange },
+  ...plantedInState,
 ]
 
-/** A mistake in the engine's messages needs messages. */
+/** A mistake in the engine's messages needs messages; one in snapshots needs many of them, and state that is not in memory. */
 export function plantedPlan(seed: number, planted: Planted): SimulationPlan {
   const plan = planOf(seed)
+  if (planted.ofState === true) {
+    const lives = plan.lives.map((life) => ({ ...life, damage: null, flip: null }))
+    return { ...plan, engine: 'worker', reopen: false, snapshotBytes: 128 << (seed % 3), stateBytes: 2000, lives }
+  }
   return planted.engine === undefined ? plan : { ...plan, engine: 'worker', reopen: false }
 }

@@ -8,12 +8,14 @@ import { openFileLog } from '../src/log/file-log.ts'
 import type { Log, LogOptions } from '../src/log/log.ts'
 import { loadParser } from '../src/sql/parse.ts'
 import { keeperThread } from '../src/state/snapshots/keeper-thread.ts'
+import { viewNames } from './app.ts'
 import { BetweenLives, type Counts, noCounts } from './between-lives.ts'
 import { Client } from './client.ts'
 import { History, Violation } from './history.ts'
 import { codeOf, Life } from './life.ts'
 import { type LifePlan, quietLife, type SimulationPlan } from './plan.ts'
 import type { Planted } from './planted.ts'
+import { undoPlanted } from './planted-state.ts'
 import { definitionOf, folder, smallSizes } from './program.ts'
 import { Subscriber } from './subscriber.ts'
 import { Trace } from './trace.ts'
@@ -47,6 +49,7 @@ export async function simulate(plan: SimulationPlan, planted: Planted | null = n
     simulation.trace.add(`failed: ${failure.message}`)
   }
   simulation.end()
+  undoPlanted()
   const { trace, counts, boundaries } = simulation
   return { failure, trace, counts, boundaries, simulation }
 }
@@ -105,7 +108,8 @@ export class Simulation {
       slowness: life.slowness,
     }
     const engine = this.#planted?.engine?.(engineThread) ?? engineThread
-    return { disk, threads: { engine, keeper: keeperThread }, idle: 'advance' }
+    const keeper = this.#planted?.keeper?.(keeperThread) ?? keeperThread
+    return { disk, threads: { engine, keeper }, idle: 'advance' }
   }
 
   #next(ended: LifePlan, next: LifePlan): void {
@@ -140,7 +144,7 @@ export class Simulation {
     if (life === null) return
     await this.#check(life)
     const following = this.#subscribers.map((subscriber) => subscriber.live(life))
-    const working = Promise.all(this.#clients.map((client) => client.live(life)))
+    const working = Promise.all([...this.#clients.map((client) => client.live(life)), this.#redefine(life)])
     // A subscriber that ends early ends nothing; one that fails does.
     const followed = Promise.all(following).then(() => new Promise<never>(() => {}))
     const { end, at } = plan
@@ -158,6 +162,28 @@ export class Simulation {
     await life.within('clients end', working)
     await life.within('subscribers end', Promise.all(following))
     life.trace('program', 'closed')
+  }
+
+  /** The app gets one more view, if the plan says so. */
+  async #redefine(life: Life): Promise<void> {
+    const { redefineMs, failSync } = life.plan
+    const added = viewNames.find((name) => !life.views.includes(name))
+    if (redefineMs === null || added === undefined) return
+    await life.sleep(redefineMs)
+    if (life.over) return
+    const views = [...life.views, added]
+    try {
+      await life.within('another view is defined', life.database.redefine(definitionOf(views)))
+      life.views = views
+      this.counts.redefined++
+      life.trace('the app', `has ${added}, too`)
+    } catch (error) {
+      const code = codeOf(error)
+      life.trace('the app', `${added} is refused: ${code}`)
+      const room = error instanceof IoError ? error.failure !== 'full' : !['log/full', 'state/snapshot'].includes(code)
+      const explained = failSync !== null || (code === 'log/closed' && life.closing) || (!room && life.full)
+      if (!explained) throw error
+    }
   }
 
   /** @returns null where the plan explains why it can't be opened */
@@ -233,7 +259,7 @@ export class Simulation {
 
   /** @returns whether a snapshot was passed over */
   #noticed(line: string, plan: LifePlan): boolean {
-    const explained = this.#damaged || (/no snapshot could/.test(line) && (plan.failSync ?? plan.freeBytes) !== null)
+    const explained = this.#damaged || (!/passed over/.test(line) && (plan.failSync ?? plan.freeBytes) !== null)
     if (!explained) this.history.tell(new Violation('snapshots that nobody damaged are whole', line))
     const passed = / passed over/.test(line)
     if (passed) this.counts.passedOver++

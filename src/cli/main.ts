@@ -73,6 +73,11 @@ function addServe(program: Command, ends: Ends): void {
       .option('--allow-host <NAME>', 'a name the server may be asked under; may be repeated', repeated, [])
       .option('--allow-origin <ORIGIN>', 'an origin whose pages may ask; may be repeated', repeated, [])
       .option('--memory <MIB>', 'the most memory the engine may use', positive)
+      .option(
+        '--snapshot-every <KIB>',
+        'keep the state for a quick restart after so much log (default: 65536)',
+        positive,
+      )
       .addOption(new Option('--log-level <LEVEL>', 'what is logged on stderr').choices(logLevels).default('warn'))
       .action(async (app: string | undefined, flags: ServeFlags) => {
         listenToSignals()
@@ -85,6 +90,7 @@ function addServe(program: Command, ends: Ends): void {
           allowedHosts: flags.allowHost,
           allowedOrigins: flags.allowOrigin,
           memoryBytes: flags.memory === undefined ? null : flags.memory * 1024 * 1024,
+          snapshotBytes: flags.snapshotEvery === undefined ? null : flags.snapshotEvery * 1024,
           logLevel: flags.logLevel,
         }
         await ends((name === 'dev' ? dev : start)(nodeIo(), app, options, stop.signal))
@@ -99,6 +105,7 @@ interface ServeFlags {
   readonly allowHost: readonly string[]
   readonly allowOrigin: readonly string[]
   readonly memory?: number
+  readonly snapshotEvery?: number
   readonly logLevel: string
 }
 

@@ -18,6 +18,8 @@ export interface ServeOptions {
   readonly allowedHosts: readonly string[]
   readonly allowedOrigins: readonly string[]
   readonly memoryBytes: number | null
+  /** A snapshot after so many bytes of log. */
+  readonly snapshotBytes: number | null
   readonly logLevel: string
 }
 
@@ -117,6 +119,7 @@ class Serving {
       onProgress: ({ events, lastEvent }) =>
         bar.update(events, lastEvent, `${(events / 1e6).toFixed(1)} million events`),
       ...(options.memoryBytes === null ? {} : { memoryBytes: options.memoryBytes }),
+      ...(options.snapshotBytes === null ? {} : { snapshots: { everyBytes: options.snapshotBytes } }),
     })
     try {
       // Health is told from the first moment on; everything else is refused as busy until the log is replayed.

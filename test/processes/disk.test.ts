@@ -30,7 +30,8 @@ afterAll(() => {
 })
 
 async function start(data: string, wrap: readonly string[] = [], env: Record<string, string> = {}): Promise<string> {
-  server = new ServerProcess(['start', path.join(folder, 'app.sql'), '--data', data, '--port', '0'], wrap, env)
+  const args = ['start', path.join(folder, 'app.sql'), '--data', data, '--port', '0', '--snapshot-every', '1']
+  server = new ServerProcess(args, wrap, env)
   return server.serving
 }
 
@@ -135,6 +136,64 @@ describe('a sync that fails', { timeout: 60_000 }, () => {
       expect(await seen(again, last)).toEqual(seenOf([...acknowledged, next]))
     },
   )
+})
+
+/** Injects what happens at a sync, of whichever file: syncs are counted for each thread, so one thread does them. */
+function atSync(what: string): [wrap: string[], env: Record<string, string>] {
+  const inject = ['-e', 'trace=fdatasync,fsync', '-e', `inject=fdatasync,fsync:${what}`]
+  return [['strace', '-f', '-o', '/dev/null', ...inject], { UV_THREADPOOL_SIZE: '1' }]
+}
+
+/** Appends until the server is gone or refuses. @returns what was acknowledged */
+async function appendWhileItLasts(url: string, most: number): Promise<number[]> {
+  const acknowledged: number[] = []
+  for (let id = 1; id <= most; id++) {
+    const { status } = await append(url, id, 1, 300).catch(() => ({ status: 0 }))
+    if (status !== 201) break
+    acknowledged.push(id)
+  }
+  return acknowledged
+}
+
+/** Everything acknowledged is there, once; what was under way may be. What is sent again is there once, too. */
+async function expectAll(data: string, acknowledged: readonly number[]): Promise<void> {
+  const url = await start(data)
+  const ids = await idsIn(url)
+  expect(ids.slice(0, acknowledged.length)).toEqual(acknowledged)
+  expect(ids.length).toBeLessThanOrEqual(acknowledged.length + 1)
+  expect(server!.err).not.toContain('passed over')
+  const next = acknowledged.length + 1
+  const { status, tick } = await append(url, next, 1, 300)
+  expect(status).toBe(201)
+  expect(await seen(url, tick)).toEqual(seenOf([...acknowledged, next]))
+}
+
+describe('syncs of log and snapshots alike', { timeout: 60_000 }, () => {
+  const syncs = Array.from({ length: Number(process.env.MILLRACE_SYNCS ?? 2) }, (_, i) => 6 + 7 * i)
+
+  it.skipIf(noStrace !== null).each(syncs)(`kill the process at one of them (sync %i)${when(noStrace)}`, async (at) => {
+    const data = path.join(folder, `killed-${at}`)
+    const url = await start(data, ...atSync(`signal=SIGKILL:when=${at}`)).catch(() => null)
+    const acknowledged = url === null ? [] : await appendWhileItLasts(url, 200)
+    await server!.ended
+    await expectAll(data, acknowledged)
+  })
+
+  it.skipIf(noStrace !== null).each(syncs)(`fail once (sync %i)${when(noStrace)}`, async (at) => {
+    const data = path.join(folder, `failed-${at}`)
+    const url = await start(data, ...atSync(`error=EIO:when=${at}`)).catch(() => null)
+    const acknowledged = url === null ? [] : await appendWhileItLasts(url, 40)
+    await server!.kill()
+    await expectAll(data, acknowledged)
+  })
+
+  it.skipIf(noStrace !== null)(`do nothing and say they did: a kill loses nothing${when(noStrace)}`, async () => {
+    const data = path.join(folder, 'lying')
+    const acknowledged = await appendWhileItLasts(await start(data, ...atSync('retval=0')), 40)
+    expect(acknowledged).toHaveLength(40)
+    await server!.kill()
+    await expectAll(data, acknowledged)
+  })
 })
 
 /** A way to let a disk be full for one process, and to free it again. */

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -18,6 +18,9 @@ const roundsAtLeast = 2
 const clients = 6
 /** Long runs append at the same rate per round, but see less of what happens, so that checking stays short. */
 const everyChange = Math.min(1, 20 / rounds)
+
+/** So that most lives begin with a snapshot, and many end while one is taken. A notice about one fails the test. */
+const oftenSnapshots = ['--snapshot-every', '16']
 
 let folder: string
 let server: ServerProcess | null = null
@@ -55,6 +58,7 @@ describe('a server that is killed under load', () => {
           path.join(folder, 'data'),
           '--port',
           '0',
+          ...oftenSnapshots,
         ])
         url = await server.serving
       }
@@ -107,6 +111,7 @@ describe('a server that is killed under load', () => {
       expect(told.retries, 'retries').toBeGreaterThan(roundsAtLeast)
       expect(told.repeats, 'repeats').toBeGreaterThan(roundsAtLeast)
       expect(told.resumes, 'resumed streams').toBeGreaterThan(0)
+      expect(readdirSync(path.join(folder, 'data', 'state')).join(' '), 'snapshots').toMatch(/snapshot-\d+\.json/)
       expect(told.resets, 'reset streams').toBeGreaterThan(0)
     },
     60_000 + rounds * 5_000,
@@ -125,6 +130,7 @@ async function killedWhileStarting(random: Random): Promise<void> {
     path.join(folder, 'data'),
     '--port',
     '0',
+    ...oftenSnapshots,
   ])
   await sleep(random.between(100, 700))
   await server.kill()
