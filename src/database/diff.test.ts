@@ -134,16 +134,13 @@ function check(told: Difference, before: Seen | undefined, after: Seen | undefin
   const listed = weighed(told.changes.rows)
   expect(told.changes.rows.length).toBe(Math.min(most, net.size))
   for (const [text, weight] of listed) expect(net.get(text)).toBe(weight)
-  if (most >= net.size) return
-  // The first of them: in an order without ties in its texts, whoever stands before a listed one is listed as well.
-  expect(listed.size).toBe(most)
 }
 
 describe.each(['worker', 'inline'] as const)('other definitions, the engine %s', (engine) => {
   it.each([1, 2, 3, 4, 5, 6])('are compared with those at work while events come (seed %i)', async (seed) => {
     const prng = new Prng(seed * (engine === 'worker' ? 1 : 101))
     const io = machine(seed)
-    const db = await open(io, sqlDefinition(anyApp(prng)), { engine, snapshots: false })
+    const db = await open(io, sqlDefinition(anyApp(prng)), { engine, ...(seed % 2 === 0 ? {} : { snapshots: false }) })
     await feed(db, prng, 30)
     for (let round = 0; round < 4; round++) {
       const next = sqlDefinition(anyApp(prng))
@@ -160,6 +157,37 @@ describe.each(['worker', 'inline'] as const)('other definitions, the engine %s',
       // The take-over tells the same of its own tick.
       expect(made.map(({ view, kind }) => [view, kind])).toEqual(told.views.map(({ view, kind }) => [view, kind]))
       for (const { changes } of made) expect(changes?.rows.length ?? 0).toBe(0)
+    }
+    await db.close()
+  })
+
+  it('are told by the first rows that differ, in the order that the view would have', async () => {
+    const prng = new Prng(61)
+    const view = (query: string): Definition =>
+      sqlDefinition(`${topics}CREATE MATERIALIZED VIEW prices AS SELECT auction, price FROM bid ${query};`)
+    const db = await open(machine(61), view('WHERE price > 10'), { engine })
+    await feed(db, prng, 60)
+    for (const order of ['', 'ORDER BY price DESC', 'ORDER BY auction DESC, price']) {
+      const next = view(`WHERE price < 50 ${order}`)
+      const listed = async (rows: number) => {
+        const { views } = await db.diff(next, { rows })
+        return [...weighed(views[0].changes!.rows)]
+      }
+      const all = await listed(1000)
+      expect(all.length).toBeGreaterThan(20)
+      const keys = all.map(([text]) => JSON.parse(text) as { auction: number; price: number })
+      const sign = order === '' ? 1 : -1
+      const byAuction = (a: { auction: number }, b: { auction: number }): number => a.auction - b.auction
+      const byPrice = (a: { price: number }, b: { price: number }): number => a.price - b.price
+      expect(keys).toEqual(
+        [...keys].sort((a, b) =>
+          order.includes('price DESC')
+            ? sign * byPrice(a, b) || byAuction(a, b)
+            : sign * byAuction(a, b) || byPrice(a, b),
+        ),
+      )
+      for (const rows of [0, 1, 7]) expect(await listed(rows)).toEqual(all.slice(0, rows))
+      await feed(db, prng, 5)
     }
     await db.close()
   })

@@ -1,7 +1,10 @@
 import { request as ask } from 'node:http'
 import { afterEach, describe, expect, it } from 'vitest'
 import { bidJson, bidSql, type Running, startRunning } from '../../test/support/running-server.ts'
+import { nodeIo } from '../io/node.ts'
 import type { DiffBody } from '../protocol/answers.ts'
+import { Api } from './api.ts'
+import { defaultLimits } from './limits.ts'
 import type { ServerOptions } from './listen.ts'
 
 let running: Running | null = null
@@ -99,6 +102,23 @@ describe('POST /v1/diff', () => {
       expect(problem.detail).toContain(text)
     }
     expect((await fetch(`${server.url}/v1/diff`)).status).toBe(405)
+  })
+
+  it('is for callers on this machine', async () => {
+    const { database } = await start()
+    const names = { host: '127.0.0.1', allowedHosts: [], allowedOrigins: [] }
+    const api = new Api(database, { io: nodeIo(), limits: defaultLimits, ...names, onMistake: () => {} })
+    const answer = await api.answer({
+      method: 'POST',
+      local: false,
+      target: '/v1/diff',
+      header: (name) => (name === 'host' ? '127.0.0.1' : null),
+      readBody: async () => new TextEncoder().encode(JSON.stringify({ definition: other })),
+      signal: new AbortController().signal,
+    })
+    expect(answer.status).toBe(403)
+    expect(new TextDecoder().decode(answer.body as Uint8Array)).toContain('diff/refused')
+    api.close()
   })
 
   it('takes no longer than it may, and ends when nobody waits', async () => {
