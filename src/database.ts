@@ -1,5 +1,6 @@
 import type { ErrorsOptions, ViewErrors } from './app/database-shape.ts'
 import { MillraceError } from './data/errors.ts'
+import { olderBlocks } from './data/older-blocks.ts'
 import type {
   DatabaseCatalog,
   DatabaseOptions,
@@ -195,12 +196,14 @@ export class Database {
     return this.#log.findOffset(this.topic(name).id, timeMicros)
   }
 
-  /** Events of a topic from an offset on, visible ones only; blocks may begin before it. */
+  /** Events of a topic from an offset on, with its columns of today, visible ones only; blocks may begin before it. */
   async readTopic(name: string, fromOffset: number, limit: number): Promise<readonly ReadBlock[]> {
     const topic = this.topic(name)
     this.#checkOpen()
     const blocks = await this.#log.readTopic(topic.id, fromOffset, Math.max(1, limit))
-    return blocks.filter((block) => block.tick <= this.#running.views.tick)
+    const visible = blocks.filter((block) => block.tick <= this.#running.views.tick)
+    const asNow = olderBlocks(topic.columns)
+    return asNow === null ? visible : visible.map((block) => ({ ...block, bytes: asNow(block.bytes) }))
   }
 
   /**

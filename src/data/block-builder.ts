@@ -1,5 +1,6 @@
 import { batchRows } from './batch.ts'
 import { blockColumn, blockMagic, blockVersion, directoryBytes, headerBytes } from './block.ts'
+import { cellNull } from './cell.ts'
 import { Bug } from './errors.ts'
 import { viewsOver } from './memory.ts'
 import { type ColumnSchema, type Lane, laneOf, laneWidth } from './sql-type.ts'
@@ -28,7 +29,7 @@ export class BuilderColumn {
   doubles!: Float64Array
   /** The same bytes, for 64-bit integers that a double cannot hold. */
   longs!: BigInt64Array
-  /** 1 where a cell is NULL; beyond the committed rows zero, but for the row being written. */
+  /** What each cell is (cell.ts), mostly a value or NULL; beyond the committed rows zero, but for the row being written. */
   state!: Uint8Array
   hasNulls = false
   heap: Uint8Array
@@ -166,8 +167,9 @@ export class BlockBuilder {
   #capacity = 64
   #heapBytes = 0
 
-  constructor(schema: readonly ColumnSchema[]) {
-    this.columns = schema.map((column, i) => new BuilderColumn(i, laneOf(column.type), column.nullable))
+  /** @param ids the columns' numbers in blocks; absent: their ordinals */
+  constructor(schema: readonly ColumnSchema[], ids?: readonly number[]) {
+    this.columns = schema.map(({ type, nullable }, i) => new BuilderColumn(ids?.[i] ?? i, laneOf(type), nullable))
     this.#strings = this.columns.filter((column) => column.lane === 'bytes')
   }
 
@@ -260,14 +262,14 @@ export class BlockBuilder {
   /** The block of all committed rows; the builder is empty afterwards. Columns that are NULL throughout are left out. */
   finish(): Uint8Array {
     const { rows } = this
-    const written: { column: BuilderColumn; nulls: number; length: number }[] = []
+    const written: { column: BuilderColumn; states: boolean; length: number }[] = []
     let size = headerBytes
     const add = (column: BuilderColumn): void => {
-      const nulls = column.hasNulls ? countNulls(column.state, rows) : 0
-      if (nulls === rows && rows > 0) return
+      if (column.hasNulls && rows > 0 && allNull(column.state, rows)) return
+      const states = column.hasNulls && !allValues(column.state, rows)
       const length = rows * laneWidth(column.lane) + column.end
-      size += directoryBytes + align8(length) + (nulls === 0 ? 0 : align8(rows))
-      written.push({ column, nulls, length })
+      size += directoryBytes + align8(length) + (states ? align8(rows) : 0)
+      written.push({ column, states, length })
     }
     for (const column of this.columns) add(column)
     if (this.#operations) add(this.#operation)
@@ -275,14 +277,14 @@ export class BlockBuilder {
     const out = viewsOver(new ArrayBuffer(size))
     out.u32.set([blockMagic, blockVersion, size, rows, written.length, 0, 0, 0])
     let at = headerBytes + written.length * directoryBytes
-    written.forEach(({ column, nulls, length }, i) => {
+    written.forEach(({ column, states, length }, i) => {
       const entry = (headerBytes + i * directoryBytes) >>> 2
       out.u32[entry] = column.id | (lanes.indexOf(column.lane) << 16)
       out.u32[entry + 1] = at
       out.u32[entry + 2] = length
       writeCells(column, rows, out.u8, out.i32, at)
       at += align8(length)
-      if (nulls === 0) return
+      if (!states) return
       out.u32[entry + 3] = at
       out.u8.set(column.state.subarray(0, rows), at)
       at += align8(rows)
@@ -299,10 +301,14 @@ function clearColumn(column: BuilderColumn, rows: number): void {
   column.shrink()
 }
 
-function countNulls(state: Uint8Array, rows: number): number {
-  let sum = 0
-  for (let i = 0; i < rows; i++) sum += state[i]
-  return sum
+function allNull(state: Uint8Array, rows: number): boolean {
+  for (let i = 0; i < rows; i++) if (state[i] !== cellNull) return false
+  return true
+}
+
+function allValues(state: Uint8Array, rows: number): boolean {
+  for (let i = 0; i < rows; i++) if (state[i] !== 0) return false
+  return true
 }
 
 function writeCells(column: BuilderColumn, rows: number, u8: Uint8Array, i32: Int32Array, at: number): void {

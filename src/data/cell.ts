@@ -22,6 +22,7 @@ export const cellErrors = {
   cardinality: 15,
   unknownTimeZone: 16,
   userFunction: 17,
+  unfitField: 18,
 } as const
 
 export type CellErrorName = keyof typeof cellErrors
@@ -50,4 +51,9 @@ export const cellErrorTexts: Readonly<
   },
   16: { name: 'unknownTimeZone', sqlstate: '22023', text: 'unknown time zone' },
   17: { name: 'userFunction', sqlstate: '38000', text: 'a function of the app threw' },
+  18: {
+    name: 'unfitField',
+    sqlstate: '22P02',
+    text: 'a field of an older event that does not fit the column that was added for it',
+  },
 }

@@ -20,13 +20,16 @@ import type {
 import type { Definition, Table, Topic } from '../app/definitions.ts'
 import type { AnyRow, Sql } from '../app/sql-text.ts'
 import { decodeValue, encodeEvents, type ReadColumn, readColumns } from '../app/values.ts'
+import { cellState } from '../data/batch.ts'
 import { blockColumn, openBlock } from '../data/block.ts'
-import { blockCells, type Cells } from '../data/cell-access.ts'
+import { cellNull } from '../data/cell.ts'
+import type { Cells } from '../data/cell-access.ts'
 import { compileDatum } from '../data/datum.ts'
 import { MillraceError } from '../data/errors.ts'
 import { ObjectDecoder } from '../data/js-rows.ts'
 import type { MemoryViews } from '../data/memory.ts'
 import { type ColumnSchema, resultTypeName } from '../data/sql-type.ts'
+import { storedCells } from '../data/stored-column.ts'
 import { cellText } from '../data/text-print.ts'
 import type { Append, AppendAnswer, ReadBlock } from '../log/log.ts'
 import type { Order } from '../plan/plan.ts'
@@ -126,12 +129,16 @@ async function readEvents(
   const events: TopicPage<Row>['events'][number][] = []
   for (const { bytes, firstOffset, tick } of await core.readTopic(topic.name, from, limit)) {
     const block = openBlock(bytes)
-    const cells = blockCells(block, topic.columns.length)
+    const cells = storedCells(block, topic.columns)
     const operations = block.columns.get(blockColumn.operation)
     for (let row = Math.max(0, from - firstOffset); row < block.rows && events.length < limit; row++) {
       const deletes = operations !== undefined && block.memory.i32[(operations.data >>> 2) + row] === 1
       const op = topic.primaryKey.length === 0 ? 'append' : deletes ? 'delete' : 'upsert'
-      const data = reader(block.memory, cells, row)
+      // A field of old that does not fit its column is not the column's value, and an app's types know no other.
+      const fitting = cells.map((cell) =>
+        cell !== null && cellState(block.memory, cell, row) > cellNull ? null : cell,
+      )
+      const data = reader(block.memory, fitting, row)
       events.push({ offset: firstOffset + row, tick, op, data: deletes ? keyOnly(topic, data) : data })
     }
   }

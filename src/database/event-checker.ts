@@ -1,7 +1,8 @@
 import { type Block, blockColumn, openBlock } from '../data/block.ts'
 import { bytesLength, bytesStart, isNull } from '../data/cell-access.ts'
 import { MillraceError } from '../data/errors.ts'
-import { type ColumnSchema, laneOf } from '../data/sql-type.ts'
+import { laneOf } from '../data/sql-type.ts'
+import { columnId } from '../data/stored-column.ts'
 import { storedPrograms } from '../engine/definitions.ts'
 import type { LoggedBlock } from '../log/log.ts'
 import { catalogTopicId } from '../plan/catalog.ts'
@@ -27,22 +28,19 @@ export class EventChecker {
     const topic = this.#topics.get(logged.topic)
     if (topic === undefined) return
     const block = openBlock(logged.bytes)
-    for (const [ordinal, schema] of topic.columns.entries()) checkColumn(topic, ordinal, schema, block, logged)
+    for (const ordinal of topic.columns.keys()) checkColumn(topic, ordinal, block, logged)
   }
 }
 
-function checkColumn(
-  topic: TopicDefinition,
-  ordinal: number,
-  schema: ColumnSchema,
-  block: Block,
-  logged: LoggedBlock,
-): void {
+function checkColumn(topic: TopicDefinition, ordinal: number, block: Block, logged: LoggedBlock): void {
+  const schema = topic.columns[ordinal]
   const wrong = (row: number, what: string): MillraceError =>
     new MillraceError('log/corrupt', `event ${logged.firstOffset + row} of ${topic.name}: ${schema.name} ${what}`)
   const { memory, rows } = block
-  const column = block.columns.get(ordinal) ?? null
-  if (column !== null && column.lane !== laneOf(schema.type)) throw wrong(0, 'is stored as another type')
+  const column = block.columns.get(columnId(topic.columns, ordinal)) ?? null
+  const types = [schema.type, ...(schema.was ?? [])]
+  if (column !== null && !types.some((type) => column.lane === laneOf(type)))
+    throw wrong(0, 'is stored as another type')
   const operation = block.columns.get(blockColumn.operation)
   const mustBe = !schema.nullable
   const isText = schema.type.kind === 'text' || schema.type.kind === 'varchar'

@@ -2,14 +2,14 @@ import { type App, appToSql } from '../app/app.ts'
 import { openBlock } from '../data/block.ts'
 import { BlockBuilder } from '../data/block-builder.ts'
 import { bytesLength, bytesStart, utf8Text } from '../data/cell-access.ts'
-import { MillraceError } from '../data/errors.ts'
-import { type ColumnSchema, sameType, typeName } from '../data/sql-type.ts'
+import type { ColumnSchema } from '../data/sql-type.ts'
 import type { AppendBlock, Log } from '../log/log.ts'
 import { appStatements } from '../plan/app-statements.ts'
 import { catalogTopicId } from '../plan/catalog.ts'
 import { type BindSelect, type Defined, defineProgram } from '../plan/definition.ts'
 import { planSelect } from '../plan/optimise.ts'
 import type { Program, TopicDefinition, ViewDefinition } from '../plan/program.ts'
+import { afterEvents, noteDropped } from '../plan/schema-change.ts'
 import { loadParser, parseSql } from '../sql/parse.ts'
 
 /**
@@ -117,40 +117,6 @@ export function definitionBlock(text: string, program: Program): AppendBlock {
   return { topic: catalogTopicId, rows: 1, bytes: builder.finish() }
 }
 
-/**
- * Topics that the log has events of keep their columns and key. Event time and lateness may change: all views are
- * made anew from the log then, as if they had always been so.
- * @throws MillraceError schema/incompatible, naming what differs
- */
-function checkCompatible(before: Program, now: Program): void {
-  const old = new Map(before.topics.map((topic) => [topic.name.toLowerCase(), topic]))
-  for (const topic of now.topics) {
-    const known = old.get(topic.name.toLowerCase())
-    if (known === undefined) continue
-    const difference = differenceOf(known, topic)
-    if (difference === null) continue
-    throw new MillraceError('schema/incompatible', `topic ${topic.name} is not what the log holds: ${difference}`, {
-      hint: 'give the changed topic another name, or start with an empty data folder',
-      place: { topic: topic.name },
-    })
-  }
-}
-
-function differenceOf(before: TopicDefinition, now: TopicDefinition): string | null {
-  for (let i = 0; i < Math.max(before.columns.length, now.columns.length); i++) {
-    const a = before.columns[i]
-    const b = now.columns[i]
-    if (b === undefined) return `its column ${a.name} is gone`
-    if (a === undefined) return `its column ${b.name} is new`
-    if (a.name !== b.name) return `column ${i + 1} was ${a.name} and is ${b.name} now`
-    if (!sameType(a.type, b.type)) return `column ${a.name} was ${typeName(a.type)} and is ${typeName(b.type)} now`
-    if (a.nullable !== b.nullable) return `column ${a.name} ${a.nullable ? 'could be' : 'could not be'} NULL before`
-  }
-  const names = (topic: TopicDefinition): string => topic.primaryKey.map((i) => topic.columns[i].name).join(', ')
-  if (names(before) !== names(now)) return `its primary key was (${names(before)}) and is (${names(now)}) now`
-  return null
-}
-
 export interface OpenedProgram {
   readonly text: string
   readonly program: Program
@@ -173,7 +139,9 @@ export async function openProgram(log: Log, definition: Definition | undefined):
   }
   const { text } = definition
   if (stored?.planned && stored.text === text) return { text, program: stored.program, before: null, changed: false }
-  const { program } = await definition.plan(stored?.ever ?? emptyProgram)
-  if (stored !== null) checkCompatible(stored.ever, program)
-  return { text, program, before: stored?.planned ? stored : null, changed: true }
+  const { offsets } = log.position()
+  const eventsOf = (topic: number): number => offsets.get(topic) ?? 0
+  const { program } = await definition.plan(afterEvents(stored?.ever ?? emptyProgram, eventsOf))
+  const before = stored?.planned ? stored : null
+  return { text, program: noteDropped(program, eventsOf), before, changed: true }
 }

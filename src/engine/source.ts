@@ -3,7 +3,9 @@ import { blockColumn } from '../data/block.ts'
 import { GatheredBlocks, sectionOf } from '../data/gathered-blocks.ts'
 import { encodeInterval } from '../data/interval.ts'
 import type { MemoryViews } from '../data/memory.ts'
+import { olderBlocks } from '../data/older-blocks.ts'
 import { type Lane, laneOf } from '../data/sql-type.ts'
+import { columnId } from '../data/stored-column.ts'
 import { systemColumn } from '../plan/plan.ts'
 import type { TopicDefinition } from '../plan/program.ts'
 import { Single, type SingleWriter } from '../state/single.ts'
@@ -45,6 +47,7 @@ export class TopicSource {
   readonly #outlets = new Map<Events, Outlet>()
   readonly #partitions = new Map<number, Watermark>()
   readonly #lateness: bigint
+  readonly #asNow: ((bytes: Uint8Array) => Uint8Array) | null
   /** What waits to be sent on: the blocks, and where they stood in the log. */
   readonly #gathered = new GatheredBlocks()
   #parts: TopicBlock[] = []
@@ -57,6 +60,7 @@ export class TopicSource {
     this.#step = step
     this.topic = topic
     this.#lateness = BigInt(topic.latenessMicros)
+    this.#asNow = olderBlocks(topic.columns)
     this.watermarks = this.#single()
   }
 
@@ -107,7 +111,7 @@ export class TopicSource {
   /** Takes events; they go on at the latest with `flush`. Their bytes must stay as they are until then. */
   push(logged: TopicBlock): void {
     const gathered = this.#gathered
-    const block = gathered.open(logged.bytes)
+    const block = gathered.open(this.#asNow === null ? logged.bytes : this.#asNow(logged.bytes))
     if (block.rows === 0) return
     if (!gathered.fits(block) || (gathered.rows > 0 && this.#parts[0].partition !== logged.partition)) this.flush()
     gathered.add(block)
@@ -159,7 +163,7 @@ export class TopicSource {
 
   #column(column: number, watermarks: number): Column {
     return column >= 0
-      ? this.#gathered.column(this.#step.arena, column, this.#laneOf(column))
+      ? this.#gathered.column(this.#step.arena, columnId(this.topic.columns, column), this.#laneOf(column))
       : this.#system(column, watermarks)
   }
 
@@ -167,6 +171,11 @@ export class TopicSource {
     if (column >= 0) return laneOf(this.topic.columns[column].type)
     if (column === systemColumn.partition) return 'i32'
     return column === systemColumn.distance ? 'bytes' : 'i64'
+  }
+
+  /** The event time's number in blocks. */
+  get #timeId(): number {
+    return columnId(this.topic.columns, this.topic.eventTime as number)
   }
 
   /** Decides in offset order which events are late, and notes what somebody reads of it. */
@@ -183,7 +192,7 @@ export class TopicSource {
       this.#partitions.set(partition, known)
     }
     for (const block of this.#gathered.blocks) {
-      const time = sectionOf(block, this.topic.eventTime as number, 'i64')
+      const time = sectionOf(block, this.#timeId, 'i64')
       if (time === null) continue
       const { rows, row } = block
       this.lateEvents += known.pass(
@@ -223,7 +232,7 @@ export class TopicSource {
   #distance(watermarks: number): Column {
     const { arena, memory } = this.#step
     const { rows } = this.#gathered
-    const time = this.#gathered.column(arena, this.topic.eventTime as number, 'i64')
+    const time = this.#gathered.column(arena, this.#timeId, 'i64')
     const out = new ByteColumn(arena, rows)
     for (let i = 0; i < rows; i++) {
       const micros = memory.i64[watermarks / 8 + i] - memory.i64[time.data / 8 + i]

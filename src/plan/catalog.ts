@@ -42,29 +42,33 @@ export const catalogTopicId = 0
 
 /** What is defined, by name. Immutable: adding gives a new one. Names are the same if they differ only in case. */
 export class Catalog {
-  static readonly empty = new Catalog(new Map(), new Map(), new Set())
+  static readonly empty = new Catalog(new Map(), new Map(), new Map(), new Set())
 
   readonly #byName: ReadonlyMap<string, Relation>
   readonly #ids: ReadonlyMap<string, number>
+  readonly #before: ReadonlyMap<string, TopicDefinition>
   readonly #later: ReadonlySet<string>
 
   private constructor(
     byName: ReadonlyMap<string, Relation>,
     ids: ReadonlyMap<string, number>,
+    before: ReadonlyMap<string, TopicDefinition>,
     later: ReadonlySet<string>,
   ) {
     this.#byName = byName
     this.#ids = ids
+    this.#before = before
     this.#later = later
   }
 
   /**
-   * An empty catalog in which names that `previous` has get the ids that they have there.
+   * An empty catalog in which names that `previous` has get the ids that they have there, and topics follow theirs.
    * @param later what will be defined: who uses one of these too early is told so
    */
   static after(previous: Program, later: readonly string[] = []): Catalog {
     const ids = [...previous.topics, ...previous.views].map(({ name, id }) => [fold(name), id] as const)
-    return new Catalog(new Map(), new Map(ids), new Set(later.map(fold)))
+    const before = new Map(previous.topics.map((topic) => [fold(topic.name), topic]))
+    return new Catalog(new Map(), new Map(ids), before, new Set(later.map(fold)))
   }
 
   /** The catalog of a program alone. Named queries are not in it: a program has no need of them. */
@@ -135,10 +139,15 @@ export class Catalog {
     return highest + 1
   }
 
+  /** The topic of this name as it was defined before; null: there was none. */
+  topicBefore(name: string): TopicDefinition | null {
+    return this.#before.get(fold(name)) ?? null
+  }
+
   add(relation: Relation): Catalog {
     const name = fold(relation.name)
     invariant(!this.#byName.has(name), `${relation.name} is defined twice`)
-    return new Catalog(new Map([...this.#byName, [name, relation]]), this.#ids, this.#later)
+    return new Catalog(new Map([...this.#byName, [name, relation]]), this.#ids, this.#before, this.#later)
   }
 }
 

@@ -7,8 +7,9 @@ import { fold } from '../sql/tokens.ts'
 import { Catalog, topicRelation, viewRelation } from './catalog.ts'
 import { onlyKnown, readOptions } from './definition-options.ts'
 import type { Order, Plan } from './plan.ts'
-import type { Program, ViewDefinition } from './program.ts'
+import type { Program, TopicDefinition, ViewDefinition } from './program.ts'
 import { retainOf } from './retention.ts'
+import { followDefinition } from './schema-change.ts'
 import { defineTopic } from './topic-definition.ts'
 
 export interface SelectOptions {
@@ -39,8 +40,8 @@ export interface Defined {
 
 /**
  * Works through definitions in their order.
- * @param previous names that it has keep their ids
- * @throws MillraceError sql/… with the place of the first mistake
+ * @param previous names that it has keep their ids, and topics become what they were by changes that are allowed
+ * @throws MillraceError sql/… with the place of the first mistake, schema/incompatible
  */
 export function defineProgram(
   statements: readonly Statement[],
@@ -80,7 +81,7 @@ function define(catalog: Catalog, statement: Statement, bindSelect: BindSelect):
   }
   switch (statement.kind) {
     case 'createTopic':
-      return catalog.add(topicRelation(defineTopic(statement, name, catalog.idFor(name))))
+      return catalog.add(topicRelation(topicOf(catalog, statement, name)))
     case 'createView':
       return defineQuery(catalog, statement, name, bindSelect)
     case 'createMaterializedView':
@@ -88,6 +89,12 @@ function define(catalog: Catalog, statement: Statement, bindSelect: BindSelect):
     default:
       throw noDefinition(statement)
   }
+}
+
+function topicOf(catalog: Catalog, statement: StatementOf<'createTopic'>, name: string): TopicDefinition {
+  const defined = defineTopic(statement, name, catalog.idFor(name))
+  const before = catalog.topicBefore(name)
+  return before === null ? defined : followDefinition(before, defined)
 }
 
 function checkedName(relation: RangeVar, statement: Statement): string {

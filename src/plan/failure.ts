@@ -11,14 +11,15 @@ import type { Plan } from './plan.ts'
  * before: an error that a row meets in a filter is shown to the user. In doubt an expression can fail.
  */
 
-/** Whether the column of a relation may hold errors: a topic's never do, a view's may. */
+/** Whether the column of a relation may hold errors: a view's may, a topic's where older events may not fit it. */
 export type MayFail = (relation: number, ordinal: number) => boolean
 
-/** By the catalog: a view's columns may fail where its plan's may. */
+/** By the catalog: a view's columns may fail where its plan's may, a topic's where it was added later. */
 export function mayFailIn(catalog: Catalog): MayFail {
   const mayFail: MayFail = (id, ordinal) => {
     const relation = catalog.byId(id)
-    return relation.kind === 'view' && failingColumns(relation.definition.plan, mayFail)[ordinal]
+    if (relation.kind !== 'view') return relation.definition.columns[ordinal].added === true
+    return failingColumns(relation.definition.plan, mayFail)[ordinal]
   }
   return mayFail
 }

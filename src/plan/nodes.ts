@@ -59,7 +59,9 @@ export function scan(
   columns: readonly ColumnSchema[],
   events: Scan['events'] = 'all',
 ): Scan {
-  return { op: 'scan', relation, reads, events, columns }
+  // Of a topic's columns only what they are now belongs to a plan.
+  const schemas = columns.map(({ name, type, nullable }) => ({ name, type, nullable }))
+  return { op: 'scan', relation, reads, events, columns: schemas }
 }
 
 export function values(rows: readonly (readonly Scalar[])[], columns: readonly ColumnSchema[]): Values {

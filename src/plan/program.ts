@@ -1,4 +1,5 @@
 import type { ColumnSchema } from '../data/sql-type.ts'
+import type { StoredColumn } from '../data/stored-column.ts'
 import type { Order, Plan } from './plan.ts'
 
 /** All that an engine runs: JSON-safe, so that it can be stored in the log and sent to a worker. */
@@ -12,13 +13,21 @@ export interface TopicDefinition {
   /** Unique among topics and views, and stable over restarts. */
   readonly id: number
   readonly name: string
-  readonly columns: readonly ColumnSchema[]
+  readonly columns: readonly StoredColumn[]
+  /** Columns that it had: their numbers are never given to others. */
+  readonly dropped?: readonly DroppedColumn[]
   /** Ordinals of the primary key; empty for an append-only topic. */
   readonly primaryKey: readonly number[]
   /** Ordinal of the event time, or null. */
   readonly eventTime: number | null
   /** Microseconds as decimal text. */
   readonly latenessMicros: string
+}
+
+export interface DroppedColumn extends StoredColumn {
+  readonly id: number
+  /** How many events the topic had then. */
+  readonly events?: number
 }
 
 export interface ViewDefinition {

@@ -1,8 +1,12 @@
+import { cellState } from '../data/batch.ts'
 import { blockColumn, openBlock } from '../data/block.ts'
 import { ByteWriter } from '../data/byte-writer.ts'
-import { blockCells, bytesLength, bytesStart, isNull } from '../data/cell-access.ts'
+import { cellNull } from '../data/cell.ts'
+import { bytesLength, bytesStart, type Cells, isNull } from '../data/cell-access.ts'
 import { parseTimestamptz } from '../data/datetime.ts'
 import { compilePrinter, type PrintOptions, type RowWriter } from '../data/json-print.ts'
+import type { MemoryViews } from '../data/memory.ts'
+import { storedCells } from '../data/stored-column.ts'
 import type { Database } from '../database.ts'
 import type { ReadBlock } from '../log/log.ts'
 import type { TopicDefinition } from '../plan/program.ts'
@@ -48,6 +52,8 @@ class EventPrinter {
   readonly #topic: TopicDefinition
   readonly #row: RowWriter
   readonly #key: RowWriter
+  readonly #options: PrintOptions
+  readonly #mayNotFit: boolean
   readonly #mostBytes: number
   readonly #out = new ByteWriter(16 * 1024)
   #next: number
@@ -55,6 +61,8 @@ class EventPrinter {
 
   constructor(topic: TopicDefinition, from: number, limit: number, mostBytes: number, options: PrintOptions) {
     this.#topic = topic
+    this.#options = options
+    this.#mayNotFit = topic.columns.some(({ added }) => added === true)
     this.#row = compilePrinter(topic.columns, options)
     this.#key = compilePrinter(
       topic.primaryKey.map((i) => topic.columns[i]),
@@ -72,7 +80,7 @@ class EventPrinter {
     const { columns, primaryKey } = this.#topic
     const block = openBlock(logged.bytes)
     const { memory } = block
-    const cells = blockCells(block, columns.length)
+    const cells = storedCells(block, columns)
     const keys = primaryKey.map((i) => cells[i])
     const operations = block.columns.get(blockColumn.operation)
     const rest = block.columns.get(blockColumn.rest) ?? null
@@ -85,11 +93,12 @@ class EventPrinter {
       out.ascii(`{"offset":${offset},"tick":${logged.tick},"op":"${op}","data":`)
       if (deleted) this.#key(memory, keys, row, out)
       else {
-        this.#row(memory, cells, row, out)
+        this.#printRow(memory, cells, row)
         if (!isNull(memory, rest, row)) {
           // Fields that no column has, as the text of an object: its inside goes on where the row's ends.
           const start = bytesStart(memory, rest, row)
-          out.bytes[out.length - 1] = 0x2c
+          out.length--
+          if (out.bytes[out.length - 1] !== 0x7b) out.byte(0x2c)
           out.copy(memory.u8, start + 1, start + bytesLength(memory, rest, row))
         }
       }
@@ -98,6 +107,17 @@ class EventPrinter {
       this.#left--
     }
     return true
+  }
+
+  /** A row without fields that don't fit their columns: they are among the unknown ones, as they were written. */
+  #printRow(memory: MemoryViews, cells: readonly Cells[], row: number): void {
+    const fits = (cell: Cells): boolean => cell === null || cellState(memory, cell, row) <= cellNull
+    if (!this.#mayNotFit || cells.every(fits)) {
+      this.#row(memory, cells, row, this.#out)
+      return
+    }
+    const fitting = this.#topic.columns.filter((_, i) => fits(cells[i]))
+    compilePrinter(fitting, this.#options)(memory, cells.filter(fits), row, this.#out)
   }
 
   finish(): Uint8Array {

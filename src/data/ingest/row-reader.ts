@@ -1,6 +1,7 @@
 import { BlockBuilder, type BuilderColumn } from '../block-builder.ts'
 import type { ErrorCode } from '../errors.ts'
-import type { ColumnSchema, SqlType } from '../sql-type.ts'
+import type { SqlType } from '../sql-type.ts'
+import { columnIds, type StoredColumn } from '../stored-column.ts'
 import { type JsonKind, readJson } from './cell-reader.ts'
 import { generateFieldReader, type ReadFields } from './field-reader.ts'
 import { failed, type JsonScanner, lowest, special } from './json-scan.ts'
@@ -10,7 +11,7 @@ import { UnknownFields } from './unknown-fields.ts'
 /** What a decoder needs to know of a topic; a program's TopicDefinition is one. */
 export interface DecoderTopic {
   readonly name: string
-  readonly columns: readonly ColumnSchema[]
+  readonly columns: readonly StoredColumn[]
   /** Ordinals of the primary key; empty for an append-only topic. */
   readonly primaryKey: readonly number[]
   /** Ordinal of the event time, or null. */
@@ -37,6 +38,7 @@ export function rowBuilder(topic: DecoderTopic): BlockBuilder {
       ...column,
       nullable: table ? !topic.primaryKey.includes(i) : !isRequired(topic, i),
     })),
+    columnIds(topic.columns),
   )
 }
 
@@ -91,6 +93,11 @@ export class RowReader {
     if (scanner.bytes[at] !== 0x7b) return this.#notAnObject(at)
     builder.beginRow()
     return this.#readFields(scanner.bytes, scanner.view, at + 1, builder.rows, this.#event)
+  }
+
+  /** The fields of the event last read that are no columns. */
+  get unknown(): UnknownFields {
+    return this.#unknown
   }
 
   #begin(deleting: boolean): void {
