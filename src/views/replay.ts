@@ -1,3 +1,5 @@
+import { blockColumn } from '../data/block.ts'
+import { columnId, type StoredColumn } from '../data/stored-column.ts'
 import { startEngine } from '../engine/host.ts'
 import type { Io } from '../io/io.ts'
 import type { ColumnsRead, Log, TickMark } from '../log/log.ts'
@@ -28,18 +30,27 @@ export function mergeableRows(program: Program, rows: number): number {
 
 /** What the engine reads of each topic: whatever its views scan, and what it needs to know of keys and times. */
 export function columnsRead({ topics, views }: Program): ColumnsRead {
-  const columns = new Map(
-    topics.map(({ id, primaryKey, eventTime }) => [
+  const ordinals = new Map(
+    topics.map(({ id, columns, primaryKey, eventTime }) => [
       id,
-      new Set(eventTime === null ? primaryKey : [...primaryKey, eventTime]),
+      // A table keeps its rows whole, whoever reads them (engine/source.ts).
+      new Set(primaryKey.length > 0 ? columns.keys() : eventTime === null ? [] : [eventTime]),
     ]),
   )
   for (const { plan } of views) {
     for (const node of nodesOf(plan)) {
-      if (node.op === 'scan') for (const column of node.reads) columns.get(node.relation)?.add(column)
+      if (node.op === 'scan') for (const column of node.reads) ordinals.get(node.relation)?.add(column)
     }
   }
-  return columns
+  return new Map(topics.map(({ id, columns }) => [id, idsRead(columns, ordinals.get(id)!)]))
+}
+
+/** Columns by their numbers in blocks; what was added later may stand among the unknown fields. */
+function idsRead(columns: readonly StoredColumn[], ordinals: ReadonlySet<number>): ReadonlySet<number> {
+  const read = [...ordinals].filter((ordinal) => ordinal >= 0)
+  const ids = new Set(read.map((ordinal) => columnId(columns, ordinal)))
+  if (read.some((ordinal) => columns[ordinal].added === true)) ids.add(blockColumn.rest)
+  return ids
 }
 
 /** What of a program makes some of its views: they, the views below them and the topics that these read. */
