@@ -256,6 +256,32 @@ describe('millrace run', () => {
     expect(other.err).toContain('column owner was text and is bigint now')
   })
 
+  it('reads events that are kept with the columns of today', async () => {
+    file('old.sql', 'CREATE TABLE t (id int NOT NULL, n smallint); CREATE MATERIALIZED VIEW v AS SELECT * FROM t;')
+    file(
+      'new.sql',
+      'CREATE TABLE t (at date, n bigint, id int NOT NULL); CREATE MATERIALIZED VIEW v AS SELECT * FROM t;',
+    )
+    file(
+      'old.ndjson',
+      lines([
+        { id: 1, n: 5 },
+        { id: 2, at: '2026-01-05' },
+        { id: 3, at: 'soon' },
+      ]),
+    )
+    file('new.ndjson', lines([{ id: 4, n: 5_000_000_000 }]))
+    const before = await millrace(['run', 'old.sql', '--data', 'changed', '--input', 't=old.ndjson'])
+    expect(before).toMatchObject({ code: 0 })
+    const ran = await millrace(['run', 'new.sql', '--data', 'changed', '--input', 't=new.ndjson'])
+    expect(ran.out.trim().split('\n').sort()).toEqual([
+      '{"at":"2026-01-05","n":null,"id":2}',
+      '{"at":null,"n":5,"id":1}',
+      '{"at":null,"n":5000000000,"id":4}',
+    ])
+    expect(ran.err).toContain('does not fit the column that was added for it')
+  })
+
   it('prints help and its version', async () => {
     expect(await millrace(['--help'])).toMatchObject({ code: 0, err: '' })
     expect((await millrace(['--version'])).out).toMatch(/^\d+\.\d+\.\d+\n$/)

@@ -113,6 +113,11 @@ class Scenario {
     this.#db = await this.#begin()
   }
 
+  /** Lets the schema of now take over while the database is open. */
+  async redefine(): Promise<void> {
+    await this.db.redefine(sqlDefinition(this.#definition))
+  }
+
   async close(): Promise<void> {
     await this.#db?.close()
     this.#db = null
@@ -178,14 +183,15 @@ function byTime(a: string, b: string): number {
   return timeOf(a) < timeOf(b) ? -1 : 1
 }
 
-const ways: readonly (readonly [string, number, Partial<DatabaseOptions>])[] = [
-  ['an event a tick', 1, {}],
-  ['7 events a tick, replayed from the log', 7, { snapshots: false }],
-  ['60 events a tick', 60, {}],
-  ['7 events a tick, state rebuilt after each', 7, { reopen: true }],
+const ways: readonly (readonly [string, number, Partial<DatabaseOptions>, live: boolean])[] = [
+  ['an event a tick', 1, {}, false],
+  ['7 events a tick, replayed from the log', 7, { snapshots: false }, false],
+  ['60 events a tick', 60, {}, false],
+  ['7 events a tick, taking over from each other', 7, {}, true],
+  ['7 events a tick, state rebuilt after each', 7, { reopen: true }, false],
 ]
 
-describe.each(ways)('schemas that change: %s', (_, perAppend, options) => {
+describe.each(ways)('schemas that change: %s', (_, perAppend, options, live) => {
   it.each([1, 2, 3])("give PostgreSQL's answers (seed %i)", { timeout: 240_000 }, async (seed) => {
     const oracle = await sharedOracle()
     const scenario = new Scenario(seed, perAppend, options)
@@ -193,11 +199,12 @@ describe.each(ways)('schemas that change: %s', (_, perAppend, options) => {
     await oracle.exec(`CREATE SCHEMA changing; SET search_path = changing; ${t.created} ${u.created}`)
     try {
       for (let round = 0; round < 8; round++) {
-        await scenario.open()
+        if (round === 0 || !live) await scenario.open()
+        else await scenario.redefine()
         await scenario.check()
         for (let i = 0; i < (perAppend === 60 ? 4 : 8); i++) await scenario.append()
         await scenario.check()
-        await scenario.close()
+        if (!live) await scenario.close()
         const changes = random.integer(0, 3)
         for (let i = 0; i < changes; i++) await oracle.exec(random.pick([t, u]).change(random).join(';\n'))
       }
