@@ -1,8 +1,8 @@
-import { Bug, invariant } from '../data/errors.ts'
+import { Bug, invariant, MillraceError } from '../data/errors.ts'
 import { arrangementsOf } from '../engine/engine.ts'
 import type { StateFiles } from '../engine/port.ts'
 import { sha256 } from '../io/digest.ts'
-import type { Io } from '../io/io.ts'
+import { type Io, IoError } from '../io/io.ts'
 import { viewMeaning } from '../plan/fingerprint.ts'
 import type { Program, ViewDefinition } from '../plan/program.ts'
 import { type Keeper, startKeeper } from '../state/snapshots/keeper.ts'
@@ -195,7 +195,9 @@ export class Snapshots {
       return state
     })
     const [{ running, pinned }] = captures
-    const stored = await this.#files.save(states, running.views.slices())
+    const stored = await this.#files.save(states, running.views.slices()).catch((error: unknown) => {
+      throw error instanceof IoError ? notWritten(error) : error
+    })
     const about: About = {
       files: filesOf(stored),
       log: this.#log,
@@ -261,6 +263,15 @@ interface Written {
 }
 
 type Tell = (line: string) => void
+
+function notWritten(error: IoError): MillraceError {
+  const full = error.failure === 'full'
+  return new MillraceError('state/snapshot', `a snapshot could not be written: ${error.message}`, {
+    hint: full ? 'free some space: the next one is tried then' : 'check the disk: the log is not touched by this',
+    place: { file: error.path },
+    cause: error,
+  })
+}
 
 /** A view's meaning as 32 hexadecimal digits. */
 function meaningOf(program: Program, view: ViewDefinition): string {
