@@ -311,7 +311,7 @@ export class Database {
     this.#checkOpen()
     this.#finished = true
     await this.#running.driver.waitFor(this.#appendedTick, Number.MAX_SAFE_INTEGER)
-    await this.#running.driver.closeWindows()
+    await this.#programs.closeWindows()
   }
 
   /** Copies the log up to its newest tick into an empty folder, while all goes on. @throws as Log.backup */

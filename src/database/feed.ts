@@ -1,3 +1,4 @@
+import type { MillraceError } from '../data/errors.ts'
 import type { Log, SealedTick } from '../log/log.ts'
 import type { Running } from './running.ts'
 
@@ -8,7 +9,10 @@ const closeTicks = 16
 export class Feed {
   readonly #log: Log
   readonly #takers = new Map<Running, (tick: SealedTick) => void>()
-  #failed: Parameters<Parameters<Log['onPoisoned']>[0]>[0] | null = null
+  /** Those that are on their way to the newest tick. */
+  readonly #following = new Set<Running>()
+  /** Why nobody comes to the newest tick any more. */
+  #failed: MillraceError | null = null
 
   constructor(log: Log) {
     this.#log = log
@@ -17,7 +21,7 @@ export class Feed {
     })
     log.onPoisoned((error) => {
       this.#failed = error
-      for (const running of this.#takers.keys()) running.driver.fail(error)
+      for (const running of [...this.#following, ...this.#takers.keys()]) running.driver.fail(error)
     })
   }
 
@@ -26,6 +30,16 @@ export class Feed {
    * @param told called now and then
    */
   async follow(running: Running, told: () => void = () => {}): Promise<void> {
+    this.#following.add(running)
+    try {
+      if (this.#failed !== null) running.driver.fail(this.#failed)
+      await this.#follow(running, told)
+    } finally {
+      this.#following.delete(running)
+    }
+  }
+
+  async #follow(running: Running, told: () => void): Promise<void> {
     // As long as this takes, as many ticks may have come: those that came in the last, short round wait.
     for (let gap = Number.POSITIVE_INFINITY; gap > closeTicks; ) {
       const { tick } = this.#log.position()
@@ -38,7 +52,6 @@ export class Feed {
     }
     const { tick: through } = this.#log.position()
     this.#takers.set(running, (tick) => take(tick))
-    if (this.#failed !== null) running.driver.fail(this.#failed)
     await running.catchUp(through, told)
     for (const tick of waiting) running.driver.take(tick)
     take = (tick) => running.driver.take(tick)

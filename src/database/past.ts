@@ -63,6 +63,8 @@ export class Past {
     if (asOf === undefined) return { views: this.#views, moment: this.#views.pin() }
     const { at, replay } = asOf
     const mark = await this.#find(at, promised)
+    // Who waited for a tick may have waited while other views took the place of these.
+    if (mark.tick > this.#views.tick) throw this.#succeeded(mark.tick)
     const wanted = this.#views.views.filter(({ definition }) => relations.has(definition.id))
     if (replay === undefined || this.#views.knowsPast(mark.tick, wanted)) {
       return { views: this.#views, moment: this.#views.pinPast(mark, wanted) }
@@ -109,6 +111,13 @@ export class Past {
     return new MillraceError('tick/expired', `${asked} is before the first tick${since}`, {
       hint: 'ask for tick 1 or a later one',
       place: { tick: 1 },
+    })
+  }
+
+  #succeeded(tick: number): MillraceError {
+    return new MillraceError('tick/not-reached', `the definitions were changed while tick ${tick} was waited for`, {
+      hint: 'ask again',
+      place: { tick },
     })
   }
 

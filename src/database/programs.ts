@@ -15,7 +15,7 @@ import { replayFailed } from './refusals.ts'
 import { keepsState, Running } from './running.ts'
 import { SnapshotSchedule } from './snapshot-schedule.ts'
 import { Snapshots } from './snapshots.ts'
-import { atOneTick, end, prepare, type Stage, succeed } from './take-over.ts'
+import { atOneTick, built, end, prepare, type Stage, succeed } from './take-over.ts'
 
 const waitMs = 10_000
 
@@ -166,14 +166,22 @@ export class Programs {
     return turn
   }
 
-  #stage(definition: Definition, told: (events: number) => void, asked?: AbortSignal): Stage {
+  #stage(definition: Definition | null, told: (events: number) => void, asked?: AbortSignal): Stage {
     const closing = this.#closing.signal
     const signal = asked === undefined ? closing : AbortSignal.any([asked, closing])
-    const options = { ...this.#options, definition }
+    const options = definition === null ? this.#options : { ...this.#options, definition }
     return { options, log: this.#log, feed: this.#feed, snapshots: this.#snapshots, told, signal }
   }
 
-  /** @returns the views before and after, at the tick at which it happened */
+  /** Runs `work` while no snapshot is taken and nothing else takes the program's place. */
+  #exclusively<T>(work: () => Promise<T>): Promise<T> {
+    return this.#schedule === null ? work() : this.#schedule.exclusively(work)
+  }
+
+  /**
+   * State that is found damaged on the way is made from the log again, and then it is tried once more.
+   * @returns the views before and after, at the tick at which it happened
+   */
   async #takeOver(
     definition: Definition,
     wanted: OpenedProgram,
@@ -181,25 +189,38 @@ export class Programs {
   ): Promise<readonly Pair[]> {
     const { current } = this
     const stage = this.#stage(definition, told)
-    const work = (): Promise<Running> => prepare(stage, current, wanted)
-    const next = await (this.#schedule === null ? work() : this.#schedule.exclusively(work))
+    try {
+      return await this.#exclusively(() => this.#replace(stage, wanted))
+    } catch (error) {
+      if (this.#closing.signal.aborted || !isDamaged(error)) throw error
+      current.driver.fail(error)
+      // What mends it asked first.
+      await this.#exclusively(async () => {})
+      if (this.current === current) throw error
+      return await this.#exclusively(() => this.#replace(stage, wanted))
+    }
+  }
+
+  async #replace(stage: Stage, wanted: OpenedProgram): Promise<readonly Pair[]> {
+    const { current } = this
+    let next: Running | null = null
     let pairs: readonly Pair[]
     try {
+      const made = await prepare(stage, current, wanted)
+      next = made
       await this.#log.append({ blocks: [definitionBlock(wanted.text, wanted.program)] })
-      pairs = await atOneTick([current, next], () => {
-        // Where damaged state is made again just now, nothing is at hand to compare with.
-        const comparable = current.views.tick === next.views.tick
-        const before = comparable ? pairViews(current, wanted.program, ({ id }) => next.views.byId(id)) : []
-        succeed(current, next)
-        this.#wire(next)
-        this.current = next
-        this.#snapshots?.follow(next)
-        next.driver.goLive()
+      pairs = await atOneTick([current, made], () => {
+        const before = pairViews(current, wanted.program, ({ id }) => made.views.byId(id))
+        succeed(current, made)
+        this.#wire(made)
+        this.current = made
+        this.#snapshots?.follow(made)
+        made.driver.goLive()
         return before
       })
     } catch (error) {
       this.#snapshots?.follow(current)
-      await end(stage, next)
+      if (next !== null) await end(stage, next)
       throw error
     }
     await end(stage, current)
@@ -214,12 +235,12 @@ export class Programs {
     this.#tell(`${damage.message}: all views are made from the log again`)
     const { current } = this
     const { text, program } = current
-    const next = new Running(this.#options, this.#log, { text, program, before: null, changed: false })
+    const stage = this.#stage(null, () => this.#toldProgress())
     current.driver.fail(damage)
     try {
       await snapshots.discard()
-      await next.start(null)
-      await this.#feed.follow(next, () => this.#toldProgress())
+      const anew = new Running(stage.options, this.#log, { text, program, before: null, changed: false })
+      const next = await built(stage, anew, null)
       succeed(current, next)
       this.#wire(next)
       this.current = next
@@ -227,22 +248,31 @@ export class Programs {
       next.driver.goLive()
       // What was committed while nobody was free to take it waits for a seal.
       this.#log.requestSeal(false)
-      await end({ feed: this.#feed }, current)
+      await end(stage, current)
     } catch (error) {
-      await end({ feed: this.#feed }, next)
-      this.#options.onFailure?.(this.#failed(error))
+      const failure = this.#failed(error)
+      if (!stage.signal.aborted) this.#options.onFailure?.(failure)
       throw error
     }
   }
 
-  /** A last snapshot if it is worth while, then everything stops. */
+  /** A batch run is at its end: a last snapshot if it is worth while, as none can be of views with closed windows. */
+  async closeWindows(): Promise<void> {
+    await this.#schedule?.close()
+    await this.current.driver.closeWindows()
+  }
+
+  /** A last snapshot if it is worth while, then everything stops; what was to take over is given up. */
   async close(): Promise<void> {
     const closed = new MillraceError('log/closed', 'the database was closed')
     this.#closing.abort(closed)
     await this.#schedule?.close()
     this.current.driver.giveUp(closed)
-    await this.current.stop()
+    // A start, or a change of definitions, ends before what it may have started is stopped.
+    await this.#started.catch(() => {})
     await this.#changing
+    this.current.driver.giveUp(closed)
+    await this.current.stop()
     await this.#snapshots?.close()
   }
 }

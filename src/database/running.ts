@@ -114,6 +114,7 @@ export class Running {
   async catchUp(tick: number, told: () => void): Promise<void> {
     if (tick <= this.views.tick) return
     const each = async (sealed: SealedTick): Promise<void> => {
+      if (this.driver.failure !== null) throw this.driver.failure
       this.driver.take(sealed)
       await this.driver.room()
       if (this.driver.failure !== null) throw this.driver.failure
@@ -160,7 +161,10 @@ export class Running {
         },
       )
     })
-    return { running: this, status: status!, pinned }
+    const begun = status!
+    // Whoever joins several captures gives up at the first that fails.
+    begun.catch(() => {})
+    return { running: this, status: begun, pinned }
   }
 
   /** About so many bytes more of the capture that was begun. */

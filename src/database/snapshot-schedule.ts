@@ -20,6 +20,8 @@ export class SnapshotSchedule {
   #bytes = 0
   #patience = 1
   #taking: Promise<void> | null = null
+  /** Ends when all that was asked for so far has ended. */
+  #turn: Promise<unknown> = Promise.resolve()
   #closed = false
 
   constructor(snapshots: Snapshots, running: () => Running, options: SnapshotOptions, tell: (line: string) => void) {
@@ -38,24 +40,16 @@ export class SnapshotSchedule {
 
   /** Takes one now, or waits for the one under way. What goes wrong is told; the snapshots before it stay. */
   take(): Promise<void> {
-    this.#taking ??= this.#take().finally(() => {
+    this.#taking ??= this.exclusively(() => this.#take()).finally(() => {
       this.#taking = null
     })
     return this.#taking
   }
 
-  /** Runs `work` while no snapshot is taken. */
-  async exclusively<T>(work: () => Promise<T>): Promise<T> {
-    while (this.#taking !== null) await this.#taking
-    const working = work()
-    this.#taking = working
-      .then(
-        () => {},
-        () => {},
-      )
-      .finally(() => {
-        this.#taking = null
-      })
+  /** Runs `work` while no snapshot is taken and no other work is done, in the order in which it was asked for. */
+  exclusively<T>(work: () => Promise<T>): Promise<T> {
+    const working = this.#turn.then(work)
+    this.#turn = working.catch(() => {})
     return working
   }
 
@@ -77,7 +71,8 @@ export class SnapshotSchedule {
 
   /** Takes a last one if it is worth while. */
   async close(): Promise<void> {
-    await this.#taking
+    await this.#turn
+    if (this.#closed) return
     if (this.#bytes >= (this.#options.closeBytes ?? closeBytesDefault)) await this.take()
     this.#closed = true
   }

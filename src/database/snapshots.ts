@@ -39,7 +39,7 @@ export class Snapshots {
   #keeper: Keeper | null = null
   /** Whose state the newest snapshot is. */
   #running: Running | null = null
-  /** What a program to come goes on from, whatever is taken or merged meanwhile. */
+  /** What a program to come goes on from, whatever is merged meanwhile. */
   #joined: Manifest | null = null
 
   private constructor(io: Io, folder: string, log: string, files: ViewFiles) {
@@ -132,7 +132,7 @@ export class Snapshots {
    */
   async take(running: Running): Promise<void> {
     if (running.driver.handed === 0) return
-    const { manifest } = await this.#write(running.program, [running.beginCapture()], this.#arrangementsToCome())
+    const { manifest } = await this.#write(running.program, [running.beginCapture()])
     const kept = await this.#adopt(running, manifest)
     // Only now: while another is taken, its files are there and nobody names them yet.
     await this.#files.removeOthers(new Set(kept.flatMap(({ about }) => about.files)))
@@ -143,16 +143,17 @@ export class Snapshots {
    * @param begun the first is of the program that the newest snapshot is of
    */
   async join(program: Program, begun: readonly BegunCapture[]): Promise<Restored> {
-    const { manifest, states, pinned } = await this.#write(program, begun, [])
+    const { manifest, states, pinned } = await this.#write(program, begun)
     this.#joined = manifest
     await this.#adopt(begun[0].running, manifest)
     const { timeMicros, events } = pinned
     return { timeMicros, events, from: this.#filesOf(manifest), views: states }
   }
 
-  async #write(program: Program, begun: readonly BegunCapture[], toCome: readonly string[]): Promise<Written> {
+  async #write(program: Program, begun: readonly BegunCapture[]): Promise<Written> {
     const keeper = this.#keeper
     invariant(keeper !== null, 'a snapshot is taken before the state was restored')
+    keeper.begin()
     // Equal parts of several programs hold the same: the first one's are taken.
     const taken = new Set<string>()
     const captures: { running: Running; pinned: Pinned }[] = []
@@ -172,7 +173,7 @@ export class Snapshots {
       captures.push({ running, pinned: views })
     }
     // What is not of the program that the snapshot before is of was captured whole: an earlier life of it is over.
-    const goOn = [...(await begun[0].status).arrangements, ...toCome]
+    const { arrangements: goOn } = await begun[0].status
     return this.#commit(keeper, program, { tick, arrangements: [...taken], goOn }, captures)
   }
 
@@ -207,10 +208,6 @@ export class Snapshots {
       events: pinned.events,
     }
     return { manifest: await keeper.commit(tick, about, goOn), states, pinned }
-  }
-
-  #arrangementsToCome(): readonly string[] {
-    return this.#joined === null ? [] : (this.#joined.about as About).arrangements
   }
 
   /** Throws all snapshots away. */

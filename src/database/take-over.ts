@@ -38,7 +38,7 @@ function buildPart(stage: Stage, wanted: OpenedProgram, program: Program): Promi
 }
 
 /** Starts a program and brings it to the newest tick; ends it where that fails. */
-async function built(stage: Stage, next: Running, restored: Restored | null): Promise<Running> {
+export async function built(stage: Stage, next: Running, restored: Restored | null): Promise<Running> {
   const { signal } = stage
   const stop = (): void =>
     next.driver.fail(new MillraceError('engine/stopped', 'nobody waits for these views any more'))
@@ -90,12 +90,16 @@ async function joined(stage: Stage, snapshots: Snapshots, current: Running, want
   }
 }
 
-/** Runs `action` in a turn in which all of them are at the same tick; ticks wait meanwhile. */
+/**
+ * Runs `action` in a turn in which all of them are at the same tick; ticks wait meanwhile.
+ * @throws MillraceError as the engine of one that fails
+ */
 export async function atOneTick<T>(all: readonly Running[], action: () => T): Promise<T> {
   const tick = Math.max(...all.map(({ driver }) => driver.handed))
   for (const { driver } of all) driver.holdBehind(tick)
   try {
-    await Promise.all(all.map(({ driver }) => driver.waitFor(tick, Number.MAX_SAFE_INTEGER)))
+    await Promise.all(all.map(({ driver }) => driver.reach(tick)))
+    for (const { driver } of all) if (driver.failure !== null) throw driver.failure
     return action()
   } finally {
     for (const { driver } of all) driver.holdBehind(null)

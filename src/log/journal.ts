@@ -147,7 +147,7 @@ export class Journal {
         }
         const seal = reader.seal()
         if (seal === null) continue
-        if (seal.tick > throughTick) return handOver()
+        if (seal.tick > throughTick) return await handOver()
         if (seal.tick > afterTick) {
           if (mergeRows === 0 || mergedRows + rows > mergeRows) await handOver()
           if (merged.length === 0) merged = blocks
@@ -158,7 +158,7 @@ export class Journal {
         } else held.release()
         blocks = []
         rows = 0
-        if (seal.tick === throughTick) return handOver()
+        if (seal.tick === throughTick) return await handOver()
       }
     }
     await handOver()

@@ -13,6 +13,15 @@ const emptyTickMs = 1000
 /** The window over which the rate is told. */
 const rateMs = 5000
 
+/** Somebody who waits for a tick. */
+interface Waiter {
+  readonly tick: number
+  /** Waits on where another driver takes the place of one that failed. */
+  readonly outlasts: boolean
+  resolve(): void
+  reject(error: Error): void
+}
+
 /** Takes sealed ticks through the engine into the views, in order. */
 export class TickDriver {
   readonly #clock: Clock
@@ -24,7 +33,7 @@ export class TickDriver {
   readonly #queue: SealedTick[] = []
   #underWay = 0
   #roomWaiters: (() => void)[] = []
-  #tickWaiters: { readonly tick: number; resolve(): void; reject(error: Error): void }[] = []
+  #tickWaiters: Waiter[] = []
   #cancelDue: (() => void) | null = null
   #lastEmptyMs = Number.NEGATIVE_INFINITY
   #samples: { readonly ms: number; readonly events: number }[] = []
@@ -34,6 +43,8 @@ export class TickDriver {
   /** Later ticks wait. */
   #hold = Number.POSITIVE_INFINITY
   #live = false
+  /** Another driver has taken this one's place. */
+  #left = false
   failure: MillraceError | null = null
   /** Told the failure of a driver that is live; a close is none. */
   onFailure: (error: MillraceError) => void = () => {}
@@ -67,7 +78,7 @@ export class TickDriver {
   }
 
   take(tick: SealedTick): void {
-    if (this.failure !== null) return
+    if (this.failure !== null || this.#left) return
     this.#queue.push(tick)
     this.#feed()
   }
@@ -126,6 +137,7 @@ export class TickDriver {
     invariant(next.#views.tick >= this.#views.tick, 'who takes over is behind')
     next.#tickWaiters.push(...this.#tickWaiters.splice(0))
     next.#resolveTicks()
+    this.#left = true
     this.#live = false
     this.#cancelDue?.()
     this.#queue.length = 0
@@ -139,7 +151,8 @@ export class TickDriver {
    */
   behindTick(message: () => void, run: (reached: boolean) => void): void {
     message()
-    if (this.#underWay === 0) run(true)
+    if (this.failure !== null) run(false)
+    else if (this.#underWay === 0) run(true)
     else this.#afterTick.push({ tick: this.#handed, run })
   }
 
@@ -159,14 +172,26 @@ export class TickDriver {
   waitFor(tick: number, timeoutMs: number): Promise<void> {
     if (this.#views.tick >= tick) return Promise.resolve()
     if (this.failure !== null && !this.mends(this.failure)) return Promise.reject(this.failure)
+    return this.#wait(tick, timeoutMs, true)
+  }
+
+  /** Resolves when this very driver has come to the tick, and not failed. @throws MillraceError as the engine */
+  reach(tick: number): Promise<void> {
+    if (this.failure !== null) return Promise.reject(this.failure)
+    if (this.#views.tick >= tick) return Promise.resolve()
+    return this.#wait(tick, Number.MAX_SAFE_INTEGER, false)
+  }
+
+  #wait(tick: number, timeoutMs: number, outlasts: boolean): Promise<void> {
     return new Promise((resolve, reject) => {
       const cancel = this.#clock.after(timeoutMs, () => {
         this.#tickWaiters = this.#tickWaiters.filter((other) => other !== waiter)
         const message = `tick ${tick} was not reached within ${timeoutMs} ms; reads see tick ${this.#views.tick}`
         reject(new MillraceError('tick/not-reached', message, { hint: 'ask again, or for an earlier tick' }))
       })
-      const waiter = {
+      const waiter: Waiter = {
         tick,
+        outlasts,
         resolve: () => {
           cancel()
           resolve()
@@ -187,7 +212,8 @@ export class TickDriver {
     this.#queue.length = 0
     for (const { run } of this.#afterTick.splice(0)) run(false)
     this.#cancelDue?.()
-    if (!this.mends(error)) this.#refuseWaiters(error)
+    const mends = this.mends(error)
+    this.#refuseWaiters(error, ({ outlasts }) => !mends || !outlasts)
     this.#wakeRoom()
     this.#views.wake()
     if (this.#live && error.code !== 'log/closed') this.onFailure(error)
@@ -200,8 +226,10 @@ export class TickDriver {
     this.#refuseWaiters(error)
   }
 
-  #refuseWaiters(error: MillraceError): void {
-    for (const waiter of this.#tickWaiters.splice(0)) waiter.reject(error)
+  #refuseWaiters(error: MillraceError, which: (waiter: Waiter) => boolean = () => true): void {
+    const refused = this.#tickWaiters.filter(which)
+    this.#tickWaiters = this.#tickWaiters.filter((waiter) => !refused.includes(waiter))
+    for (const waiter of refused) waiter.reject(error)
   }
 
   #feed(): void {

@@ -11,6 +11,7 @@ export type KeeperRequest =
       readonly newest: Manifest | null
       readonly options: KeeperOptions
     }
+  | { readonly kind: 'begin' }
   | { readonly kind: 'add'; readonly pieces: readonly Piece[] }
   | { readonly kind: 'commit'; readonly tick: number; readonly about: SnapshotNotes; readonly goOn?: readonly string[] }
   | { readonly kind: 'drop'; readonly adopted: Manifest }

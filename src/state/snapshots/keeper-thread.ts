@@ -55,6 +55,9 @@ class KeeperThread {
     const folder = this.#folder
     if (folder === null) throw new Bug('the keeper has no folder')
     switch (request.kind) {
+      case 'begin':
+        folder.begin()
+        return []
       case 'add':
         await folder.add(request.pieces)
         return []

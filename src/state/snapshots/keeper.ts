@@ -11,6 +11,8 @@ export interface Keeper {
    * @throws MillraceError internal, state/…: no snapshots can be taken
    */
   readonly opened: Promise<readonly Manifest[]>
+  /** A capture begins: what one before it has added and never committed is forgotten. */
+  begin(): void
   /**
    * Takes pieces of the capture under way; their buffers change hands. All pieces of a bucket come in one call.
    * @returns resolves when they were taken in: whoever waits for it keeps the queue short. It never rejects: what
@@ -73,6 +75,11 @@ class ThreadKeeper implements Keeper {
     this.opened = this.#ask({ kind: 'start', folder, newest, options })
     // Whoever doesn't look hears of it from `commit`.
     this.opened.catch(() => {})
+  }
+
+  begin(): void {
+    // Whoever can't be asked says so at `commit`.
+    this.#ask({ kind: 'begin' }).catch(() => {})
   }
 
   async add(pieces: readonly Piece[]): Promise<void> {

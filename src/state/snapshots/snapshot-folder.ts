@@ -90,6 +90,17 @@ export class SnapshotFolder {
   }
 
   /**
+   * Forgets what was added and never committed: the next capture has its buckets again, and none may be in a run
+   * twice.
+   */
+  begin(): void {
+    for (const { name } of this.#runs) this.#writing.delete(name)
+    this.#captured = new Captured()
+    this.#runs = []
+    this.#failure = null
+  }
+
+  /**
    * Takes pieces of the capture under way; this and `commit` are called one at a time. A bucket's pieces come together, in one
    * call. A failure waits for `commit`.
    */
@@ -126,10 +137,7 @@ export class SnapshotFolder {
     } catch (error) {
       throw givenUp(`the snapshot at tick ${tick}`, error)
     } finally {
-      for (const { name } of this.#runs) this.#writing.delete(name)
-      this.#captured = new Captured()
-      this.#runs = []
-      this.#failure = null
+      this.begin()
     }
   }
 
