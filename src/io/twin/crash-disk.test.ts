@@ -47,6 +47,20 @@ describe('a crash', () => {
     expect(seen.size).toBeGreaterThan(6)
   })
 
+  it('lets writes reach the disk in any order, also over the same bytes', async () => {
+    const seen = new Set<number>()
+    for (const seed of seeds) {
+      const io = simulatedIo(seed)
+      const file = await synced(io, 'd/a', filled(100, 1))
+      await file.write(filled(100, 2), 0)
+      await file.write(filled(100, 3), 0)
+      const after = await bytesOf(await io.restart().disk.open('d/a'))
+      expect(new Set(after).size, `seed ${seed}`).toBe(1)
+      seen.add(after[0])
+    }
+    expect([...seen].sort()).toEqual([1, 2, 3])
+  })
+
   it('may lose a name whose folder was not synced, whatever was synced in the file', async () => {
     let lost = 0
     for (const seed of seeds) {
@@ -166,5 +180,23 @@ describe('a reader', () => {
     expect(reader.read(into, 0)).toBe(4)
     expect(() => io.disk.openReader('d/a')).toThrow(IoError)
     reader.close()
+  })
+})
+
+describe('a copy', () => {
+  it('is a disk of its own: what is damaged there stays there', async () => {
+    const io = simulatedIo(1)
+    const file = await synced(io, 'd/a', filled(1000, 1))
+    await file.write(filled(10, 2), 500)
+    expect(io.disk.recentWrites().at(-1)).toMatchObject({ path: 'd/a', position: 500, before: filled(10, 1) })
+    const copy = io.copy()
+    const [write] = copy.disk.recentWrites().slice(-1)
+    copy.disk.overwrite(write.path, write.position, write.before)
+    copy.disk.overwrite('d/a', 995, filled(10, 3))
+    copy.disk.cut('d/a', 998)
+    const wanted = [...filled(995, 1), ...filled(3, 3)]
+    expect(await bytesOf(await copy.disk.open('d/a'))).toEqual(wanted)
+    expect(await bytesOf(await copy.restart().disk.open('d/a'))).toEqual(wanted)
+    expect([...io.disk.contentOf('d/a')]).toEqual([...filled(500, 1), ...filled(10, 2), ...filled(490, 1)])
   })
 })
