@@ -180,8 +180,10 @@ export class Simulation {
     } catch (error) {
       const code = codeOf(error)
       life.trace('the app', `${added} is refused: ${code}`)
-      const room = error instanceof IoError ? error.failure !== 'full' : !['log/full', 'state/snapshot'].includes(code)
-      const explained = failSync !== null || (code === 'log/closed' && life.closing) || (!room && life.full)
+      const explained =
+        failSync !== null ||
+        (code === 'log/closed' && life.closing) ||
+        (life.full && (code === 'log/full' || code === 'state/snapshot'))
       if (!explained) throw error
     }
   }
@@ -201,7 +203,7 @@ export class Simulation {
         this.trace.add(`${number} open: ${code} ${error instanceof Error ? error.message : ''}`)
         const syncFailed = plan.failSync !== null && io.disk.syncs >= plan.failSync
         if (syncFailed && (code === 'log/poisoned' || error instanceof IoError)) return null
-        if (attempt > 1 || !small || code !== 'log/full') throw error
+        if (attempt > 1 || !small || (code !== 'log/full' && code !== 'state/snapshot')) throw error
       }
       makeRoom(io)
     }
