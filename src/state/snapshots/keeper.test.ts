@@ -105,6 +105,15 @@ describe('the keeper', () => {
     await keeper.close()
   })
 
+  it('forgets what was added and never committed when the next capture begins', async () => {
+    const io = machine(4)
+    const keeper = startKeeper(io, folder, null)
+    await keeper.add(piecesOf('a', [['bytes']], changesAt(2)))
+    keeper.begin()
+    expectState(io, folder, await snapshot(keeper, 1))
+    await keeper.close()
+  })
+
   it('says where runs that it merges are damaged, and leaves them as they are', async () => {
     const io = machine(3)
     const keeper = startKeeper(io, folder, null)
