@@ -37,6 +37,7 @@ export class Snapshots {
   readonly #log: string
   readonly #files: ViewFiles
   #keeper: Keeper | null = null
+  #tell: Tell = () => {}
   /** Whose state the newest snapshot is. */
   #running: Running | null = null
   /** What a program to come goes on from, whatever is merged meanwhile. */
@@ -72,6 +73,7 @@ export class Snapshots {
    * @returns null where there is none
    */
   async restore(program: Program, views: ViewSet, newestTick: number, tell: Tell): Promise<Restored | null> {
+    this.#tell = tell
     const needs = needsOf(program)
     let unusable = Number.POSITIVE_INFINITY
     for (;;) {
@@ -93,6 +95,7 @@ export class Snapshots {
 
   #start(newest: Manifest | null): void {
     const keeper = startKeeper(this.#io, this.#folder, newest)
+    keeper.onTrouble((error) => this.#tell(`runs of state could not be merged: ${error.message}`))
     keeper.onMerged((manifest) => {
       // Files that were merged go only once nobody reads them.
       if (this.#running !== null) this.#adopt(this.#running, manifest).catch(() => {})
