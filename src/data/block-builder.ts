@@ -2,7 +2,7 @@ import { batchRows } from './batch.ts'
 import { blockColumn, blockMagic, blockVersion, directoryBytes, headerBytes } from './block.ts'
 import { cellNull } from './cell.ts'
 import { Bug } from './errors.ts'
-import { viewsOver } from './memory.ts'
+import { align8, viewsOver } from './memory.ts'
 import { type ColumnSchema, type Lane, laneOf, laneWidth } from './sql-type.ts'
 
 const lanes: readonly Lane[] = ['i32', 'i64', 'f64', 'bytes']
@@ -11,8 +11,6 @@ const lanes: readonly Lane[] = ['i32', 'i64', 'f64', 'bytes']
 const heapLimit = 8 * 1024 * 1024
 
 const encoder = new TextEncoder()
-
-const align8 = (n: number): number => (n + 7) & ~7
 
 /**
  * One column under construction. Generated decoders write into its arrays directly; everybody else uses the builder.

@@ -1,6 +1,6 @@
 import { blockMagic, blockVersion, directoryBytes, headerBytes, openBlock, type Section } from './block.ts'
 import type { BlockBuilder } from './block-builder.ts'
-import { type MemoryViews, viewsOver } from './memory.ts'
+import { align8, type MemoryViews, viewsOver } from './memory.ts'
 import type { Lane } from './sql-type.ts'
 
 /** A column of a block to be: its cells, heap and states where they lie. */
@@ -11,8 +11,6 @@ export interface Part {
 }
 
 const lanes: readonly Lane[] = ['i32', 'i64', 'f64', 'bytes']
-
-const align8 = (n: number): number => (n + 7) & ~7
 
 /** What a builder made of one of its columns, under another number; null where it is all NULL. */
 export function builtPart(builder: BlockBuilder, id: number, builtId: number): Part | null {

@@ -1,7 +1,7 @@
 import { type Batch, batchRows, type Column } from './batch.ts'
 import type { ByteKernels } from './byte-kernels.ts'
 import { MillraceError } from './errors.ts'
-import { type Arena, type MemoryViews, viewsOver } from './memory.ts'
+import { type Arena, align8, type MemoryViews, viewsOver } from './memory.ts'
 import { type Lane, laneWidth } from './sql-type.ts'
 
 /**
@@ -35,8 +35,6 @@ export interface NumberedColumn {
   readonly id: number
   readonly column: Column
 }
-
-const align8 = (n: number): number => (n + 7) & ~7
 
 /** Serialises rows of a batch, strings compacted. The result owns its buffer and can be handed to another thread. */
 export function writeBlock(memory: MemoryViews, batch: Batch, ids?: readonly number[], shared = false): Uint8Array {

@@ -33,6 +33,11 @@ export function viewsOver(
 /** WebAssembly's page. */
 export const pageBytes = 65536
 
+/** The next multiple of 8: where 64-bit cells may begin. */
+export function align8(bytes: number): number {
+  return (bytes + 7) & ~7
+}
+
 /**
  * One engine's linear memory: a shared `WebAssembly.Memory` cut into pages. Only the engine's thread allocates.
  * Address 0 is never handed out, so 0 can mean "none".

@@ -31,8 +31,6 @@ export const closedFlag = 1
 /** Written by recovery, which found no clean end before. */
 export const recoveredFlag = 2
 
-export const align8 = (n: number): number => (n + 7) & ~7
-
 /** What a frame needs to know of the journal around it. */
 export interface FramePlace {
   readonly sequence: number

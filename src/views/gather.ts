@@ -1,11 +1,10 @@
 import { blockColumn, blockMagic, blockVersion, directoryBytes, headerBytes } from '../data/block.ts'
 import { cellNull } from '../data/cell.ts'
-import { type MemoryViews, viewsOver } from '../data/memory.ts'
+import { align8, type MemoryViews, viewsOver } from '../data/memory.ts'
 import { type ColumnSchema, type Lane, laneOf, laneWidth } from '../data/sql-type.ts'
 import { type Page, rowBits, rowMask } from './page.ts'
 
 const lanes: readonly Lane[] = ['i32', 'i64', 'f64', 'bytes']
-const align8 = (n: number): number => (n + 7) & ~7
 
 /**
  * Copies the referred rows of several pages into one block, in the order given.

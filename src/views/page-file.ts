@@ -1,5 +1,6 @@
 import { crc32 } from '../data/crc32.ts'
 import { MillraceError } from '../data/errors.ts'
+import { align8 } from '../data/memory.ts'
 import type { ColumnSchema } from '../data/sql-type.ts'
 import type { Disk, DiskFile } from '../io/io.ts'
 import { openPage, type Page } from './page.ts'
@@ -149,10 +150,6 @@ function joined(parts: readonly Uint8Array[], size: number): Uint8Array {
     at += align8(part.byteLength)
   }
   return bytes
-}
-
-function align8(bytes: number): number {
-  return (bytes + 7) & ~7
 }
 
 function damaged(path: string, at: number, what: string): MillraceError {

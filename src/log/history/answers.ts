@@ -1,5 +1,6 @@
+import { align8 } from '../../data/memory.ts'
 import type { KeyedAnswer } from '../commit.ts'
-import { align8, viewOf } from '../frame.ts'
+import { viewOf } from '../frame.ts'
 
 /**
  * Answers under idempotency keys, one behind the other, little-endian and 8-byte aligned:

@@ -1,13 +1,11 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { viewsOver } from '../../data/memory.ts'
+import { align8, viewsOver } from '../../data/memory.ts'
 import type { Lane } from '../../data/sql-type.ts'
 import { encodeColumn, type PlainColumn, Section } from './column.ts'
 import type { Compression } from './compression.ts'
 import { encodeIntegers, integerEncoding } from './integers.ts'
 import { stringEncoding } from './strings.ts'
-
-const align8 = (n: number): number => (n + 7) & ~7
 
 /** Cells and states as a block has them after they went through a section. */
 function through(column: PlainColumn, rows: number, compression: Compression) {

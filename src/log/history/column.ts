@@ -1,4 +1,5 @@
 import { Bug, MillraceError } from '../../data/errors.ts'
+import { align8 } from '../../data/memory.ts'
 import type { Lane } from '../../data/sql-type.ts'
 import { type Compression, compress, decompress } from './compression.ts'
 import { decodeNarrow, decodeWide, encodeIntegers, integerEncoding } from './integers.ts'
@@ -18,8 +19,6 @@ import { decodeStrings, encodeStrings } from './strings.ts'
 export const sectionHeaderBytes = 24
 const stateEncoding = { none: 0, bits: 1, bytes: 2 } as const
 const lanes: readonly Lane[] = ['i32', 'i64', 'f64', 'bytes']
-
-const align8 = (n: number): number => (n + 7) & ~7
 
 /** A column in memory, before it is encoded. */
 export interface PlainColumn {

@@ -1,10 +1,10 @@
 import { blockColumn, blockMagic, blockVersion, directoryBytes, headerBytes } from '../../data/block.ts'
 import { crc32 } from '../../data/crc32.ts'
 import { MillraceError } from '../../data/errors.ts'
-import { viewsOver } from '../../data/memory.ts'
+import { align8, viewsOver } from '../../data/memory.ts'
 import type { Lane } from '../../data/sql-type.ts'
 import type { Disk, DiskFile } from '../../io/io.ts'
-import { align8, allocate } from '../frame.ts'
+import { allocate } from '../frame.ts'
 import { decodeAnswers, type TimedAnswer } from './answers.ts'
 import { Section } from './column.ts'
 import {

@@ -1,3 +1,4 @@
+import { align8 } from '../../data/memory.ts'
 /**
  * Encodings of whole numbers that a double holds exactly: every value of lane i32, and of lane i64 as long as it is
  * below 2^53. Little-endian; a prefix of 24 bytes, then what is packed:
@@ -14,7 +15,6 @@ export const integerEncoding = { raw: 0, constant: 1, offset: 2, delta: 3, runs:
 const prefixBytes = 24
 
 /** Packed numbers are read by typed arrays: what follows them is aligned again. */
-const align8 = (n: number): number => (n + 7) & ~7
 
 export interface EncodedIntegers {
   readonly encoding: number

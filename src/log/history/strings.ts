@@ -1,3 +1,4 @@
+import { align8 } from '../../data/memory.ts'
 import { decodeNarrow, encodeIntegers, integerEncoding } from './integers.ts'
 
 /**
@@ -8,8 +9,6 @@ import { decodeNarrow, encodeIntegers, integerEncoding } from './integers.ts'
  *   u32 length of each entry · codes · the entries' bytes
  */
 export const stringEncoding = { plain: 16, dictionary: 17 } as const
-
-const align8 = (n: number): number => (n + 7) & ~7
 
 /** Strings of a column under way: cells of (offset into the heap, length). */
 export interface Strings {

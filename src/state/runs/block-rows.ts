@@ -1,4 +1,5 @@
 import { blockMagic, blockVersion, directoryBytes, headerBytes } from '../../data/block.ts'
+import { align8 } from '../../data/memory.ts'
 import { type Lane, laneWidth } from '../../data/sql-type.ts'
 import { copyString } from './row-picks.ts'
 import type { RowStore, StoreColumn } from './row-store.ts'
@@ -7,7 +8,6 @@ import type { RowStore, StoreColumn } from './row-store.ts'
 export const storedBlockBytes = 16 * 1024
 
 const lanes: readonly Lane[] = ['i32', 'i64', 'f64', 'bytes']
-const align8 = (n: number): number => (n + 7) & ~7
 
 /** How many rows of `order`, from `from` on, make one block, at least one; and its greatest length. */
 export function blockCut(
