@@ -1,13 +1,13 @@
 import { type Batch, batchRows, type Column } from '../../data/batch.ts'
-import { type ColumnSchema, type Lane, laneOf } from '../../data/sql-type.ts'
+import type { ColumnSchema } from '../../data/sql-type.ts'
 import type { Order } from '../../plan/plan.ts'
 import { Arrangement, type Contents } from '../../state/arrangement.ts'
 import type { BucketWriter } from '../../state/bucket-writer.ts'
 import { FirstFewRows, firstFewBytes } from '../../state/first-few-rows.ts'
-import { Table } from '../../state/table.ts'
+import type { Table } from '../../state/table.ts'
 import { intColumn } from '../aggregates/extreme.ts'
-import { errorReason, withoutErrors } from '../lanes.ts'
 import { BaseOperator, type Step } from '../operator.ts'
+import { Partitions } from './partitions.ts'
 
 /** Up to so many rows a partition, an array is faster than a tree. */
 export const fewRows = 32
@@ -21,12 +21,9 @@ export const fewRows = 32
  * (completed by all columns) and what is once behind the first n rows stays behind them.
  */
 export class FirstFew extends BaseOperator {
-  readonly #partition: readonly number[]
-  readonly #rest: readonly number[]
-  readonly #errorColumns: readonly number[]
+  readonly #parts: Partitions
   readonly #offset: number
   readonly #rank: boolean
-  readonly #lanes: readonly Lane[]
   readonly #table: Table
   readonly #rows: FirstFewRows
   #touched: number[] = []
@@ -44,49 +41,22 @@ export class FirstFew extends BaseOperator {
     },
   ) {
     super(step)
-    this.#partition = options.partition
-    this.#rest = input.map((_, i) => i).filter((i) => !options.partition.includes(i))
-    const order = options.order.filter(({ column }) => !options.partition.includes(column))
-    this.#errorColumns = [...options.partition, ...order.map(({ column }) => column)]
+    this.#parts = new Partitions(step, input, options, firstFewBytes)
     this.#offset = options.offset
     this.#rank = options.rank
-    this.#lanes = input.map(({ type }) => laneOf(type))
-    this.#table = new Table(
-      step.heap,
-      options.partition.map((i) => this.#lanes[i]),
-      firstFewBytes,
-    )
-    const fields = order.map(({ column, descending, nullsFirst }) => ({
-      field: this.#rest.indexOf(column),
-      descending,
-      nullsFirst,
-    }))
-    const lanes = this.#rest.map((i) => this.#lanes[i])
-    this.#rows = new FirstFewRows(this.#table, lanes, fields, options.offset + options.limit)
+    this.#table = this.#parts.table
+    this.#rows = new FirstFewRows(this.#table, this.#parts.restLanes, this.#parts.order, options.offset + options.limit)
     this.arrangements.set('partitions', new Arrangement(step.arena, this.#table, this.#contents()))
   }
 
   push(batch: Batch, _port: number): void {
     const { arena, memory, epoch } = this.step
-    const clean = withoutErrors(arena, batch, this.#errorColumns, (code, weight) =>
-      this.output.error(code, errorReason(code, 'ORDER BY'), weight),
-    )
+    const clean = this.#parts.placed(batch, this.output)
     if (clean.rows === 0) return
     const keys = arena.allocate(clean.rows * 4)
     const list = arena.allocate(clean.rows * 4)
-    this.#table.make(
-      this.#partition.map((i) => clean.columns[i]),
-      clean.rows,
-      keys,
-    )
-    const touched = this.#rows.offer(
-      this.#rest.map((i) => clean.columns[i]),
-      clean.rows,
-      keys,
-      clean.weights,
-      epoch,
-      list,
-    )
+    this.#table.make(this.#parts.keysOf(clean.columns), clean.rows, keys)
+    const touched = this.#rows.offer(this.#parts.restOf(clean.columns), clean.rows, keys, clean.weights, epoch, list)
     for (let k = 0; k < touched; k++) this.#touched.push(memory.u32[(list >>> 2) + k])
   }
 
@@ -150,21 +120,12 @@ export class FirstFew extends BaseOperator {
 
   #load(keys: number, found: number, rows: number): Column[] {
     const { arena } = this.step
-    const columns = new Array<Column>(this.#lanes.length)
-    const rest = this.#rows.load(arena, found, rows)
-    const key = this.#table.load(arena, keys, rows)
-    this.#rest.forEach((column, k) => {
-      columns[column] = rest[k]
-    })
-    this.#partition.forEach((column, k) => {
-      columns[column] = key[k]
-    })
-    return columns
+    return this.#parts.whole(this.#table.load(arena, keys, rows), this.#rows.load(arena, found, rows))
   }
 
   #contents(): Contents {
     return {
-      sections: [[...this.#lanes, 'i32']],
+      sections: [[...this.#parts.lanes, 'i32']],
       bytesOf: (key) => this.#table.layout.bytes + this.#rows.rowsOf(key) * this.#rows.layout.bytes,
       save: (out) => this.#save(out),
       restore: (_section, batch) => this.#restore(batch),
@@ -195,13 +156,9 @@ export class FirstFew extends BaseOperator {
 
   #restore({ columns, rows }: Batch): void {
     const keys = this.step.arena.allocate(rows * 4)
-    this.#table.restore(
-      this.#partition.map((i) => columns[i]),
-      rows,
-      keys,
-    )
-    const rest = this.#rest.map((i) => columns[i])
-    this.#rows.restore(this.step.arena, rest, rows, keys, columns[this.#lanes.length].data)
+    this.#table.restore(this.#parts.keysOf(columns), rows, keys)
+    const weights = columns[this.#parts.lanes.length].data
+    this.#rows.restore(this.step.arena, this.#parts.restOf(columns), rows, keys, weights)
   }
 }
 

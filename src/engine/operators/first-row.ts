@@ -1,11 +1,11 @@
 import { type Batch, batchRows, type Column } from '../../data/batch.ts'
-import { type ColumnSchema, type Lane, laneOf } from '../../data/sql-type.ts'
+import type { ColumnSchema } from '../../data/sql-type.ts'
 import type { Order } from '../../plan/plan.ts'
 import { Arrangement, type Contents } from '../../state/arrangement.ts'
 import { FirstRows, firstRowBytes } from '../../state/first-rows.ts'
-import { Table } from '../../state/table.ts'
-import { errorReason, withoutErrors } from '../lanes.ts'
+import type { Table } from '../../state/table.ts'
 import { BaseOperator, type Step } from '../operator.ts'
+import { Partitions } from './partitions.ts'
 
 /**
  * row_number() = 1 and ORDER BY … LIMIT 1 over an input that only inserts: Δout = new first row − old first row of
@@ -15,11 +15,8 @@ import { BaseOperator, type Step } from '../operator.ts'
  * Right because the order is total (completed by all columns) and what is once behind the first row stays behind it.
  */
 export class FirstRow extends BaseOperator {
-  readonly #partition: readonly number[]
-  readonly #rest: readonly number[]
-  readonly #errorColumns: readonly number[]
+  readonly #parts: Partitions
   readonly #rank: boolean
-  readonly #lanes: readonly Lane[]
   readonly #table: Table
   readonly #rows: FirstRows
   #touched: number[] = []
@@ -31,42 +28,20 @@ export class FirstRow extends BaseOperator {
     options: { readonly partition: readonly number[]; readonly order: readonly Order[]; readonly rank: boolean },
   ) {
     super(step)
-    this.#partition = options.partition
-    this.#rest = input.map((_, i) => i).filter((i) => !options.partition.includes(i))
-    const order = options.order.filter(({ column }) => !options.partition.includes(column))
-    this.#errorColumns = [...options.partition, ...order.map(({ column }) => column)]
+    this.#parts = new Partitions(step, input, options, firstRowBytes)
     this.#rank = options.rank
-    this.#lanes = input.map(({ type }) => laneOf(type))
-    this.#table = new Table(
-      step.heap,
-      options.partition.map((i) => this.#lanes[i]),
-      firstRowBytes,
-    )
-    this.#rows = new FirstRows(
-      this.#table,
-      this.#rest.map((i) => this.#lanes[i]),
-      order.map(({ column, descending, nullsFirst }) => ({
-        field: this.#rest.indexOf(column),
-        descending,
-        nullsFirst,
-      })),
-    )
+    this.#table = this.#parts.table
+    this.#rows = new FirstRows(this.#table, this.#parts.restLanes, this.#parts.order)
     this.arrangements.set('partitions', new Arrangement(step.arena, this.#table, this.#contents()))
   }
 
   push(batch: Batch, _port: number): void {
     const { arena, memory, epoch } = this.step
-    const clean = withoutErrors(arena, batch, this.#errorColumns, (code, weight) =>
-      this.output.error(code, errorReason(code, 'ORDER BY'), weight),
-    )
+    const clean = this.#parts.placed(batch, this.output)
     if (clean.rows === 0) return
     const list = arena.allocate(clean.rows * 4)
     const keys = arena.allocate(clean.rows * 4)
-    this.#table.make(
-      this.#partition.map((i) => clean.columns[i]),
-      clean.rows,
-      keys,
-    )
+    this.#table.make(this.#parts.keysOf(clean.columns), clean.rows, keys)
     const improved = this.#offer(clean.columns, clean.rows, keys, list)
     const { u32 } = memory
     for (let k = 0; k < improved; k++) {
@@ -79,12 +54,7 @@ export class FirstRow extends BaseOperator {
   }
 
   #offer(columns: readonly Column[], rows: number, keys: number, list: number): number {
-    return this.#rows.offer(
-      this.#rest.map((i) => columns[i]),
-      rows,
-      keys,
-      list,
-    )
+    return this.#rows.offer(this.#parts.restOf(columns), rows, keys, list)
   }
 
   override endTick(): void {
@@ -124,22 +94,13 @@ export class FirstRow extends BaseOperator {
 
   #load(keys: number, found: number, rows: number): Column[] {
     const { arena } = this.step
-    const columns = new Array<Column>(this.#lanes.length)
-    const rest = this.#rows.load(arena, found, rows)
-    const key = this.#table.load(arena, keys, rows)
-    this.#rest.forEach((column, k) => {
-      columns[column] = rest[k]
-    })
-    this.#partition.forEach((column, k) => {
-      columns[column] = key[k]
-    })
-    return columns
+    return this.#parts.whole(this.#table.load(arena, keys, rows), this.#rows.load(arena, found, rows))
   }
 
   #contents(): Contents {
     const { arena, memory } = this.step
     return {
-      sections: [this.#lanes],
+      sections: [this.#parts.lanes],
       bytesOf: () => this.#table.layout.bytes + this.#rows.layout.bytes,
       save: (out) => {
         const found = Array.from(out.entries, (key) => this.#rows.first(key))
@@ -149,11 +110,7 @@ export class FirstRow extends BaseOperator {
       restore: (_section, { columns, rows }) => {
         const keys = arena.allocate(rows * 4)
         const list = arena.allocate(rows * 4)
-        this.#table.restore(
-          this.#partition.map((i) => columns[i]),
-          rows,
-          keys,
-        )
+        this.#table.restore(this.#parts.keysOf(columns), rows, keys)
         const made = this.#offer(columns, rows, keys, list)
         for (let k = 0; k < made; k++) this.#rows.show(memory.u32[(list >>> 2) + k])
       },

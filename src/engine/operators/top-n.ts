@@ -1,14 +1,14 @@
 import { type Batch, batchRows, type Column } from '../../data/batch.ts'
-import { type ColumnSchema, type Lane, laneOf } from '../../data/sql-type.ts'
+import type { ColumnSchema } from '../../data/sql-type.ts'
 import type { Order } from '../../plan/plan.ts'
 import { Arrangement, type Contents } from '../../state/arrangement.ts'
 import type { BucketWriter } from '../../state/bucket-writer.ts'
 import { addressLane } from '../../state/columns.ts'
-import { Table } from '../../state/table.ts'
+import type { Table } from '../../state/table.ts'
 import { Tree } from '../../state/tree.ts'
 import { intColumn } from '../aggregates/extreme.ts'
-import { errorReason, withoutErrors } from '../lanes.ts'
 import { BaseOperator, type Step } from '../operator.ts'
+import { Partitions } from './partitions.ts'
 
 /** A partition's payload: u32 root, u32 address and u32 length in bytes of the window put out, u32 0. */
 const window = 4
@@ -37,16 +37,13 @@ class Emissions {
  * is a function of the partition's multiset.
  */
 export class TopN extends BaseOperator {
-  readonly #partition: readonly number[]
-  readonly #rest: readonly number[]
-  readonly #errorColumns: readonly number[]
+  readonly #parts: Partitions
   readonly #limit: number
   readonly #offset: number
   readonly #rank: boolean
   readonly #prune: boolean
   readonly #table: Table
   readonly #tree: Tree
-  readonly #lanes: readonly Lane[]
   #touched: number[] = []
   #emptied: { readonly entry: number; readonly row: number }[] = []
 
@@ -63,46 +60,23 @@ export class TopN extends BaseOperator {
     },
   ) {
     super(step)
-    this.#partition = options.partition
-    this.#rest = input.map((_, i) => i).filter((i) => !options.partition.includes(i))
-    const order = options.order.filter(({ column }) => !options.partition.includes(column))
-    this.#errorColumns = [...options.partition, ...order.map(({ column }) => column)]
+    this.#parts = new Partitions(step, input, options, 16)
     this.#limit = options.limit ?? Number.POSITIVE_INFINITY
     this.#offset = options.offset
     this.#rank = options.rank
     this.#prune = options.appendOnly && options.limit !== null
-    this.#lanes = input.map(({ type }) => laneOf(type))
-    this.#table = new Table(
-      step.heap,
-      options.partition.map((i) => this.#lanes[i]),
-      16,
-    )
-    const fields = order.map(({ column, descending, nullsFirst }) => ({
-      field: this.#rest.indexOf(column),
-      descending,
-      nullsFirst,
-    }))
-    this.#tree = new Tree(
-      step.heap,
-      this.#rest.map((i) => this.#lanes[i]),
-      fields,
-    )
+    this.#table = this.#parts.table
+    this.#tree = new Tree(step.heap, this.#parts.restLanes, this.#parts.order)
     this.arrangements.set('partitions', new Arrangement(step.arena, this.#table, this.#contents()))
   }
 
   push(batch: Batch, _port: number): void {
     const { arena, memory } = this.step
-    const clean = withoutErrors(arena, batch, this.#errorColumns, (code, weight) =>
-      this.output.error(code, errorReason(code, 'ORDER BY'), weight),
-    )
+    const clean = this.#parts.placed(batch, this.output)
     if (clean.rows === 0) return
     const entries = arena.allocate(clean.rows * 4)
-    this.#table.make(
-      this.#partition.map((i) => clean.columns[i]),
-      clean.rows,
-      entries,
-    )
-    const columns = this.#rest.map((i) => clean.columns[i])
+    this.#table.make(this.#parts.keysOf(clean.columns), clean.rows, entries)
+    const columns = this.#parts.restOf(clean.columns)
     for (let i = 0; i < clean.rows; i++) {
       const entry = memory.u32[(entries >>> 2) + i]
       const weight = clean.weights === 0 ? 1 : memory.i32[(clean.weights >>> 2) + i]
@@ -200,15 +174,9 @@ export class TopN extends BaseOperator {
     for (let from = 0; from < out.rows.length; from += batchRows) {
       const rows = Math.min(batchRows, out.rows.length - from)
       const mark = arena.mark()
-      const columns = new Array<Column>(this.#lanes.length)
       const rest = this.#tree.load(arena, addressLane(arena, out.rows, from, rows), rows)
       const keys = this.#table.load(arena, addressLane(arena, out.entries, from, rows), rows)
-      this.#rest.forEach((column, k) => {
-        columns[column] = rest[k]
-      })
-      this.#partition.forEach((column, k) => {
-        columns[column] = keys[k]
-      })
+      const columns = this.#parts.whole(keys, rest)
       const weights = intColumn(this.step, out.weights, from, rows).data
       if (this.#rank) columns.push(rankColumn(this.step, out.ranks, from, rows))
       this.output.emit({ rows, columns, weights })
@@ -242,7 +210,7 @@ export class TopN extends BaseOperator {
   }
 
   #contents(): Contents {
-    const lanes = [...this.#partition, ...this.#rest].map((i) => this.#lanes[i])
+    const lanes = [...this.#table.keys, ...this.#parts.restLanes]
     return {
       sections: [[...lanes, 'i32', 'i32']],
       bytesOf: (entry) => {
@@ -291,10 +259,10 @@ export class TopN extends BaseOperator {
 
   #restore(batch: Batch): void {
     const { arena, memory, heap } = this.step
-    const width = this.#partition.length
+    const width = this.#table.keys.length
     const entries = arena.allocate(batch.rows * 4)
     this.#table.restore(batch.columns.slice(0, width), batch.rows, entries)
-    const columns = batch.columns.slice(width, width + this.#rest.length)
+    const columns = batch.columns.slice(width, width + this.#parts.restLanes.length)
     const weights = batch.columns[batch.columns.length - 2].data >>> 2
     const shown = batch.columns[batch.columns.length - 1].data >>> 2
     for (let i = 0; i < batch.rows; i++) {
