@@ -62,7 +62,7 @@ function missingFrom(current: Program, wanted: Program): Program | null {
   const changed = changedViews(current, wanted)
   const part = partOf(wanted, changed)
   const held = new Set([...arrangementsOf(current), ...(changed.size === 0 ? [] : arrangementsOf(part))])
-  // What several views share may be another thing than what each of them has alone: a table with more columns read.
+  // What several views share may be another thing than what each of them has alone: a table with more system columns read.
   if (!arrangementsOf(wanted).every((name) => held.has(name))) return wanted
   return changed.size === 0 ? null : part
 }
