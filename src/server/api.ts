@@ -10,6 +10,7 @@ import { Gate, type Limits } from './limits.ts'
 import { streamView } from './live.ts'
 import { Metrics } from './metrics.ts'
 import { Page } from './page.ts'
+import { allowed, type Found, methodOf, on, type Route, Routes, route, WrongMethod } from './routes.ts'
 import { runSql } from './sql.ts'
 import { catalog, livez, readyz } from './status.ts'
 import { readEvents } from './topic-events.ts'
@@ -21,15 +22,6 @@ export interface ApiOptions extends GuardOptions {
   readonly limits: Limits
   /** Told of what is our own mistake. */
   readonly onMistake: (error: unknown) => void
-}
-
-/** Answers one call. @param name the path's variable part, decoded */
-type Handler = (request: ApiRequest, name: string, query: string) => Promise<ApiAnswer> | ApiAnswer
-
-interface Route {
-  /** Segments of the path; `{…}` stands for any name. */
-  readonly pattern: string
-  readonly methods: Readonly<Record<string, Handler>>
 }
 
 /** On every answer: nothing is guessed, embedded or told on. */
@@ -47,7 +39,7 @@ export class Api {
   readonly #guard: Guard
   readonly #requests: Gate
   readonly #closing = new AbortController()
-  readonly #routes: readonly Route[]
+  readonly #routes: Routes
   readonly #page: Page
 
   constructor(database: Database, options: ApiOptions) {
@@ -58,7 +50,7 @@ export class Api {
     this.streams = new Gate(limits.liveStreams, 'live streams')
     this.metrics = new Metrics(database, () => this.streams.taken)
     this.#page = new Page(io.disk)
-    this.#routes = this.#makeRoutes(database)
+    this.#routes = new Routes(this.#makeRoutes(database))
   }
 
   #makeRoutes(database: Database): readonly Route[] {
@@ -68,26 +60,71 @@ export class Api {
     const live = { database, clock, limits, streams: this.streams, closing: this.#closing.signal }
     const sql = { database, clock, limits, queries: new Gate(limits.queries, 'queries at a time') }
     const comparing = { ...sql, queries: new Gate(1, 'comparisons of definitions at a time') }
-    const route = (pattern: string, methods: Route['methods']): Route => ({ pattern, methods })
     return [
-      route('/v1/topics/{topic}/events', {
-        POST: (request, name, query) => appendEvents(database, request, name, query),
-        GET: (_, name, query) => readEvents(database, limits, name, query),
-      }),
-      route('/v1/append', { POST: (request, _, query) => appendMixed(database, request, query) }),
-      route('/v1/views/{view}', { GET: (request, name, query) => readView(reader, request, name, query) }),
-      route('/v1/views/{view}/errors', { GET: (request, name, query) => viewErrors(sql, request, name, query) }),
-      route('/v1/views/{view}/live', { GET: (request, name, query) => streamView(live, request, name, query) }),
-      route('/v1/sql', { POST: (request, _, query) => runSql(sql, request, query) }),
-      route('/v1/backup', { POST: (request, _, query) => backUp(database, io.disk, request, query) }),
-      route('/v1/diff', { POST: (request, _, query) => diff(comparing, request, query) }),
-      route('/v1/catalog', { GET: () => catalog(database) }),
-      route('/livez', { GET: () => livez(database) }),
-      route('/readyz', { GET: () => readyz(database) }),
-      route('/metrics', { GET: () => this.metrics.answer() }),
-      route('/openapi.json', { GET: noDescription }),
-      ...this.#page.paths.map((path) => route(path, { GET: () => this.#page.answer(path) })),
+      route(
+        '/v1/topics/{topic}/events',
+        on('POST', 'append topic', 'append', ({ request, name, query }) =>
+          appendEvents(database, request, name, query),
+        ),
+        on('GET', 'read topic', 'read', ({ name, query }) => readEvents(database, limits, name, query)),
+      ),
+      route(
+        '/v1/append',
+        on('POST', 'append', 'append', ({ request, query }) => appendMixed(database, request, query)),
+      ),
+      route(
+        '/v1/views/{view}',
+        on('GET', 'read view', 'read', ({ request, name, query }) => readView(reader, request, name, query)),
+      ),
+      route(
+        '/v1/views/{view}/errors',
+        on('GET', 'trace view', 'query', ({ request, name, query }) => viewErrors(sql, request, name, query)),
+      ),
+      route(
+        '/v1/views/{view}/live',
+        on('GET', 'read view', 'live', ({ request, name, query }) => streamView(live, request, name, query)),
+      ),
+      route(
+        '/v1/sql',
+        on('POST', 'sql', 'query', ({ request, query }) => runSql(sql, request, query)),
+      ),
+      route(
+        '/v1/backup',
+        on('POST', 'admin', 'admin', ({ request, query }) => backUp(database, io.disk, request, query)),
+      ),
+      route(
+        '/v1/diff',
+        on('POST', 'admin', 'admin', ({ request, query }) => diff(comparing, request, query)),
+      ),
+      route(
+        '/v1/catalog',
+        on('GET', 'known', 'read', () => catalog(database)),
+      ),
+      route(
+        '/livez',
+        on('GET', 'public', 'free', () => livez(database)),
+      ),
+      route(
+        '/readyz',
+        on('GET', 'public', 'free', () => readyz(database)),
+      ),
+      route(
+        '/metrics',
+        on('GET', 'status', 'read', () => this.metrics.answer()),
+      ),
+      route('/openapi.json', on('GET', 'known', 'read', noDescription)),
+      ...this.#page.paths.map((path) =>
+        route(
+          path,
+          on('GET', 'public', 'free', () => this.#page.answer(path)),
+        ),
+      ),
     ]
+  }
+
+  /** All routes, for what is made from them. */
+  get routes(): readonly Route[] {
+    return this.#routes.all
   }
 
   /** Never fails: every mistake becomes an answer. */
@@ -100,7 +137,7 @@ export class Api {
       const leave = this.#requests.enter()
       try {
         this.#guard.check(request)
-        const found = this.#find(request.target)
+        const found = this.#routes.find(request.target)
         route = found.route
         answer = await this.#call(request, found)
       } finally {
@@ -115,34 +152,10 @@ export class Api {
     return { ...answer, headers: { ...safeHeaders, ...answer.headers, ...this.#crossOrigin(request) } }
   }
 
-  /** @throws MillraceError not-found, request/malformed */
-  #find(target: string): { route: Route; name: string; query: string } {
-    const at = target.indexOf('?')
-    const path = at < 0 ? target : target.slice(0, at)
-    const segments = path.split('/')
-    for (const route of this.#routes) {
-      const pattern = route.pattern.split('/')
-      if (pattern.length !== segments.length) continue
-      if (!pattern.every((part, i) => part.startsWith('{') || part === segments[i])) continue
-      const variable = pattern.findIndex((part) => part.startsWith('{'))
-      return {
-        route,
-        name: variable < 0 ? '' : decodeSegment(segments[variable]),
-        query: at < 0 ? '' : target.slice(at + 1),
-      }
-    }
-    throw new MillraceError('not-found', `there is nothing at ${shown(path)}`, {
-      hint: 'GET /v1/catalog says what is defined',
-    })
-  }
-
-  #call(request: ApiRequest, found: { route: Route; name: string; query: string }): Promise<ApiAnswer> | ApiAnswer {
-    const { methods } = found.route
-    const asked = request.method === 'HEAD' ? 'GET' : request.method
-    if (Object.hasOwn(methods, asked)) return methods[asked](request, found.name, found.query)
-    const allow = allowed(methods)
-    if (asked === 'OPTIONS') return { status: 204, headers: { allow }, body: null }
-    throw new WrongMethod(request.method, allow)
+  #call(request: ApiRequest, { route, names, query }: Found): Promise<ApiAnswer> | ApiAnswer {
+    if (request.method === 'OPTIONS') return { status: 204, headers: { allow: allowed(route.methods) }, body: null }
+    const { answer } = methodOf(route, request.method)
+    return answer({ request, name: Object.values(names)[0] ?? '', names, query })
   }
 
   /** Pages of origins that were allowed by name may read answers. */
@@ -171,37 +184,10 @@ export class Api {
   }
 }
 
-class WrongMethod extends MillraceError {
-  readonly allow: string
-
-  constructor(method: string, allow: string) {
-    super('request/method', `${method} is not for this path`, { hint: `it takes ${allow}` })
-    this.allow = allow
-  }
-}
-
-function allowed(methods: Route['methods']): string {
-  return [...Object.keys(methods).flatMap((name) => (name === 'GET' ? ['GET', 'HEAD'] : [name])), 'OPTIONS'].join(', ')
-}
-
 function noDescription(): never {
   throw new MillraceError('not-found', 'this version has no /openapi.json yet', {
     hint: 'GET /v1/catalog says what is defined',
   })
-}
-
-function decodeSegment(segment: string): string {
-  try {
-    return decodeURIComponent(segment)
-  } catch {
-    throw new MillraceError('request/malformed', `${shown(segment)} in the path is no percent-encoded UTF-8`)
-  }
-}
-
-const shownLength = 200
-
-function shown(text: string): string {
-  return text.length <= shownLength ? text : `${text.slice(0, shownLength)}…`
 }
 
 function hex(bytes: Uint8Array): string {

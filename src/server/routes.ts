@@ -1,0 +1,154 @@
+import { MillraceError } from '../data/errors.ts'
+import type { ApiAnswer, ApiRequest } from './exchange.ts'
+
+/** The table of routes: what a path takes, what a caller needs for it, and how it is bounded. */
+
+/**
+ * What a caller needs. `topic` and `view` are the ones that the path names.
+ *
+ * - `public`: nothing, not even a name
+ * - `known`: to be somebody; the answer itself shows no more than the caller may see
+ * - `read view`, `read topic`: the relation may be read, and the answer itself keeps to the caller's rows and columns
+ * - `read view whole`, `read topic whole`: all rows and columns of it, as the answer knows nothing of policies
+ * - `trace view`: the same, and of all topics and views that the view is computed from
+ * - `append topic`; `append`: the answer itself asks for each topic that the body names
+ * - `sql`: queries; their answers see the caller's relations only
+ * - `status`: figures of everything, without rows
+ * - `admin`: everything
+ */
+export const permissions = [
+  'public',
+  'known',
+  'read view',
+  'read view whole',
+  'trace view',
+  'read topic',
+  'read topic whole',
+  'append topic',
+  'append',
+  'sql',
+  'status',
+  'admin',
+] as const
+export type Permission = (typeof permissions)[number]
+
+/** Requests of a class share one rate: see rates.ts. */
+export const limitClasses = ['free', 'read', 'append', 'query', 'live', 'admin'] as const
+export type LimitClass = (typeof limitClasses)[number]
+
+/** One call of a route. */
+export interface Call {
+  readonly request: ApiRequest
+  /** The path's first variable part, decoded; empty where the pattern has none. */
+  readonly name: string
+  /** All variable parts by their names in the pattern, decoded. */
+  readonly names: Readonly<Record<string, string>>
+  /** What stands behind the question mark, still encoded. */
+  readonly query: string
+}
+
+export interface Method {
+  readonly needs: Permission
+  readonly limits: LimitClass
+  readonly answer: (call: Call) => Promise<ApiAnswer> | ApiAnswer
+}
+
+export interface Route {
+  /** Segments of the path; `{…}` stands for any name. */
+  readonly pattern: string
+  /** By HTTP's name. HEAD goes where GET does. */
+  readonly methods: Readonly<Record<string, Method>>
+}
+
+export interface Found {
+  readonly route: Route
+  readonly names: Readonly<Record<string, string>>
+  readonly query: string
+}
+
+/** One method of a route. A route that is forgotten here has no permission, and doesn't compile. */
+export function on(
+  method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE',
+  needs: Permission,
+  limits: LimitClass,
+  answer: Method['answer'],
+): Route['methods'] {
+  return { [method]: { needs, limits, answer } }
+}
+
+export function route(pattern: string, ...methods: readonly Route['methods'][]): Route {
+  return { pattern, methods: Object.assign({}, ...methods) }
+}
+
+/** Routes by path. Where two patterns fit, the one that spells more of the path out counts. */
+export class Routes {
+  readonly all: readonly Route[]
+  readonly #byLength = new Map<number, { readonly route: Route; readonly parts: readonly string[] }[]>()
+
+  constructor(routes: readonly Route[]) {
+    this.all = routes
+    for (const each of routes) {
+      const parts = each.pattern.split('/')
+      const alike = this.#byLength.get(parts.length) ?? []
+      alike.push({ route: each, parts })
+      alike.sort((a, b) => variables(a.parts) - variables(b.parts))
+      this.#byLength.set(parts.length, alike)
+    }
+  }
+
+  /** @throws MillraceError not-found, request/malformed */
+  find(target: string): Found {
+    const at = target.indexOf('?')
+    const path = at < 0 ? target : target.slice(0, at)
+    const segments = path.split('/')
+    for (const { route: found, parts } of this.#byLength.get(segments.length) ?? []) {
+      if (!parts.every((part, i) => part.startsWith('{') || part === segments[i])) continue
+      const names: Record<string, string> = {}
+      parts.forEach((part, i) => {
+        if (part.startsWith('{')) names[part.slice(1, -1)] = decodeSegment(segments[i])
+      })
+      return { route: found, names, query: at < 0 ? '' : target.slice(at + 1) }
+    }
+    throw new MillraceError('not-found', `there is nothing at ${shown(path)}`, {
+      hint: 'GET /v1/catalog says what is defined',
+    })
+  }
+}
+
+/** @throws WrongMethod */
+export function methodOf({ methods }: Route, method: string): Method {
+  const asked = method === 'HEAD' ? 'GET' : method
+  if (Object.hasOwn(methods, asked)) return methods[asked]
+  throw new WrongMethod(method, allowed(methods))
+}
+
+export class WrongMethod extends MillraceError {
+  readonly allow: string
+
+  constructor(method: string, allow: string) {
+    super('request/method', `${shown(method)} is not for this path`, { hint: `it takes ${allow}` })
+    this.allow = allow
+  }
+}
+
+export function allowed(methods: Route['methods']): string {
+  return [...Object.keys(methods).flatMap((name) => (name === 'GET' ? ['GET', 'HEAD'] : [name])), 'OPTIONS'].join(', ')
+}
+
+function variables(parts: readonly string[]): number {
+  return parts.filter((part) => part.startsWith('{')).length
+}
+
+function decodeSegment(segment: string): string {
+  try {
+    return decodeURIComponent(segment)
+  } catch {
+    throw new MillraceError('request/malformed', `${shown(segment)} in the path is no percent-encoded UTF-8`)
+  }
+}
+
+const shownLength = 200
+
+function shown(text: string): string {
+  return text.length <= shownLength ? text : `${text.slice(0, shownLength)}…`
+}
