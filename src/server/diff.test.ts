@@ -113,6 +113,7 @@ describe('POST /v1/diff', () => {
       local: false,
       target: '/v1/diff',
       header: (name) => (name === 'host' ? '127.0.0.1' : null),
+      headerNames: () => ['host'],
       readBody: async () => new TextEncoder().encode(JSON.stringify({ definition: other })),
       signal: new AbortController().signal,
     })

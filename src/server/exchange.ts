@@ -9,6 +9,8 @@ export interface ApiRequest {
   readonly target: string
   /** @param name in lower case */
   header(name: string): string | null
+  /** Names of all headers, in lower case. */
+  headerNames(): readonly string[]
   /** The body's bytes; bounded in size and time. @throws MillraceError request/too-large, request/slow */
   readBody(): Promise<Uint8Array>
   /** Aborted when nobody waits for the answer any more. */

@@ -7,6 +7,7 @@ function asked(host: string, origin: string | null = null): ApiRequest {
     method: 'GET',
     target: '/',
     header: (name) => (name === 'host' ? host : name === 'origin' ? origin : null),
+    headerNames: () => ['host', 'origin'],
     local: true,
     readBody: () => Promise.resolve(new Uint8Array()),
     signal: new AbortController().signal,

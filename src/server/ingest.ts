@@ -3,6 +3,7 @@ import type { Database, EventFormat } from '../database.ts'
 import { sha256 } from '../io/digest.ts'
 import type { Idempotency } from '../log/log.ts'
 import type { AppendBody, AppendMixedBody } from '../protocol/answers.ts'
+import { appendCloudEvents, cloudEventMode } from './cloud-events.ts'
 import { type ApiAnswer, type ApiRequest, jsonAnswer } from './exchange.ts'
 import { mediaTypeOf, requireJson } from './media-type.ts'
 import { Parameters } from './parameters.ts'
@@ -28,16 +29,15 @@ export async function appendEvents(
   const parameters = new Parameters(query)
   const onInvalid = parameters.choice('on_invalid', ['reject', 'skip']) ?? 'reject'
   parameters.end()
-  const format = formatOf(request)
+  const mode = cloudEventMode(request)
+  const format = mode === null ? formatOf(request) : null
   const key = idempotencyKey(request)
   const body = await request.readBody()
-  const idempotency = keyed(`/v1/topics/${topic.name}/events`, key, body)
-  const { tick, firstOffset, lastOffset, repeated, skipped, skippedEvents } = await database.appendText(
-    topic.name,
-    body,
-    format,
-    { onInvalid, ...idempotency },
-  )
+  const options = { onInvalid, ...keyed(`/v1/topics/${topic.name}/events`, key, body) }
+  const { tick, firstOffset, lastOffset, repeated, skipped, skippedEvents } =
+    mode === null
+      ? await database.appendText(topic.name, body, format!, options)
+      : await appendCloudEvents(database, topic.name, request, mode, body, options)
   const answer: AppendBody = {
     tick,
     first_offset: firstOffset,
@@ -52,7 +52,11 @@ export async function appendEvents(
 /** POST /v1/append */
 export async function appendMixed(database: Database, request: ApiRequest, query: string): Promise<ApiAnswer> {
   new Parameters(query).end()
-  refuseCloudEvents(request)
+  if (cloudEventMode(request) !== null) {
+    throw new MillraceError('request/media-type', 'CloudEvents go to one topic at a time', {
+      hint: 'POST them to /v1/topics/{topic}/events',
+    })
+  }
   requireJson(request)
   const key = idempotencyKey(request)
   const body = await request.readBody()
@@ -76,23 +80,11 @@ function replayed(repeated: boolean): Record<string, string> {
 }
 
 function formatOf(request: ApiRequest): EventFormat {
-  refuseCloudEvents(request)
   const type = mediaTypeOf(request)
   if (type === null) return 'auto'
   if (Object.hasOwn(formats, type)) return formats[type]
   throw new MillraceError('request/media-type', `events do not come as ${type}`, {
     hint: 'send application/json or application/x-ndjson as the Content-Type',
-  })
-}
-
-function refuseCloudEvents(request: ApiRequest): void {
-  const type = mediaTypeOf(request) ?? ''
-  const mode = type === 'application/cloudevents-batch+json' ? 'batch' : 'structured'
-  const named = type.startsWith('application/cloudevents') ? mode : null
-  const found = named ?? (request.header('ce-specversion') === null ? null : 'binary')
-  if (found === null) return
-  throw new MillraceError('request/media-type', `CloudEvents (${found}) are not supported yet`, {
-    hint: "send the events' data alone, as application/json or application/x-ndjson",
   })
 }
 

@@ -140,6 +140,7 @@ class Door {
       target,
       local: isLoopback(message.socket.remoteAddress ?? ''),
       header: (name) => headerOf(message, name),
+      headerNames: () => Object.keys(message.headers),
       readBody: async () => {
         const body = new BodyBuffer(headerOf(message, 'content-length'), this.#limits, this.#bodies)
         release = () => body.release()
