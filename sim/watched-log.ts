@@ -42,6 +42,9 @@ export function watchedLog(log: Log, history: History): Log {
     onPoisoned: (listener) => log.onPoisoned(listener),
     readTopic: (topic, from, limit) => log.readTopic(topic, from, limit),
     position: () => log.position(),
+    starts: () => log.starts(),
+    cuts: () => log.cuts(),
+    trim: (plan) => log.trim(plan),
     backup: (folder, options) => log.backup(folder, options),
     close: () => log.close(),
   }

@@ -31,7 +31,7 @@ import type { MemoryViews } from '../data/memory.ts'
 import { type ColumnSchema, resultTypeName } from '../data/sql-type.ts'
 import { storedCells } from '../data/stored-column.ts'
 import { cellText } from '../data/text-print.ts'
-import type { Append, AppendAnswer, ReadBlock } from '../log/log.ts'
+import { type Append, type AppendAnswer, offsetOf, type ReadBlock, rowFrom } from '../log/log.ts'
 import type { Order } from '../plan/plan.ts'
 import type { TopicDefinition, ViewDefinition } from '../plan/program.ts'
 import type { LiveOptions as CursorOptions, LiveMessage } from '../views/live.ts'
@@ -127,11 +127,11 @@ async function readEvents(
 ): Promise<TopicPage<Row>> {
   signal?.throwIfAborted()
   const events: TopicPage<Row>['events'][number][] = []
-  for (const { bytes, firstOffset, tick } of await core.readTopic(topic.name, from, limit)) {
-    const block = openBlock(bytes)
+  for (const logged of await core.readTopic(topic.name, from, limit)) {
+    const block = openBlock(logged.bytes)
     const cells = storedCells(block, topic.columns)
     const operations = block.columns.get(blockColumn.operation)
-    for (let row = Math.max(0, from - firstOffset); row < block.rows && events.length < limit; row++) {
+    for (let row = rowFrom(logged, from); row < block.rows && events.length < limit; row++) {
       const deletes = operations !== undefined && block.memory.i32[(operations.data >>> 2) + row] === 1
       const op = topic.primaryKey.length === 0 ? 'append' : deletes ? 'delete' : 'upsert'
       // A field of old that does not fit its column is not the column's value, and an app's types know no other.
@@ -139,7 +139,7 @@ async function readEvents(
         cell !== null && cellState(block.memory, cell, row) > cellNull ? null : cell,
       )
       const data = reader(block.memory, fitting, row)
-      events.push({ offset: firstOffset + row, tick, op, data: deletes ? keyOnly(topic, data) : data })
+      events.push({ offset: offsetOf(logged, row), tick: logged.tick, op, data: deletes ? keyOnly(topic, data) : data })
     }
   }
   return { events, next: (events.at(-1)?.offset ?? from - 1) + 1 }

@@ -4,7 +4,7 @@ import { MillraceError } from '../data/errors.ts'
 import { laneOf } from '../data/sql-type.ts'
 import { columnId } from '../data/stored-column.ts'
 import { storedPrograms } from '../engine/definitions.ts'
-import type { LoggedBlock } from '../log/log.ts'
+import { type LoggedBlock, offsetOf } from '../log/log.ts'
 import { catalogTopicId } from '../plan/catalog.ts'
 import type { TopicDefinition } from '../plan/program.ts'
 
@@ -35,7 +35,7 @@ export class EventChecker {
 function checkColumn(topic: TopicDefinition, ordinal: number, block: Block, logged: LoggedBlock): void {
   const schema = topic.columns[ordinal]
   const wrong = (row: number, what: string): MillraceError =>
-    new MillraceError('log/corrupt', `event ${logged.firstOffset + row} of ${topic.name}: ${schema.name} ${what}`)
+    new MillraceError('log/corrupt', `event ${offsetOf(logged, row)} of ${topic.name}: ${schema.name} ${what}`)
   const { memory, rows } = block
   const column = block.columns.get(columnId(topic.columns, ordinal)) ?? null
   const types = [schema.type, ...(schema.was ?? [])]

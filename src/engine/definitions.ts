@@ -3,7 +3,7 @@ import { openBlock } from '../data/block.ts'
 import { BlockBuilder } from '../data/block-builder.ts'
 import { bytesLength, bytesStart, utf8Text } from '../data/cell-access.ts'
 import type { ColumnSchema } from '../data/sql-type.ts'
-import type { AppendBlock, Log } from '../log/log.ts'
+import { type AppendBlock, endOf, type Log } from '../log/log.ts'
 import { appStatements } from '../plan/app-statements.ts'
 import { catalogTopicId } from '../plan/catalog.ts'
 import { type BindSelect, type Defined, defineProgram } from '../plan/definition.ts'
@@ -77,13 +77,13 @@ async function readDefinitions(log: Log): Promise<StoredDefinitions | null> {
   for (let offset = 0; ; ) {
     const blocks = await log.readTopic(catalogTopicId, offset, readRows)
     if (blocks.length === 0) break
-    for (const { bytes, firstOffset, rows } of blocks) {
-      for (const event of eventsOf(bytes)) {
+    for (const block of blocks) {
+      for (const event of eventsOf(block.bytes)) {
         latest = event
         for (const topic of event.program.topics) topics.set(topic.name.toLowerCase(), topic)
         for (const view of event.program.views) views.set(view.name.toLowerCase(), view)
       }
-      offset = firstOffset + rows
+      offset = endOf(block)
     }
   }
   return latest === null ? null : { ...latest, ever: { topics: [...topics.values()], views: [...views.values()] } }

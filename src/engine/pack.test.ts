@@ -10,6 +10,7 @@ const block = fc.record({
   appendedAtMicros: fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }),
   content: fc.uint8Array({ maxLength: 50 }),
   several: fc.boolean(),
+  gaps: fc.boolean(),
   piece: fc.constantFrom('own', 'shared', 'the next shared'),
 })
 
@@ -20,7 +21,7 @@ it('gives a tick back as it was, over any way that buffers go', () => {
     fc.property(fc.array(block, { maxLength: 20 }), fc.boolean(), (made, closing) => {
       let memory = new SharedArrayBuffer(8 * 1024)
       let at = 0
-      const blocks = made.map(({ content, piece, several, ...place }): TopicBlock => {
+      const blocks = made.map(({ content, piece, several, gaps, ...place }): TopicBlock => {
         if (piece === 'the next shared') {
           memory = new SharedArrayBuffer(8 * 1024)
           at = 0
@@ -29,7 +30,7 @@ it('gives a tick back as it was, over any way that buffers go', () => {
         const bytes = piece === 'own' ? new Uint8Array(length) : new Uint8Array(memory, at, length)
         bytes.set(content)
         if (piece !== 'own') at += (length + 7) & ~7
-        return { ...place, bytes, ...(several ? { commits } : {}) }
+        return { ...place, bytes, ...(several ? { commits } : {}), ...(gaps ? { offsets: Float64Array.of(7, 9) } : {}) }
       })
       const input = {
         kind: 'tick' as const,
@@ -43,8 +44,12 @@ it('gives a tick back as it was, over any way that buffers go', () => {
       expect({ ...back, blocks: [] }).toEqual({ ...input, blocks: [] })
       expect(back.blocks.length).toBe(made.length)
       back.blocks.forEach(({ bytes, ...place }, i) => {
-        const { content, piece, several, ...expected } = made[i]
-        expect(place).toEqual({ ...expected, ...(several ? { commits } : {}) })
+        const { content, piece, several, gaps, ...expected } = made[i]
+        expect(place).toEqual({
+          ...expected,
+          ...(several ? { commits } : {}),
+          ...(gaps ? { offsets: Float64Array.of(7, 9) } : {}),
+        })
         expect([...bytes]).toEqual([...content])
         expect(bytes.byteOffset % 8).toBe(0)
         // The log's own bytes are still there, and what is shared was not copied.

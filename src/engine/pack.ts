@@ -11,6 +11,8 @@ export interface PackedTick extends Omit<TickInput, 'blocks'> {
   readonly places: ArrayBuffer
   /** The commits of blocks that hold several, by the block's index. */
   readonly commits?: ReadonlyMap<number, BlockCommits>
+  /** The offsets of blocks that lack events, by the block's index. */
+  readonly offsets?: ReadonlyMap<number, Float64Array>
 }
 
 const fields = 7
@@ -28,10 +30,12 @@ export function packTick({ blocks, ...tick }: TickInput): { packed: PackedTick; 
   const numbers = new Float64Array(places)
   const times = new BigInt64Array(places)
   const several = new Map<number, BlockCommits>()
+  const gaps = new Map<number, Float64Array>()
   let at = 0
   for (let i = 0, to = 0; i < blocks.length; i++, to += fields) {
-    const { topic, partition, firstOffset, appendedAtMicros, bytes, commits } = blocks[i]
+    const { topic, partition, firstOffset, appendedAtMicros, bytes, commits, offsets } = blocks[i]
     if (commits !== undefined) several.set(i, commits)
+    if (offsets !== undefined) gaps.set(i, offsets)
     const shared = isShared(bytes)
     // Blocks come in the journal's order: one is in the same buffer as the one before, or in a new one.
     if (shared && (buffers.length === 1 || buffers[buffers.length - 1] !== bytes.buffer)) buffers.push(bytes.buffer)
@@ -46,12 +50,18 @@ export function packTick({ blocks, ...tick }: TickInput): { packed: PackedTick; 
     own.set(bytes, at)
     at += (bytes.byteLength + 7) & ~7
   }
-  const packed = { ...tick, buffers, places, ...(several.size === 0 ? {} : { commits: several }) }
+  const packed = {
+    ...tick,
+    buffers,
+    places,
+    ...(several.size === 0 ? {} : { commits: several }),
+    ...(gaps.size === 0 ? {} : { offsets: gaps }),
+  }
   return { packed, transfer: [own.buffer, places] }
 }
 
 /** @returns the tick as it was; its blocks' bytes are views over the buffers that came */
-export function unpackTick({ buffers, places, commits, ...tick }: PackedTick): TickInput {
+export function unpackTick({ buffers, places, commits, offsets, ...tick }: PackedTick): TickInput {
   const numbers = new Float64Array(places)
   const times = new BigInt64Array(places)
   const blocks = new Array<TopicBlock>(numbers.length / fields)
@@ -65,6 +75,7 @@ export function unpackTick({ buffers, places, commits, ...tick }: PackedTick): T
     }
   }
   for (const [i, own] of commits ?? []) blocks[i] = { ...blocks[i], commits: own }
+  for (const [i, own] of offsets ?? []) blocks[i] = { ...blocks[i], offsets: own }
   return { ...tick, blocks }
 }
 

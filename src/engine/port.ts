@@ -50,6 +50,8 @@ export interface TopicBlock {
   readonly appendedAtMicros: bigint
   /** Where the block holds several commits; `appendedAtMicros` is the first one's. */
   readonly commits?: BlockCommits
+  /** Where some of the events are gone: the offset of each row, ascending from `firstOffset`. */
+  readonly offsets?: Float64Array
   /** data/block.ts, columns numbered by the topic's schema, plus `operation` for tables. */
   readonly bytes: Uint8Array
 }

@@ -215,9 +215,9 @@ export class TopicSource {
     }
     const data = arena.allocate(rows * 8)
     this.#gathered.blocks.forEach((block, i) => {
-      const { firstOffset, appendedAtMicros, commits } = this.#parts[i]
+      const { firstOffset, appendedAtMicros, commits, offsets } = this.#parts[i]
       const at = data + block.row * 8
-      if (column === systemColumn.offset) writeOffsets(memory, at, firstOffset, block.rows)
+      if (column === systemColumn.offset) writeOffsets(memory, at, firstOffset, block.rows, offsets)
       else if (commits !== undefined) {
         writeRuns(memory, at, commits.ends, column === systemColumn.tick ? commits.ticks : commits.micros)
       } else {
@@ -296,7 +296,6 @@ function hand(operator: Upsert | Passage, batch: Batch, operations: number): voi
   else operator.push(batch, 0)
 }
 
-/** Numbers that go up by one, below 2^53. */
 /** One number for all rows up to each end. */
 function writeRuns({ i64 }: MemoryViews, at: number, ends: Uint32Array, values: Float64Array): void {
   for (let run = 0, from = 0; run < ends.length; from = ends[run++]) {
@@ -304,11 +303,18 @@ function writeRuns({ i64 }: MemoryViews, at: number, ends: Uint32Array, values: 
   }
 }
 
-function writeOffsets(memory: MemoryViews, data: number, first: number, rows: number): void {
+/** Numbers below 2^53, which go up by one where they aren't given. */
+function writeOffsets(
+  memory: MemoryViews,
+  data: number,
+  first: number,
+  rows: number,
+  offsets: Float64Array | undefined,
+): void {
   const { u32 } = memory
   const to = data >>> 2
   for (let i = 0; i < rows; i++) {
-    const offset = first + i
+    const offset = offsets === undefined ? first + i : offsets[i]
     u32[to + 2 * i] = offset >>> 0
     u32[to + 2 * i + 1] = Math.floor(offset / 4294967296)
   }

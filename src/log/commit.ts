@@ -1,5 +1,16 @@
 import type { BackupAnswer, BackupOptions } from './backup.ts'
-import type { AppendAnswer, ColumnsRead, LoggedBlock, ReadBlock, SealedTick, TickMark, TickWanted } from './log.ts'
+import type {
+  AppendAnswer,
+  ColumnsRead,
+  Cut,
+  LoggedBlock,
+  ReadBlock,
+  SealedTick,
+  TickMark,
+  TickWanted,
+  TopicStart,
+  Trim,
+} from './log.ts'
 
 /** What becomes durable with one sync: the appends that waited together, maybe with the seal of a tick. */
 export interface Commit {
@@ -56,6 +67,10 @@ export interface CommitStore<G extends Gathering = Gathering> {
   /** The first sealed event of a topic that was committed at a time or later; null where there is none. */
   findOffset(topic: number, timeMicros: bigint): Promise<number | null>
   readTopic(topic: number, fromOffset: number, limitRows: number): Promise<readonly ReadBlock[]>
+  starts(): ReadonlyMap<number, TopicStart>
+  cuts(): readonly Cut[]
+  /** As Log.trim. @throws NoRoom where the disk has no room for the decision */
+  trim(plan: readonly Trim[]): Promise<void>
   /** Copies what is sealed now into an empty folder. @throws MillraceError backup/refused, log/full */
   backup(folder: string, options: BackupOptions): Promise<BackupAnswer>
   close(): Promise<void>

@@ -1,14 +1,14 @@
-import { batchRows } from '../data/batch.ts'
 import { invariant, MillraceError } from '../data/errors.ts'
 import type { Clock } from '../io/io.ts'
 import type { BackupAnswer, BackupOptions } from './backup.ts'
 import { type CommitStore, type KeyedAnswer, type LogState, NoRoom, type Seal } from './commit.ts'
-import { Group, type Queued } from './group.ts'
+import { Group, type Queued, sizeOf } from './group.ts'
 import { conflict, type IdempotencyTable, nameOf, sameDigest } from './idempotency.ts'
 import type {
   Append,
   AppendAnswer,
   ColumnsRead,
+  Cut,
   Log,
   LoggedBlock,
   LogOptions,
@@ -17,6 +17,8 @@ import type {
   SealedTick,
   TickMark,
   TickWanted,
+  TopicStart,
+  Trim,
 } from './log.ts'
 
 /** A tick is sealed when it has so many rows or bytes, whether the engine is free or not. */
@@ -24,9 +26,6 @@ export const tickRows = 262_144
 export const tickBytes = 64 << 20
 /** What one commit holds at most, unless a single append is larger. */
 const groupBytes = 8 << 20
-export const appendBytesMax = 32 << 20
-/** What a block costs in a frame besides its bytes. */
-const blockOverheadBytes = 40
 
 /** Offsets and answers of a group that is about to be written. */
 interface Placed {
@@ -164,6 +163,27 @@ export class GroupCommitLog implements Log {
 
   position(): LogPosition {
     return { tick: this.#tick, timeMicros: this.#timeMicros, offsets: this.#sealedOffsets }
+  }
+
+  starts(): ReadonlyMap<number, TopicStart> {
+    return this.#store.starts()
+  }
+
+  cuts(): readonly Cut[] {
+    return this.#store.cuts()
+  }
+
+  async trim(plan: readonly Trim[]): Promise<void> {
+    if (this.#refusal !== null) throw this.#refusal
+    try {
+      await this.#store.trim(plan)
+    } catch (error) {
+      if (!(error instanceof NoRoom)) throw this.#refusal ?? error
+      throw new MillraceError('log/full', 'the disk is full: nothing was trimmed', {
+        hint: "free space on the log's disk; the log goes on by itself",
+        cause: error,
+      })
+    }
   }
 
   close(): Promise<void> {
@@ -349,22 +369,6 @@ export class GroupCommitLog implements Log {
       if (append.idempotency !== undefined) this.#waiting.delete(nameOf(append.idempotency))
     }
   }
-}
-
-function sizeOf({ blocks }: Append): number {
-  let size = 0
-  for (const { rows, bytes } of blocks) {
-    invariant(rows > 0 && rows <= batchRows, 'a block has between one row and a batch of rows')
-    size += bytes.byteLength + blockOverheadBytes
-  }
-  if (size <= appendBytesMax) return size
-  throw new MillraceError(
-    'event/too-large',
-    `an append of ${size} bytes; at most ${appendBytesMax} are taken at once`,
-    {
-      hint: 'split it into several appends',
-    },
-  )
 }
 
 /** The same append is on its way already: its answer is this one's too. */

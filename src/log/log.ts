@@ -68,6 +68,25 @@ export interface Log {
   /** Where the log stands: the newest sealed tick (0: none), its time, and the next offset per topic (sealed). */
   position(): LogPosition
 
+  /** The topics of which something was trimmed, by their ids. Each trim makes a new map. */
+  starts(): ReadonlyMap<number, TopicStart>
+
+  /** Where the log may be cut, from the oldest to the newest: what lies behind the last of them stays whole. */
+  cuts(): readonly Cut[]
+
+  /**
+   * Throws events of old away, for good. What was there at a cut already, or lies before the topic's start, stays as
+   * it is. Ticks, their times, and answers under idempotency keys stay in any case.
+   *
+   * An event that goes is in no replay and no read from the moment that this resolves. Only of tables, events that
+   * were replaced may be met for a while: their bytes go in the background. A restart goes on with that, and a crash
+   * leaves either all of the plan or nothing of it.
+   *
+   * @returns once the decision is durable
+   * @throws MillraceError log/full (nothing was trimmed, the log goes on), log/poisoned, log/closed
+   */
+  trim(plan: readonly Trim[]): Promise<void>
+
   /**
    * Copies the log up to the newest sealed tick into an empty folder, while appends go on.
    * @throws MillraceError backup/refused where the folder can't take it, or the log is kept in memory; log/full
@@ -76,6 +95,39 @@ export interface Log {
 
   /** Writes the mark of a clean close, after what is queued is durable. */
   close(): Promise<void>
+}
+
+/** What was thrown away of a topic's past. */
+export interface TopicStart {
+  /**
+   * The events from here on are all there. Below it there are none; of a table, those that were the last ones of
+   * their keys at the cut, unless they were deletes, and maybe some that these replaced.
+   */
+  readonly firstOffset: number
+  /** The cut: the last tick whose events belong to the past. */
+  readonly throughTick: number
+  readonly keeps: 'nothing' | 'latest'
+}
+
+/** Where the log may be cut. */
+export interface Cut {
+  /** The last tick before it, and its time. */
+  readonly tick: number
+  readonly timeMicros: bigint
+  /** What each topic's events up to there take on disk, or in memory; those that were trimmed don't count. */
+  readonly bytes: ReadonlyMap<number, number>
+}
+
+export interface Trim {
+  readonly topic: number
+  /** The tick of a cut that `cuts` named once. */
+  readonly throughTick: number
+  /**
+   * What stays of the events up to there: nothing, or the last one of each key that is no delete, so that the table
+   * is the same from the cut on. The key's columns are named by the ids that they have in blocks
+   * (data/stored-column.ts). Only for tables without an event time: what was late depends on the events that go.
+   */
+  readonly keep: 'nothing' | { readonly key: readonly number[] }
 }
 
 /** By topic, the columns that somebody reads; operations are read in any case. */
@@ -142,9 +194,28 @@ export interface LoggedBlock {
   readonly appendedAtMicros: bigint
   /** Of a block that holds several commits' events, as merged ticks of old have them. */
   readonly commits?: BlockCommits
+  /** Of a block of which events were thrown away: the offset of each row, ascending from `firstOffset`. */
+  readonly offsets?: Float64Array
   readonly rows: number
   /** A replayed tick's lie in shared memory, so that a thread can read them in place. */
   readonly bytes: Uint8Array
+}
+
+/** The offset of one of a block's events. */
+export function offsetOf({ firstOffset, offsets }: Pick<LoggedBlock, 'firstOffset' | 'offsets'>, row: number): number {
+  return offsets === undefined ? firstOffset + row : offsets[row]
+}
+
+/** The offset behind a block's last event. */
+export function endOf(block: Pick<LoggedBlock, 'firstOffset' | 'offsets' | 'rows'>): number {
+  return offsetOf(block, block.rows - 1) + 1
+}
+
+/** The first row of a block whose offset is not below one; the block's rows where there is none. */
+export function rowFrom({ firstOffset, offsets, rows }: LoggedBlock, offset: number): number {
+  if (offsets === undefined) return Math.min(rows, Math.max(0, offset - firstOffset))
+  const found = offsets.findIndex((each) => each >= offset)
+  return found < 0 ? rows : found
 }
 
 /** The commits whose events lie in one block: where each one's rows end, its time in microseconds, its tick. */

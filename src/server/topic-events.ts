@@ -8,7 +8,7 @@ import { compilePrinter, type PrintOptions, type RowWriter } from '../data/json-
 import type { MemoryViews } from '../data/memory.ts'
 import { storedCells } from '../data/stored-column.ts'
 import type { Database } from '../database.ts'
-import type { ReadBlock } from '../log/log.ts'
+import { offsetOf, type ReadBlock, rowFrom } from '../log/log.ts'
 import type { TopicDefinition } from '../plan/program.ts'
 import { type ApiAnswer, jsonType } from './exchange.ts'
 import type { Limits } from './limits.ts'
@@ -84,11 +84,11 @@ class EventPrinter {
     const keys = primaryKey.map((i) => cells[i])
     const operations = block.columns.get(blockColumn.operation)
     const rest = block.columns.get(blockColumn.rest) ?? null
-    for (let row = Math.max(0, this.#next - logged.firstOffset); row < logged.rows; row++) {
+    for (let row = rowFrom(logged, this.#next); row < logged.rows; row++) {
       if (this.#left === 0 || out.length >= this.#mostBytes) return false
       const deleted = operations !== undefined && memory.i32[(operations.data >>> 2) + row] === 1
       const op = deleted ? 'delete' : primaryKey.length > 0 ? 'upsert' : 'append'
-      const offset = logged.firstOffset + row
+      const offset = offsetOf(logged, row)
       if (out.bytes[out.length - 1] === 0x7d) out.byte(0x2c)
       out.ascii(`{"offset":${offset},"tick":${logged.tick},"op":"${op}","data":`)
       if (deleted) this.#key(memory, keys, row, out)

@@ -3,7 +3,7 @@ import { MillraceError } from '../data/errors.ts'
 import { type EngineHost, startEngine } from '../engine/host.ts'
 import type { TopicBlock } from '../engine/port.ts'
 import type { Io } from '../io/io.ts'
-import type { Log, ReadBlock } from '../log/log.ts'
+import { endOf, type Log, type ReadBlock } from '../log/log.ts'
 import { nodesOf } from '../plan/nodes.ts'
 import { systemColumn } from '../plan/plan.ts'
 import type { Program, TopicDefinition, ViewDefinition } from '../plan/program.ts'
@@ -231,7 +231,7 @@ async function* eventsUpTo({ log, moment }: AdHocSource, topic: TopicDefinition)
     for (const block of blocks) {
       if (block.tick > moment.tick) return
       yield block
-      offset = block.firstOffset + block.rows
+      offset = endOf(block)
     }
   }
 }

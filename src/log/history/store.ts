@@ -1,9 +1,21 @@
+import { Bug } from '../../data/errors.ts'
 import type { Io } from '../../io/io.ts'
 import { type BackupAnswer, type BackupOptions, writeBackup } from '../backup.ts'
 import { type Commit, type CommitStore, NoRoom } from '../commit.ts'
 import type { FrameBuilder } from '../frame.ts'
 import type { Journal } from '../journal.ts'
-import type { ColumnsRead, ReadBlock, SealedTick, TickMark, TickWanted } from '../log.ts'
+import {
+  type ColumnsRead,
+  type Cut,
+  endOf,
+  type ReadBlock,
+  rowFrom,
+  type SealedTick,
+  type TickMark,
+  type TickWanted,
+  type TopicStart,
+  type Trim,
+} from '../log.ts'
 import type { History } from './history.ts'
 import { replayHistory } from './history-replay.ts'
 import { type RewriteOptions, Rewriter } from './rewrite.ts'
@@ -88,12 +100,25 @@ export class HistoryStore implements CommitStore<FrameBuilder> {
     return this.#reading(async () => {
       const read = await this.#history.readTopic(topic, fromOffset, limitRows)
       const last = read.at(-1)
-      const next = last === undefined ? fromOffset : last.firstOffset + last.rows
-      const left = limitRows - (next - fromOffset)
+      const next = last === undefined ? fromOffset : endOf(last)
+      let left = limitRows
+      for (const block of read) left -= block.rows - rowFrom(block, fromOffset)
       if (left <= 0) return read
       for (const block of await this.#journal.readTopic(topic, next, left)) read.push(block)
       return read
     })
+  }
+
+  starts(): ReadonlyMap<number, TopicStart> {
+    return new Map()
+  }
+
+  cuts(): readonly Cut[] {
+    return []
+  }
+
+  async trim(_plan: readonly Trim[]): Promise<void> {
+    throw new Bug('a log on disk has no cuts yet')
   }
 
   async backup(folder: string, options: BackupOptions): Promise<BackupAnswer> {
