@@ -32,7 +32,7 @@ export type {
   ViewHandle,
   ViewRows,
 } from './app/database-shape.ts'
-export type { InferInput, InferKey, InferRow, Query, Table, Topic, View } from './app/definitions.ts'
+export type { InferInput, InferKey, InferRow, Query, SqlRows, Table, Topic, View } from './app/definitions.ts'
 export { query, table, topic, view } from './app/definitions.ts'
 export type { Sql } from './app/sql-text.ts'
 export { sql } from './app/sql-text.ts'

@@ -31,6 +31,12 @@ const accounts = table('accounts', {
 const spent = view('spent', sql<{ userId: string; total: number }>`SELECT 1 FROM ${orders}`)
 const untyped = view('untyped', sql`SELECT 1 FROM ${orders}`, { emit: 'final' })
 const big = query('big', sql`SELECT 1 FROM ${bids}`)
+declare module './definitions.ts' {
+  interface SqlRows {
+    generated: { userId: string; n: number | bigint }
+  }
+}
+const generated = view('generated', sql`SELECT 1 FROM ${orders}`)
 const app = defineApp({ orders, bids, accounts, spent, untyped, big })
 declare const db: DatabaseShape<typeof app>
 
@@ -79,6 +85,7 @@ describe('types', () => {
     expectTypeOf<InferRow<typeof accounts>['meta']>().toEqualTypeOf<{ tags: string[] }>()
     expectTypeOf<InferRow<typeof spent>>().toEqualTypeOf<{ userId: string; total: number }>()
     expectTypeOf<InferRow<typeof untyped>>().toEqualTypeOf<Readonly<Record<string, unknown>>>()
+    expectTypeOf<InferRow<typeof generated>>().toEqualTypeOf<{ userId: string; n: number | bigint }>()
     expectTypeOf<InferKey<typeof accounts>>().toEqualTypeOf<{ id: number | bigint; region: string }>()
   })
 

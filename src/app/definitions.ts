@@ -169,15 +169,37 @@ export interface ViewOptions {
 }
 
 /**
- * Defines a view: a query whose result is kept up to date. The type of its rows can be stated:
+ * Row types of views whose SQL is text, by the view's name: `millrace generate` writes them into one file, which
+ * declares them here.
+ *
+ *     declare module 'millrace' {
+ *       interface SqlRows {
+ *         byUser: { userId: string; spent: number | null }
+ *       }
+ *     }
+ */
+// biome-ignore lint/suspicious/noEmptyInterface: the generated file puts members into it
+export interface SqlRows {}
+
+/** What was stated for a query's rows, else what was generated for the view of this name. */
+export type StatedRow<Name extends string, Row> = [AnyRow] extends [Row]
+  ? Name extends keyof SqlRows
+    ? SqlRows[Name]
+    : Row
+  : Row
+
+/**
+ * Defines a view: a query whose result is kept up to date. The type of its rows is the builder's, or what is stated:
  *
  *     view('byUser', sql<{ userId: string; spent: number }>`SELECT …`)
+ *
+ * or what `millrace generate` found out: see {@link SqlRows}.
  */
 export function view<const Name extends string, Row = AnyRow>(
   name: Name,
   query: Sql<Row>,
   options: ViewOptions = {},
-): View<Name, Row> {
+): View<Name, StatedRow<Name, Row>> {
   return Object.freeze({
     kind: 'view',
     name,
