@@ -3,16 +3,17 @@ import type { Database } from '../database.ts'
 import type { Io } from '../io/io.ts'
 import { backUp } from './backup.ts'
 import { diff } from './diff.ts'
-import { type ApiAnswer, type ApiRequest, problemAnswer } from './exchange.ts'
+import { type ApiAnswer, type ApiRequest, jsonAnswer, problemAnswer } from './exchange.ts'
 import { Guard, type GuardOptions } from './guard.ts'
 import { appendEvents, appendMixed } from './ingest.ts'
 import { Gate, type Limits } from './limits.ts'
 import { streamView } from './live.ts'
 import { Metrics } from './metrics.ts'
+import { describeApi } from './openapi/document.ts'
 import { Page } from './page.ts'
 import { allowed, type Found, methodOf, on, type Route, Routes, route, WrongMethod } from './routes.ts'
 import { runSql } from './sql.ts'
-import { catalog, livez, readyz } from './status.ts'
+import { catalog, catalogBody, livez, readyz } from './status.ts'
 import { readEvents } from './topic-events.ts'
 import { viewErrors } from './view-errors.ts'
 import { readView } from './view-read.ts'
@@ -112,7 +113,10 @@ export class Api {
         '/metrics',
         on('GET', 'status', 'read', () => this.metrics.answer()),
       ),
-      route('/openapi.json', on('GET', 'known', 'read', noDescription)),
+      route(
+        '/openapi.json',
+        on('GET', 'known', 'read', () => jsonAnswer(200, describeApi(this.routes, catalogBody(database)))),
+      ),
       ...this.#page.paths.map((path) =>
         route(
           path,
@@ -182,12 +186,6 @@ export class Api {
     this.#closing.abort()
     this.metrics.close()
   }
-}
-
-function noDescription(): never {
-  throw new MillraceError('not-found', 'this version has no /openapi.json yet', {
-    hint: 'GET /v1/catalog says what is defined',
-  })
 }
 
 function hex(bytes: Uint8Array): string {

@@ -29,11 +29,16 @@ export function readyz(database: Database): ApiAnswer {
 
 /** GET /v1/catalog */
 export function catalog(database: Database): ApiAnswer {
+  return jsonAnswer(200, catalogBody(database), fresh)
+}
+
+/** What is defined, and how it stands. */
+export function catalogBody(database: Database): CatalogBody {
   const { topics, views } = database.catalog()
   const status = database.status()
   const topicStatus = new Map(status.topics.map((topic) => [topic.name, topic]))
   const viewStatus = new Map(status.views.map((view) => [view.name, view]))
-  const body: CatalogBody = {
+  return {
     tick: status.tick,
     topics: topics.map(({ name, columns, primaryKey, eventTime, latenessMicros }) => {
       const now = topicStatus.get(name)
@@ -63,7 +68,6 @@ export function catalog(database: Database): ApiAnswer {
       }
     }),
   }
-  return jsonAnswer(200, body, fresh)
 }
 
 function columnBodies(

@@ -1,0 +1,273 @@
+import { liveOf, objectOf, refTo, rowsOf, safeName } from './bodies.ts'
+import type { JsonSchema, rowSchema } from './columns.ts'
+
+/** What one call is for, beside its path. */
+export interface Operation {
+  readonly operationId: string
+  readonly summary: string
+  readonly description?: string
+  readonly tags: readonly string[]
+  readonly parameters?: readonly JsonSchema[]
+  readonly requestBody?: JsonSchema
+  readonly responses: Readonly<Record<string, JsonSchema>>
+}
+
+export const jsonContent = (schema: JsonSchema): JsonSchema => ({ 'application/json': { schema } })
+
+/** An answer with a JSON body. */
+export const answer = (description: string, schema: JsonSchema): JsonSchema => ({
+  description,
+  content: jsonContent(schema),
+})
+
+export const problem = (description: string): JsonSchema => ({
+  description,
+  content: { 'application/problem+json': { schema: refTo('Problem') } },
+})
+
+export const parameter = (name: string, schema: JsonSchema, description: string): JsonSchema => ({
+  name,
+  in: 'query',
+  required: false,
+  schema,
+  description,
+})
+
+const numbers = parameter(
+  'numbers',
+  { type: 'string', enum: ['exact', 'string'] },
+  'How bigint and numeric are written: as numbers (default), or as strings for readers that would round them.',
+)
+const limit = (what: string): JsonSchema => parameter('limit', { type: 'integer', minimum: 0 }, what)
+const asOf = parameter('as_of', { type: 'string' }, 'A past tick or time.')
+const replay = parameter(
+  'replay',
+  { type: 'boolean' },
+  'Reads the log again where the view does not know that past any more; 202 says how far it is.',
+)
+const replaying = { '202': answer('A past tick is being made anew: ask again.', refTo('Replaying')) }
+const bad = problem('A parameter or the body is wrong.')
+const busy = problem('Too much at once, or the log is still being replayed.')
+
+const idempotencyKey: JsonSchema = {
+  name: 'Idempotency-Key',
+  in: 'header',
+  required: false,
+  schema: { type: 'string', minLength: 1, maxLength: 255 },
+  description: 'The same key with the same body gets the same answer, and appends once.',
+}
+
+const many = (schema: JsonSchema): JsonSchema => ({ oneOf: [schema, { type: 'array', items: schema }] })
+
+export function appendOperation(topic: string, event: JsonSchema): Operation {
+  const envelope: JsonSchema = {
+    type: 'object',
+    properties: {
+      specversion: { const: '1.0' },
+      id: { type: 'string' },
+      source: { type: 'string' },
+      type: { type: 'string' },
+      data: event,
+    },
+    required: ['specversion', 'id', 'source', 'type', 'data'],
+  }
+  return {
+    operationId: `append_${safeName(topic)}`,
+    summary: `Append to ${topic}`,
+    description: 'Answers once the events are durable. All or nothing, unless on_invalid=skip.',
+    tags: ['topics'],
+    parameters: [
+      parameter(
+        'on_invalid',
+        { type: 'string', enum: ['reject', 'skip'] },
+        'skip appends the good events and lists the others.',
+      ),
+      idempotencyKey,
+    ],
+    requestBody: {
+      required: true,
+      content: {
+        ...jsonContent(many(event)),
+        'application/x-ndjson': { schema: { type: 'string', description: 'One event a line.' } },
+        'application/cloudevents+json': { schema: envelope },
+        'application/cloudevents-batch+json': { schema: { type: 'array', items: envelope } },
+      },
+    },
+    responses: {
+      '201': answer('Durable.', refTo('Appended')),
+      '400': problem('The body is no JSON, or a parameter is wrong.'),
+      '415': problem('Events do not come in this media type.'),
+      '422': problem('Events that do not fit, each with a JSON pointer; or an idempotency key of another body.'),
+      '503': busy,
+    },
+  }
+}
+
+export function readTopicOperation(topic: string, page: JsonSchema): Operation {
+  return {
+    operationId: `events_${safeName(topic)}`,
+    summary: `Read events of ${topic}`,
+    tags: ['topics'],
+    parameters: [
+      parameter('from', { type: 'integer', minimum: 0 }, 'The offset to begin with; 0 by default.'),
+      parameter('from_time', { type: 'string' }, 'Begins with the first event appended at a time or later.'),
+      limit('Events in one answer at most.'),
+      numbers,
+    ],
+    responses: { '200': answer('Events in the order of their offsets.', page), '400': bad, '503': busy },
+  }
+}
+
+export function readViewOperation(view: string, columns: Parameters<typeof rowSchema>[0], row: JsonSchema): Operation {
+  const taken = ['order', 'limit', 'min_tick', 'as_of', 'replay', 'numbers', 'isnull']
+  const equalities = columns.map(({ name }) =>
+    parameter(taken.includes(name.toLowerCase()) ? `eq.${name}` : name, { type: 'string' }, `Rows with this ${name}.`),
+  )
+  return {
+    operationId: `read_${safeName(view)}`,
+    summary: `Rows of ${view} at one tick`,
+    tags: ['views'],
+    parameters: [
+      ...equalities,
+      parameter('isnull', { type: 'string' }, 'Rows in which this column is NULL.'),
+      parameter('order', { type: 'string' }, 'Columns, with a minus for descending: -at,id.'),
+      limit('Rows in the answer at most.'),
+      parameter('min_tick', { type: 'integer', minimum: 0 }, 'Waits for a tick, ten seconds at most.'),
+      asOf,
+      replay,
+      numbers,
+    ],
+    responses: {
+      '200': { ...answer('The rows.', rowsOf(row)), headers: viewHeaders },
+      ...replaying,
+      '304': { description: 'As If-None-Match says.' },
+      '400': bad,
+      '410': problem('That past is not known any more.'),
+      '504': problem('The tick was not reached in time.'),
+    },
+  }
+}
+
+const viewHeaders: JsonSchema = {
+  'Millrace-Tick': { schema: { type: 'integer' }, description: 'The tick of the rows.' },
+  ETag: { schema: { type: 'string' } },
+}
+
+export function liveOperation(view: string, row: JsonSchema): Operation {
+  return {
+    operationId: `live_${safeName(view)}`,
+    summary: `Follow ${view}`,
+    description:
+      'Server-sent events: `snapshot` events with rows (only the last has an id), then `change` events; `reset` where an older place is not known any more. Goes on behind Last-Event-ID without gap or duplicate.',
+    tags: ['views'],
+    parameters: [
+      parameter('from_tick', { type: 'integer', minimum: 0 }, 'The changes after this tick, without a snapshot.'),
+      numbers,
+      { name: 'Last-Event-ID', in: 'header', required: false, schema: { type: 'string' } },
+    ],
+    responses: {
+      '200': {
+        description: 'The stream; its data are JSON.',
+        content: { 'text/event-stream': { schema: liveOf(row) } },
+      },
+      '400': bad,
+      '410': problem('The changes after that tick are not retained any more.'),
+      '503': busy,
+    },
+  }
+}
+
+/** Calls whose bodies don't depend on what is defined, by method and pattern. */
+export const operations: Readonly<Record<string, Operation>> = {
+  'POST /v1/append': {
+    operationId: 'append',
+    summary: 'Append to several topics atomically',
+    tags: ['topics'],
+    parameters: [idempotencyKey],
+    requestBody: { required: true, content: jsonContent(refTo('MixedEvents')) },
+    responses: { '201': answer('Durable.', refTo('AppendedMixed')), '400': bad, '422': problem('Bad events.') },
+  },
+  'GET /v1/views/{view}/errors': {
+    operationId: 'errors',
+    summary: 'Rows of a view that could not be computed, with the events that they come from',
+    tags: ['views'],
+    parameters: [limit('Kinds of error rows listed at most.')],
+    responses: { '200': answer('Error rows.', refTo('ErrorRows')), '400': bad, '503': busy },
+  },
+  'POST /v1/sql': {
+    operationId: 'sql',
+    summary: 'One SELECT over all relations at one tick',
+    tags: ['sql'],
+    parameters: [numbers, replay],
+    requestBody: { required: true, content: jsonContent(refTo('SqlRequest')) },
+    responses: {
+      '200': answer('The rows.', refTo('SqlAnswer')),
+      ...replaying,
+      '400': problem('Bad SQL.'),
+      '503': busy,
+    },
+  },
+  'POST /v1/backup': {
+    operationId: 'backup',
+    summary: 'Copy all data into an empty folder of the server’s machine',
+    description: 'Only for callers on that machine.',
+    tags: ['operation'],
+    requestBody: {
+      required: true,
+      content: jsonContent(objectOf({ folder: { type: 'string' }, token: { type: 'string' } })),
+    },
+    responses: {
+      '200': {
+        description: 'One object a line: how far it is, then what was copied, or a problem.',
+        content: { 'application/x-ndjson': { schema: { type: 'string' } } },
+      },
+      '400': bad,
+      '409': problem('Refused.'),
+    },
+  },
+  'POST /v1/diff': {
+    operationId: 'diff',
+    summary: 'Which rows other definitions would change',
+    description: 'Only for callers on the server’s machine.',
+    tags: ['operation'],
+    requestBody: { required: true, content: jsonContent(refTo('DiffRequest')) },
+    responses: { '200': answer('By view.', refTo('Diff')), '400': bad, '503': busy },
+  },
+  'GET /v1/catalog': {
+    operationId: 'catalog',
+    summary: 'What is defined',
+    tags: ['operation'],
+    responses: { '200': answer('Topics and views.', refTo('Catalog')), '400': bad },
+  },
+  'GET /livez': {
+    operationId: 'livez',
+    summary: 'Whether the process is well',
+    tags: ['operation'],
+    responses: {
+      '200': answer('Well.', refTo('Alive')),
+      '503': answer('A restart may mend it.', refTo('Alive')),
+      '400': bad,
+    },
+  },
+  'GET /readyz': {
+    operationId: 'readyz',
+    summary: 'Whether reads and appends are taken',
+    tags: ['operation'],
+    responses: { '200': answer('Ready.', refTo('Ready')), '503': answer('Not yet.', refTo('Ready')), '400': bad },
+  },
+  'GET /metrics': {
+    operationId: 'metrics',
+    summary: 'Figures for Prometheus',
+    tags: ['operation'],
+    responses: {
+      '200': { description: 'Prometheus’ text format.', content: { 'text/plain': { schema: { type: 'string' } } } },
+      '400': bad,
+    },
+  },
+  'GET /openapi.json': {
+    operationId: 'openapi',
+    summary: 'This description',
+    tags: ['operation'],
+    responses: { '200': answer('OpenAPI 3.1.', { type: 'object' }), '400': bad },
+  },
+}
