@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import type { App } from './app.ts'
 import type { InferInput, InferKey, InferRow, Query } from './definitions.ts'
 import type { AnyRow, Sql } from './sql-text.ts'

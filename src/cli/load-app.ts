@@ -38,7 +38,8 @@ async function findApp(disk: Disk): Promise<string> {
   })
 }
 
-async function readText(disk: Disk, path: string): Promise<string> {
+/** @throws MillraceError app/load */
+export async function readText(disk: Disk, path: string): Promise<string> {
   try {
     const file = await disk.open(path, { readOnly: true })
     try {

@@ -7,6 +7,7 @@ import { diff } from './diff.ts'
 import { explain } from './explain.ts'
 import { endWithReader } from './output.ts'
 import { type Format, formats } from './print-views.ts'
+import { addProject } from './project.ts'
 import { query } from './query.ts'
 import { connect, defaultPort, defaultUrl } from './remote.ts'
 import { describeError, exitCodeOf } from './report.ts'
@@ -37,6 +38,7 @@ async function main(): Promise<number> {
   addRun(program, ends)
   addRemote(program, ends)
   addExplain(program, ends)
+  addProject(program, ends)
   addUpkeep(program, ends)
   try {
     await program.parseAsync()

@@ -6,6 +6,7 @@ import type { Io } from '../io/io.ts'
 import { watchFolder } from '../io/watch.ts'
 import { type RunningServer, startServer } from '../server/listen.ts'
 import { describeDifference } from './diff.ts'
+import { regenerate } from './generate.ts'
 import { loadApp } from './load-app.ts'
 import { say } from './output.ts'
 import { ProgressBar } from './progress.ts'
@@ -49,14 +50,26 @@ export async function dev(io: Io, app: string | undefined, options: ServeOptions
   const { path: file, definition } = await loadApp(io.disk, app)
   const serving = await Serving.begin(io, definition, options)
   say(`serving ${file} at ${serving.url}`)
+  await generateTypes(io, file, definition)
   const saves = new Saves(io, path.dirname(path.resolve(file)), stop)
   while (await saves.next()) {
     const loaded = await loadChanged(io, file, serving.definition)
     if (loaded === null) continue
+    await generateTypes(io, file, loaded)
     await reload(serving, loaded)
   }
   await serving.end()
   return 0
+}
+
+/** Editors show the new types while the views are being built. A folder that can't be written is no reason to stop. */
+async function generateTypes(io: Io, file: string, definition: Definition): Promise<void> {
+  try {
+    const written = await regenerate(io.disk, file, definition)
+    if (written !== null) say(`wrote ${written}`)
+  } catch (error) {
+    say(describeError(error).trimEnd())
+  }
 }
 
 /** The app as it was saved, if it is another one and can run. */
