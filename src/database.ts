@@ -23,8 +23,10 @@ import {
 import { byName, known, ordinalOf } from './database/names.ts'
 import { isDamaged, Programs } from './database/programs.ts'
 import type { Running } from './database/running.ts'
+import { Telemetry } from './database/telemetry.ts'
 import type { Definition } from './engine/definitions.ts'
 import type { ErrorRow } from './engine/port.ts'
+import type { Clock } from './io/io.ts'
 import type { BackupAnswer, BackupOptions } from './log/backup.ts'
 import { openFileLog } from './log/file-log.ts'
 import type { Append, AppendAnswer, Idempotency, Log, LogOptions, ReadBlock } from './log/log.ts'
@@ -62,6 +64,9 @@ const waitMsDefault = 10_000
 export class Database {
   readonly #log: Log
   readonly #programs: Programs
+  /** What it knows of itself. */
+  readonly telemetry: Telemetry
+  readonly #clock: Clock
   #finished = false
   /** The newest tick that an append was told. */
   #appendedTick = 0
@@ -69,7 +74,9 @@ export class Database {
   /** Resolves when the replay is over and the definitions are at work; rejects as that failed. */
   readonly #started: Promise<void>
 
-  private constructor(log: Log, programs: Programs, started: Promise<void>, seals: Seals) {
+  private constructor(options: DatabaseOptions, log: Log, programs: Programs, started: Promise<void>, seals: Seals) {
+    this.#clock = options.io.clock
+    this.telemetry = new Telemetry(options, log, programs, () => this.status())
     this.#log = log
     this.#programs = programs
     this.#started = started
@@ -93,7 +100,7 @@ export class Database {
     let database: Database | null = null
     try {
       const { programs, started } = await Programs.open(options, log)
-      database = new Database(log, programs, started, seals)
+      database = new Database(options, log, programs, started, seals)
       if (options.eager !== true) await started
       return database
     } catch (error) {
@@ -154,6 +161,7 @@ export class Database {
   /** Appends blocks atomically. @returns once durable. @throws as Log.append */
   async append(append: Append): Promise<AppendAnswer> {
     this.#checkOpen()
+    const arrivedMs = this.#clock.monotonicMs()
     await this.#running.driver.room()
     const { failure } = this.#running.driver
     // While damaged state is made again, events go in.
@@ -161,6 +169,7 @@ export class Database {
     if (this.#finished) throw new MillraceError('log/closed', 'the windows are closed: no event can follow')
     const answer = await this.#log.append(append)
     this.#appendedTick = Math.max(this.#appendedTick, answer.tick)
+    this.#programs.vitals.appended(append, answer, arrivedMs)
     return answer
   }
 
@@ -175,7 +184,8 @@ export class Database {
     options?: DecodeOptions,
   ): Promise<IngestAnswer> {
     const topic = this.topic(name)
-    const decoded = this.#running.ingest.decode(topic, body, format, options)
+    const decode = () => this.#running.ingest.decode(topic, body, format, options)
+    const decoded = this.#programs.vitals.decoding(topic.id, decode)
     if (decoded.blocks.length > 0) return ingestAnswer(decoded, await this.append(decoded))
     const { tick, offsets } = this.#log.position()
     return nothingAppended(decoded, tick, offsets.get(topic.id) ?? 0)
@@ -219,6 +229,7 @@ export class Database {
   async readAll(names: readonly string[], options: ReadOptions = {}): Promise<readonly ReadAnswer[]> {
     const ids = names.map((name) => this.#view(name).definition.id)
     this.#checkOpen()
+    this.#programs.vitals.read()
     if (options.minTick !== undefined && options.minTick > this.#running.views.tick) {
       await this.#running.driver.waitFor(options.minTick, options.timeoutMs ?? waitMsDefault)
     }

@@ -33,6 +33,9 @@ import { Connection, type Fetch } from './connection.ts'
 import { liveSteps } from './live.ts'
 import { parameterText, type Row, RowReaders } from './row-reader.ts'
 
+export type { InspectOptions, Inspector, InspectorOptions } from './inspector.ts'
+export { createInspector } from './inspector.ts'
+
 export interface ClientOptions {
   /** Where the server is, such as `http://127.0.0.1:4280`. */
   readonly url: string

@@ -31,6 +31,11 @@ export const headerBytes = 32
 export const directoryBytes = 24
 const lanes: readonly Lane[] = ['i32', 'i64', 'f64', 'bytes']
 
+/** How many rows a block has, by its header. */
+export function blockRows({ buffer, byteOffset }: Uint8Array): number {
+  return new DataView(buffer, byteOffset, headerBytes).getUint32(12, true)
+}
+
 export interface NumberedColumn {
   readonly id: number
   readonly column: Column

@@ -16,6 +16,7 @@ import { keepsState, Running } from './running.ts'
 import { SnapshotSchedule } from './snapshot-schedule.ts'
 import { Snapshots } from './snapshots.ts'
 import { atOneTick, built, end, prepare, type Stage, succeed } from './take-over.ts'
+import { Vitals } from './vitals.ts'
 
 const waitMs = 10_000
 
@@ -27,6 +28,7 @@ export class Programs {
   current: Running
   /** Whether reads see all that was in the log at the start. */
   caughtUp = false
+  readonly vitals: Vitals
   readonly #options: DatabaseOptions
   readonly #log: Log
   readonly #feed: Feed
@@ -39,13 +41,15 @@ export class Programs {
 
   private constructor(options: DatabaseOptions, log: Log, first: Running, snapshots: Snapshots | null) {
     this.current = first
+    this.vitals = new Vitals(options.io.clock)
     this.#options = options
     this.#log = log
     this.#feed = new Feed(log)
     this.#snapshots = snapshots
-    const tell = (line: string): void => options.onNotice?.(line)
+    const tell = (line: string): void => this.#tell(line)
     const running = (): Running => this.current
     this.#schedule = snapshots === null ? null : new SnapshotSchedule(snapshots, running, options.snapshots || {}, tell)
+    if (this.#schedule !== null) this.#schedule.onTaken = () => this.vitals.happened('snapshot', 'a snapshot was taken')
     this.#wire(first)
   }
 
@@ -75,10 +79,16 @@ export class Programs {
     const schedule = this.#schedule
     if (snapshots !== null) driver.mends = isDamaged
     driver.onFailure = (error) => {
+      this.vitals.happened('failure', error.message)
       if (snapshots === null || schedule === null || !isDamaged(error)) this.#options.onFailure?.(error)
       else schedule.exclusively(() => this.#startAnew(snapshots, error)).catch(() => {})
     }
-    driver.onFinished = ({ wantsCapture }, bytes) => schedule?.count(bytes, wantsCapture)
+    this.vitals.restarted()
+    driver.onHanded = (tick) => this.vitals.handed(tick)
+    driver.onFinished = (output, bytes) => {
+      this.vitals.finished(output)
+      schedule?.count(bytes, output.wantsCapture)
+    }
   }
 
   async #start(wanted: OpenedProgram, changed: boolean): Promise<void> {
@@ -102,6 +112,7 @@ export class Programs {
       }
       this.#toldProgress()
       this.caughtUp = true
+      this.vitals.happened('start', `the log was replayed: ${this.current.driver.events} events`)
     } catch (error) {
       throw this.#failed(error)
     }
@@ -114,6 +125,7 @@ export class Programs {
   }
 
   #tell(line: string): void {
+    this.vitals.happened('notice', line)
     this.#options.onNotice?.(line)
   }
 
@@ -136,6 +148,7 @@ export class Programs {
       const wanted = await openProgram(this.#log, definition)
       if (!wanted.changed) return []
       const pairs = await this.#takeOver(definition, wanted, told)
+      this.vitals.happened('definitions', describePairs(pairs))
       const { signal } = this.#closing
       try {
         return await comparePairs(pairs, 0, this.current.views.slices(), signal)
@@ -275,6 +288,11 @@ export class Programs {
     await this.current.stop()
     await this.#snapshots?.close()
   }
+}
+
+function describePairs(pairs: readonly Pair[]): string {
+  const changed = pairs.filter(({ same }) => !same).map(({ name }) => name)
+  return changed.length === 0 ? 'the definitions were changed, no view was' : `changed views: ${changed.join(', ')}`
 }
 
 /** State on disk can't be read; the log can make it again. */

@@ -23,6 +23,8 @@ export class SnapshotSchedule {
   /** Ends when all that was asked for so far has ended. */
   #turn: Promise<unknown> = Promise.resolve()
   #closed = false
+  /** Told of each that was taken. */
+  onTaken: () => void = () => {}
 
   constructor(snapshots: Snapshots, running: () => Running, options: SnapshotOptions, tell: (line: string) => void) {
     this.#snapshots = snapshots
@@ -60,6 +62,7 @@ export class SnapshotSchedule {
       await this.#snapshots.take(this.#running())
       this.#bytes -= before
       this.#patience = 1
+      this.onTaken()
     } catch (error) {
       const { code, message } = error as MillraceError
       // A database that is being closed, or whose engine has failed, takes none.

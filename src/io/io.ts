@@ -39,6 +39,16 @@ export interface Disk {
   lock(path: string): Promise<DiskLock | null>
   /** Opens a file that is no longer written, for reads that can't wait for another turn: the engine's. */
   openReader(path: string): DiskReader
+  /** Bytes of all files in a folder and the folders in it; 0 when it is missing. */
+  bytesIn(folder: string): Promise<number>
+  /** What the disk that a folder is on has room for; null where the system doesn't tell. */
+  space(folder: string): Promise<DiskSpace | null>
+}
+
+export interface DiskSpace {
+  /** What this program may still write. */
+  readonly freeBytes: number
+  readonly totalBytes: number
 }
 
 /** A file that no longer changes, read at once. It can be read on after its name was removed. */

@@ -2,7 +2,7 @@ import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
 import fs from 'node:fs/promises'
 import path from 'node:path'
-import type { Disk, DiskFile, DiskLock, DiskReader, IoFailure, OpenOptions } from './io.ts'
+import type { Disk, DiskFile, DiskLock, DiskReader, DiskSpace, IoFailure, OpenOptions } from './io.ts'
 import { IoError } from './io.ts'
 import { lockPath } from './node-lock.ts'
 
@@ -58,6 +58,34 @@ export class NodeDisk implements Disk {
 
   openReader(file: string): DiskReader {
     return new NodeReader(file)
+  }
+
+  async bytesIn(folder: string): Promise<number> {
+    const entries = await naming(folder, fs.readdir(folder, { withFileTypes: true })).catch(orMissing([]))
+    let sum = 0
+    for (const entry of entries) {
+      const file = path.join(folder, entry.name)
+      if (entry.isDirectory()) sum += await this.bytesIn(file)
+      // One may go while the others are looked at.
+      else if (entry.isFile()) sum += (await naming(file, fs.stat(file)).catch(orMissing({ size: 0 }))).size
+    }
+    return sum
+  }
+
+  async space(folder: string): Promise<DiskSpace | null> {
+    try {
+      const { bavail, blocks, bsize } = await fs.statfs(folder)
+      return { freeBytes: bavail * bsize, totalBytes: blocks * bsize }
+    } catch {
+      return null
+    }
+  }
+}
+
+function orMissing<T>(value: T): (error: unknown) => T {
+  return (error) => {
+    if (error instanceof IoError && error.failure === 'missing') return value
+    throw error
   }
 }
 

@@ -87,7 +87,7 @@ function columnText({ name, type }: ColumnSchema): string {
 }
 
 /** The columns' names; those that stand more than once with their number. */
-function namesIn(columns: Plan['columns']): string[] {
+export function namesIn(columns: Plan['columns']): string[] {
   const all = columns.map((column) => column.name)
   return all.map((name, i) => (all.indexOf(name) === all.lastIndexOf(name) ? name : `${name}#${i + 1}`))
 }
@@ -110,7 +110,7 @@ function mapLine(plan: Extract<Plan, { op: 'map' }>): string {
   return `map ${outputs.join(', ')}${filter}`
 }
 
-function callText({ fn, argument, distinct, filter }: AggregateCall, input: Plan): string {
+export function callText({ fn, argument, distinct, filter }: AggregateCall, input: Plan): string {
   const name = fn === 'boolAnd' ? 'bool_and' : fn === 'boolOr' ? 'bool_or' : fn
   const inputNames = namesIn(input.columns)
   const of = argument === null ? '*' : inputNames[argument]

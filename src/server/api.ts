@@ -14,6 +14,7 @@ import { Page } from './page.ts'
 import { allowed, type Found, methodOf, on, type Route, Routes, route, WrongMethod } from './routes.ts'
 import { runSql } from './sql.ts'
 import { catalog, catalogBody, livez, readyz } from './status.ts'
+import { RequestCount, telemetryRoutes } from './telemetry.ts'
 import { readEvents } from './topic-events.ts'
 import { viewErrors } from './view-errors.ts'
 import { readView } from './view-read.ts'
@@ -42,6 +43,7 @@ export class Api {
   readonly #closing = new AbortController()
   readonly #routes: Routes
   readonly #page: Page
+  readonly #requestCount: RequestCount
 
   constructor(database: Database, options: ApiOptions) {
     const { io, limits } = options
@@ -51,6 +53,7 @@ export class Api {
     this.streams = new Gate(limits.liveStreams, 'live streams')
     this.metrics = new Metrics(database, () => this.streams.taken)
     this.#page = new Page(io.disk)
+    this.#requestCount = new RequestCount(io.clock)
     this.#routes = new Routes(this.#makeRoutes(database))
   }
 
@@ -113,6 +116,7 @@ export class Api {
         '/metrics',
         on('GET', 'status', 'read', () => this.metrics.answer()),
       ),
+      ...telemetryRoutes(database, { liveStreams: () => this.streams.taken, requests: this.#requestCount }),
       route(
         '/openapi.json',
         on('GET', 'known', 'read', () => jsonAnswer(200, describeApi(this.routes, catalogBody(database)))),
@@ -134,6 +138,7 @@ export class Api {
   /** Never fails: every mistake becomes an answer. */
   async answer(request: ApiRequest): Promise<ApiAnswer> {
     const { clock } = this.#options.io
+    this.#requestCount.count()
     const start = clock.monotonicMs()
     let route: Route | null = null
     let answer: ApiAnswer

@@ -52,6 +52,8 @@ export class TickDriver {
   mends: (error: MillraceError) => boolean = () => false
   /** Told each tick that is in the views now, and the bytes of its events. */
   onFinished: (output: TickOutput, bytes: number) => void = () => {}
+  /** Told the number of each tick that goes to the engine. */
+  onHanded: (tick: number) => void = () => {}
   last: Standing | null = null
   /** Events that went through, those of before the start included. */
   events = 0
@@ -247,6 +249,7 @@ export class TickDriver {
       const input: TickInput = { kind: 'tick', tick: tick.tick, timeMicros: tick.timeMicros, blocks }
       this.#underWay++
       this.#handed = tick.tick
+      this.onHanded(tick.tick)
       host.step(input).then(
         (output) => {
           tick.release?.()

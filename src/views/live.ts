@@ -42,6 +42,7 @@ export class LiveCursor implements AsyncIterableIterator<LiveMessage> {
   #tick: number | null
   #snapshot: { readonly tick: number; readonly merge: Merge } | null = null
   #ended = false
+  #begun = false
   #pulling: Promise<unknown> = Promise.resolve()
   readonly #end = (): void => {
     this.#ended = true
@@ -83,6 +84,10 @@ export class LiveCursor implements AsyncIterableIterator<LiveMessage> {
   }
 
   async #pull(): Promise<LiveMessage | null> {
+    if (!this.#begun && !this.#ended) {
+      this.#begun = true
+      this.#view.subscribers++
+    }
     while (!this.#ended) {
       if (this.#set.successor !== null) {
         const reset = this.#move(this.#set.successor)
@@ -107,7 +112,9 @@ export class LiveCursor implements AsyncIterableIterator<LiveMessage> {
       throw new MillraceError('view/unknown', `the view ${this.#view.definition.name} was dropped`)
     }
     this.#set = set
+    this.#view.subscribers--
     this.#view = next.view
+    this.#view.subscribers++
     if (next.same || (this.#tick === null && this.#snapshot === null)) return null
     this.#tick = null
     this.#snapshot = null
@@ -172,6 +179,8 @@ export class LiveCursor implements AsyncIterableIterator<LiveMessage> {
 
   #finish(): void {
     this.#ended = true
+    if (this.#begun) this.#view.subscribers--
+    this.#begun = false
     this.#snapshot = null
     this.#signal?.removeEventListener('abort', this.#end)
   }

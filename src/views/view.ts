@@ -42,6 +42,8 @@ export class View {
   version: Version = { runs: [], rows: 0, errors: 0 }
   /** The tick of its last change. */
   changedTick = 0
+  /** Cursors that have begun and not ended. */
+  subscribers = 0
   /** Whether any weight was ever negative: only then can rows cancel. */
   #retracts = false
   readonly #errors = new Map<string, ErrorRow>()

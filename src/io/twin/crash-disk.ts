@@ -1,4 +1,4 @@
-import type { Disk, DiskFile, DiskLock, DiskReader, OpenOptions } from '../io.ts'
+import type { Disk, DiskFile, DiskLock, DiskReader, DiskSpace, OpenOptions } from '../io.ts'
 import { IoError } from '../io.ts'
 import type { DiskContent, Inode, Names, RecentWrite } from './disk-content.ts'
 import { apply, decideFates, FileImage, type PendingChange } from './file-image.ts'
@@ -128,6 +128,20 @@ export class CrashDisk implements Disk {
       read: (into, position) => inode.current.read(into, position),
       close: () => {},
     }
+  }
+
+  async bytesIn(folder: string): Promise<number> {
+    await this.#take(20)
+    let sum = 0
+    for (const [path, inode] of this.#content.names) if (path.startsWith(`${folder}/`)) sum += inode.current.length
+    return sum
+  }
+
+  async space(): Promise<DiskSpace | null> {
+    await this.#take(5)
+    const { capacityBytes } = this.plan
+    if (capacityBytes === undefined) return null
+    return { freeBytes: Math.max(0, capacityBytes - this.usedBytes), totalBytes: capacityBytes }
   }
 
   /** Turns one bit of a file, on the disk and in what is read back. */

@@ -1,0 +1,105 @@
+import { MillraceError } from '../data/errors.ts'
+import { defaultMemoryBytes } from '../engine/host.ts'
+import { sha256 } from '../io/digest.ts'
+import type { Log } from '../log/log.ts'
+import { type Topology, topologyOf } from '../plan/topology.ts'
+import type { StatusBody, TimeBody, TopologyBody, VolumeBody } from '../protocol/telemetry.ts'
+import { type Changelog, changelogOf } from './changelog.ts'
+import type { DatabaseOptions, DatabaseStatus } from './contract.ts'
+import type { Programs } from './programs.ts'
+import type { Running } from './running.ts'
+import { type DiskFigures, type ServerFigures, statusBody } from './status.ts'
+import { timeBody } from './time-status.ts'
+import { topologyBody } from './topology-status.ts'
+import { volumeBody } from './volume.ts'
+
+/** Sizes on disk are looked up no more often than this. */
+const diskMs = 5000
+
+/** What a database knows of itself, for a console and for who runs it. Looking costs who looks. */
+export class Telemetry {
+  readonly #options: DatabaseOptions
+  readonly #log: Log
+  readonly #programs: Programs
+  readonly #status: () => DatabaseStatus
+  #disk: { readonly ms: number; readonly figures: Promise<DiskFigures | null> } | null = null
+  readonly #topologies = new WeakMap<Running, Topology>()
+
+  constructor(options: DatabaseOptions, log: Log, programs: Programs, status: () => DatabaseStatus) {
+    this.#options = options
+    this.#log = log
+    this.#programs = programs
+    this.#status = status
+  }
+
+  /** GET /v1/status */
+  async status(server: ServerFigures): Promise<StatusBody> {
+    const { io, memoryBytes = defaultMemoryBytes } = this.#options
+    const disk = await this.#diskFigures()
+    const status = this.#status()
+    return statusBody({ io, programs: this.#programs, status, memoryBytes, engineBytes: 0, disk, server })
+  }
+
+  /** GET /v1/topology */
+  async topology(): Promise<TopologyBody> {
+    return topologyBody(this.#topology(), this.#programs, this.#status())
+  }
+
+  /** GET /v1/time */
+  async time(): Promise<TimeBody> {
+    return timeBody(this.#programs, this.#options.io.clock.nowMicros(), this.#status())
+  }
+
+  /** GET /v1/views/{view}/changes. @param view its id @throws as changelogOf */
+  changelog(view: number, fromTick: number, limit: number): Promise<Changelog> {
+    const { current } = this.#programs
+    return changelogOf(current, current.views.byId(view), fromTick, limit)
+  }
+
+  /** GET /v1/topics/{topic}/volume. @param topic its id */
+  volume(topic: number, buckets: number): Promise<VolumeBody> {
+    return volumeBody(this.#log, topic, buckets)
+  }
+
+  #topology(): Topology {
+    const { current } = this.#programs
+    let topology = this.#topologies.get(current)
+    if (topology === undefined) {
+      topology = topologyOf(current.program, shortDigest)
+      this.#topologies.set(current, topology)
+    }
+    return topology
+  }
+
+  #diskFigures(): Promise<DiskFigures | null> {
+    const ms = this.#options.io.clock.monotonicMs()
+    if (this.#disk === null || ms - this.#disk.ms >= diskMs) {
+      this.#disk = { ms, figures: this.#lookAtDisk() }
+    }
+    return this.#disk.figures
+  }
+
+  async #lookAtDisk(): Promise<DiskFigures | null> {
+    const { data, io } = this.#options
+    if (data === null) return null
+    // A disk that fails is told of by who works with it.
+    const [logBytes, stateBytes, space] = await Promise.all([
+      io.disk.bytesIn(`${data}/log`).catch(() => 0),
+      io.disk.bytesIn(`${data}/state`).catch(() => 0),
+      io.disk.space(data).catch(() => null),
+    ])
+    return { logBytes, stateBytes, space }
+  }
+}
+
+function shortDigest(text: string): string {
+  const digest = sha256(new TextEncoder().encode(text))
+  return Array.from(digest.subarray(0, 8), (byte) => byte.toString(16).padStart(2, '0')).join('')
+}
+
+/** @throws MillraceError not-found */
+export function unknownNode(node: string): MillraceError {
+  return new MillraceError('not-found', `the topology has no node ${JSON.stringify(node.slice(0, 100))}`, {
+    hint: 'GET /v1/topology lists them; an operator that no view needs any more is gone',
+  })
+}

@@ -1,0 +1,160 @@
+import { afterEach, describe, expect, it } from 'vitest'
+import { bidJson, type Running, startRunning } from '../../test/support/running-server.ts'
+import { createInspector } from '../client/client.ts'
+
+let running: Running | null = null
+
+async function start(...options: Parameters<typeof startRunning>) {
+  running = await startRunning(...options)
+  const { url } = running
+  return { url, inspector: createInspector({ url }) }
+}
+
+afterEach(async () => {
+  await running?.stop()
+  running = null
+})
+
+async function append(url: string, events: readonly string[], query = ''): Promise<number> {
+  const headers = { 'content-type': 'application/json' }
+  const response = await fetch(`${url}/v1/topics/bid/events${query}`, {
+    method: 'POST',
+    headers,
+    body: `[${events.join(',')}]`,
+  })
+  const { tick } = (await response.json()) as { tick: number }
+  if (response.ok) await running?.database.waitForTick(tick)
+  return tick
+}
+
+describe('GET /v1/status', () => {
+  it('counts what went in, what changed and how fresh it is', async () => {
+    const { url, inspector } = await start()
+    const before = await inspector.status()
+    expect(before).toMatchObject({ state: 'ready', data: 'memory', verdict: { ok: true, problems: [] } })
+    const tick = await append(url, [bidJson(1), bidJson(2), bidJson(1)])
+    const status = await inspector.status()
+    expect(status.tick).toBe(tick)
+    expect(status.rates.events_per_second).toBeGreaterThan(0)
+    const view = status.views.find(({ name }) => name === 'by_auction')
+    expect(view).toMatchObject({ rows: 2, errors: 0, last_change_tick: tick, subscribers: 0 })
+    expect(view?.freshness_ms.last).toBeGreaterThan(0)
+    expect(view?.freshness_ms.p99).toBeGreaterThan(0)
+    expect(view?.changes_per_second).toBeGreaterThan(0)
+    expect(status.views.find(({ name }) => name === 'owners')?.freshness_ms.p50).toBeNull()
+    expect(status.topics.find(({ name }) => name === 'bid')).toMatchObject({ next_offset: 3, late: 0, dropped: {} })
+    expect(status.tick_ms.longest).toBeGreaterThan(0)
+    expect(status.memory.process_bytes).toBeGreaterThan(0)
+    expect(status.recent.map(({ kind }) => kind)).toContain('start')
+  })
+
+  it('says in one sentence what is wrong, and counts what was refused', async () => {
+    const { url, inspector } = await start()
+    await append(url, [bidJson(0), bidJson(1)])
+    await append(url, ['{"auction":"x"}', bidJson(1), '{}'], '?on_invalid=skip')
+    await append(url, ['{"auction":"x"}'])
+    const { verdict, topics } = await inspector.status()
+    expect(verdict).toMatchObject({ ok: false, problems: [{ code: 'error-rows', view: 'shares' }] })
+    expect(verdict.message).toBe('1 row of shares could not be computed.')
+    expect(topics.find(({ name }) => name === 'bid')?.dropped).toEqual({ 'event/invalid': 3 })
+  })
+})
+
+describe('GET /v1/topology', () => {
+  it('shows equal parts of several views once, with words for what they do', async () => {
+    const sql = `
+CREATE TABLE orders (id bigint NOT NULL, customer bigint NOT NULL, amount bigint NOT NULL, at timestamp NOT NULL) WITH (event_time = 'at');
+CREATE TABLE customers (id bigint PRIMARY KEY, name text);
+CREATE MATERIALIZED VIEW large AS SELECT customer, amount FROM orders WHERE amount > 1000;
+CREATE MATERIALIZED VIEW large_too AS SELECT customer, amount FROM orders WHERE amount > 1000;
+CREATE MATERIALIZED VIEW named AS SELECT c.name, o.amount FROM orders o JOIN customers c ON o.customer = c.id;
+CREATE MATERIALIZED VIEW minutes AS SELECT window_start, customer, count(*) AS n
+  FROM tumble(orders, at, interval '1 minute') GROUP BY window_start, customer;`
+    const { inspector } = await start({}, sql)
+    const { nodes, edges } = await inspector.topology()
+    const operators = nodes.filter(({ kind }) => kind === 'operator')
+    expect(operators.filter(({ detail }) => detail === 'where amount > 1000')).toMatchObject([
+      { label: 'filter', views: ['large', 'large_too'] },
+    ])
+    expect(operators.map(({ label, detail }) => `${label}: ${detail}`)).toEqual(
+      expect.arrayContaining([
+        'join: orders.customer = customers.id',
+        'group by: customer, 1-minute windows: count(*)',
+      ]),
+    )
+    const ids = new Set(nodes.map(({ id }) => id))
+    for (const { from, to } of edges) expect(ids.has(from) && ids.has(to)).toBe(true)
+    for (const { id, kind } of nodes) {
+      if (kind === 'view' || kind === 'operator') expect(edges.some(({ to }) => to === id)).toBe(true)
+    }
+  })
+})
+
+describe('GET /v1/views/{view}/changes', () => {
+  it('tells each tick by itself, whole ticks only', async () => {
+    const { url, inspector } = await start()
+    const first = await append(url, [bidJson(1)])
+    const second = await append(url, [bidJson(1), bidJson(2)])
+    const all = await inspector.changes('by_auction', 0)
+    expect(all.tick).toBe(second)
+    expect(all.changes.map(({ tick, weight, row }) => [tick, weight, row.auction, row.bids])).toEqual([
+      [first, 1, 1, 1],
+      [second, -1, 1, 1],
+      [second, 1, 1, 2],
+      [second, 1, 2, 1],
+    ])
+    const some = await inspector.changes('by_auction', 0, { limit: 2 })
+    expect(some).toMatchObject({ tick: first, changes: [{ tick: first }] })
+    expect((await inspector.changes('by_auction', some.tick)).changes).toEqual(all.changes.slice(1))
+    await expect(inspector.changes('by_auction', first, { limit: 2 })).rejects.toMatchObject({
+      code: 'request/too-many-rows',
+    })
+    await expect(inspector.changes('by_auction', second + 5)).rejects.toMatchObject({ code: 'tick/future' })
+  })
+})
+
+describe('GET /v1/topics/{topic}/volume', () => {
+  it('counts every event in one bucket', async () => {
+    const { url, inspector } = await start()
+    expect(await inspector.volume('bid')).toEqual({ buckets: [] })
+    for (let i = 1; i <= 5; i++) await append(url, [bidJson(i), bidJson(i)])
+    const { buckets } = await inspector.volume('bid', { buckets: 7 })
+    expect(buckets).toHaveLength(7)
+    expect(buckets.reduce((sum, { events }) => sum + events, 0)).toBe(10)
+    let offset = 0
+    for (const { first_offset, events } of buckets) {
+      expect(first_offset).toBe(offset)
+      offset += events
+    }
+  })
+})
+
+describe('what is asked for', () => {
+  it.each([
+    '/v1/status?x=1',
+    '/v1/topology?depth=1',
+    '/v1/time?now=1',
+    '/v1/topics/bid/volume?buckets=0',
+    '/v1/topics/bid/volume?buckets=501',
+    '/v1/topics/bid/volume?buckets=-1',
+    '/v1/topics/bid/volume?buckets=1e9',
+    '/v1/views/by_auction/changes',
+    '/v1/views/by_auction/changes?from_tick=a',
+    '/v1/views/by_auction/changes?from_tick=0&limit=0',
+    '/v1/views/by_auction/changes?from_tick=0&limit=99999999999',
+    '/v1/views/by_auction/changes?from_tick=0&from_tick=1',
+  ])('refuses %s', async (path) => {
+    const { url } = await start()
+    const response = await fetch(url + path)
+    expect(response.status).toBe(400)
+    expect(await response.json()).toMatchObject({ code: 'request/parameter' })
+  })
+
+  it.each(['/v1/views/nothing/changes?from_tick=0', '/v1/topics/nothing/volume', '/v1/topology/x/y'])(
+    'finds nothing at %s',
+    async (path) => {
+      const { url } = await start()
+      expect((await fetch(url + path)).status).toBe(404)
+    },
+  )
+})
