@@ -51,6 +51,13 @@ export async function regenerate(disk: Disk, file: string, definition: Definitio
   return target
 }
 
+/** Whether the types beside an app are those that it has; null where there are none. */
+export async function upToDate(disk: Disk, file: string, definition: Definition) {
+  const target = generatedBeside(file)
+  const text = await currentText(disk, target)
+  return text === null ? null : { file: target, isCurrent: text === (await typesOf(file, target, definition)) }
+}
+
 function generatedBeside(file: string): string {
   return path.join(path.dirname(file), generatedName)
 }

@@ -1,9 +1,38 @@
-import type { Command } from 'commander'
+import { Argument, type Command, Option } from 'commander'
 import { nodeIo } from '../io/node.ts'
+import { completionScript, type Shell, shells } from './completion.ts'
+import { doctor } from './doctor.ts'
 import { generate } from './generate.ts'
+import { init, type Language, languages } from './init.ts'
+import { writeOut } from './output.ts'
+import { defaultUrl } from './remote.ts'
 
 /** Commands for the folder in which somebody works on an app. */
 export function addProject(program: Command, ends: (action: Promise<number>) => Promise<void>): void {
+  program
+    .command('init')
+    .description('begin an app: definitions that run at once, and events for them')
+    .argument('[folder]', 'where; it must be empty or not there yet (default: here)')
+    .addOption(new Option('--language <LANGUAGE>', 'what it is written in').choices(languages))
+    .option('--json', 'print what was made')
+    .action((folder: string | undefined, { language, json = false }: { language?: Language; json?: boolean }) =>
+      ends(init(nodeIo(), folder, { language: language ?? null, json })),
+    )
+  program
+    .command('doctor')
+    .description('look at this machine, the app, its data and its server, and say what is wrong')
+    .argument('[app]', 'a .sql, .ts or .js file (default: millrace.ts or millrace.sql)')
+    .option('--data <DIR>', 'where log and state are kept', '.millrace')
+    .addOption(new Option('--url <URL>', 'the running server').default(defaultUrl))
+    .option('--json', 'print the findings as JSON')
+    .action((app: string | undefined, { data, url, json = false }: { data: string; url: string; json?: boolean }) =>
+      ends(doctor(nodeIo(), app, { data, url, json })),
+    )
+  program
+    .command('completion')
+    .description('print a script that completes commands and options in a shell')
+    .addArgument(new Argument('<shell>').choices(shells))
+    .action((shell: Shell) => ends(writeOut(completionScript(program, shell)).then(() => 0)))
   program
     .command('generate')
     .description("write the TypeScript types of an app's rows; dev does so on save")
