@@ -38,10 +38,17 @@ const packages: Readonly<Record<string, readonly string[]>> = {
   fastify: ['src/server/listen.ts'],
   commander: ['src/cli/'],
   'cli-progress': ['src/cli/'],
+  '@clack/prompts': ['src/cli/'],
   hyparquet: ['src/connectors/files/'],
   'hyparquet-compressors': ['src/connectors/files/'],
   pino: ['src/io/', 'src/server/', 'src/cli/'],
   'prom-client': ['src/server/'],
+  jose: ['src/server/'],
+  'rate-limiter-flexible': ['src/server/'],
+  opossum: ['src/server/'],
+  'lru-cache': ['src/server/'],
+  '@opentelemetry/api': ['src/io/', 'src/server/'],
+  react: ['src/client/'],
   jiti: ['src/io/', 'src/cli/'],
 }
 
