@@ -1,9 +1,10 @@
 // Builds dist/ from nothing: what is published is what the compiler made of src/ today, never a left-over file.
 // It is built beside dist/ and then put in its place, so that whoever runs from dist/ meanwhile never sees half of it.
 import { spawnSync } from 'node:child_process'
-import { chmodSync, cpSync, existsSync, renameSync, rmSync } from 'node:fs'
+import { chmodSync, existsSync, renameSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { buildConsole } from './build-console.ts'
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)))
 
@@ -19,10 +20,7 @@ const { status } = spawnSync(process.execPath, [compiler, '-p', 'tsconfig.build.
 })
 if (status !== 0) process.exit(status ?? 1)
 
-// The page's files are served as they are, so the compiler does not carry them over.
-if (existsSync('src/server/page')) {
-  cpSync('src/server/page', `${built}/server/page`, { recursive: true, filter: (name) => !name.endsWith('.ts') })
-}
+await buildConsole(path.resolve(built, 'server/page'))
 if (existsSync(`${built}/cli/main.js`)) chmodSync(`${built}/cli/main.js`, 0o755)
 
 if (existsSync('dist')) renameSync('dist', old)

@@ -31,8 +31,10 @@ import type {
 import { typeOfName } from '../protocol/type-names.ts'
 import { Connection, type Fetch } from './connection.ts'
 import { liveSteps } from './live.ts'
+import { queryOf } from './request-path.ts'
 import { parameterText, type Row, RowReaders } from './row-reader.ts'
 
+export type { CatalogBody, DiffBody, SqlBody, TopicEventsBody, WireRow } from '../protocol/answers.ts'
 export type { InspectOptions, Inspector, InspectorOptions } from './inspector.ts'
 export { createInspector } from './inspector.ts'
 
@@ -183,11 +185,6 @@ function viewQuery({ where = {}, order = [], limit, minTick, asOf, replay }: Get
 
 function momentText(asOf: AsOf): string {
   return asOf instanceof Date ? asOf.toISOString() : String(asOf)
-}
-
-function queryOf(pairs: readonly (readonly [string, string | number | undefined])[]): string {
-  const given = pairs.filter(([, value]) => value !== undefined)
-  return `?${given.map(([name, value]) => `${encodeURIComponent(name)}=${encodeURIComponent(value!)}`).join('&')}`
 }
 
 async function runSql(

@@ -1,5 +1,6 @@
 import type { ChangesBody, SampleBody, StatusBody, TimeBody, TopologyBody, VolumeBody } from '../protocol/telemetry.ts'
 import { Connection, type Fetch } from './connection.ts'
+import { Relations } from './relations.ts'
 
 export interface InspectorOptions {
   /** Where the server is, such as `http://127.0.0.1:4280`. */
@@ -15,6 +16,8 @@ export interface InspectorOptions {
  * what the server refuses, or server/unreachable.
  */
 export interface Inspector {
+  /** Topics, views and queries, by name and as the wire has them. */
+  readonly relations: Relations
   /** GET /v1/status: how it is. */
   status(options?: InspectOptions): Promise<StatusBody>
   /** GET /v1/topology: what runs, and how much goes through it. */
@@ -36,10 +39,11 @@ export interface InspectOptions {
 /** An inspector of a running server. Nothing is asked before it is used. Runs in browsers and in Node. */
 export function createInspector(options: InspectorOptions): Inspector {
   const { url, headers = {}, fetch: fetcher = (input, init) => fetch(input, init) } = options
-  return telemetryCalls(new Connection(url, fetcher, headers))
+  const connection = new Connection(url, fetcher, headers)
+  return { relations: new Relations(connection), ...telemetryCalls(connection) }
 }
 
-function telemetryCalls(connection: Connection): Inspector {
+function telemetryCalls(connection: Connection): Omit<Inspector, 'relations'> {
   const part = encodeURIComponent
   return {
     status: ({ signal } = {}) => connection.get('/v1/status', signal),

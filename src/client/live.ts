@@ -1,14 +1,19 @@
 import type { LiveOptions, LiveStep } from '../app/database-shape.ts'
-import type { LiveBody } from '../protocol/answers.ts'
+import type { LiveBody, WireRow } from '../protocol/answers.ts'
 import { EventStreamParser, eventStreamType, type StreamEvent } from '../protocol/event-stream.ts'
 import { errorOf, isRefusal, mayPass, unreachable } from '../protocol/problem.ts'
 import type { Connection } from './connection.ts'
-import type { Row, RowReaders } from './row-reader.ts'
+import type { ReadRow, Row } from './row-reader.ts'
 
 const shortestWaitMs = 250
 const longestWaitMs = 10_000
 /** The server says something every 15 s, if only that it is there: after so long a silence it is not. */
 const silenceMs = 45_000
+
+/** How rows become what the reader sees. */
+export interface Readers {
+  of(kind: 'topics' | 'views', name: string, sample: WireRow | undefined): Promise<ReadRow>
+}
 
 /**
  * A view's rows and changes, over as many connections as it takes: after a break it goes on behind the last tick
@@ -16,7 +21,7 @@ const silenceMs = 45_000
  */
 export async function* liveSteps(
   connection: Connection,
-  readers: RowReaders,
+  readers: Readers,
   name: string,
   { fromTick, signal }: LiveOptions = {},
 ): AsyncGenerator<LiveStep<Row>> {

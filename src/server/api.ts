@@ -121,12 +121,7 @@ export class Api {
         '/openapi.json',
         on('GET', 'known', 'read', () => jsonAnswer(200, describeApi(this.routes, catalogBody(database)))),
       ),
-      ...this.#page.paths.map((path) =>
-        route(
-          path,
-          on('GET', 'public', 'free', () => this.#page.answer(path)),
-        ),
-      ),
+      ...this.#page.routes(),
     ]
   }
 

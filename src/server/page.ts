@@ -1,13 +1,34 @@
 import { fileURLToPath } from 'node:url'
-import type { Disk } from '../io/io.ts'
-import type { ApiAnswer } from './exchange.ts'
+import { MillraceError } from '../data/errors.ts'
+import { type Disk, IoError } from '../io/io.ts'
+import type { ApiAnswer, ApiRequest } from './exchange.ts'
+import { on, type Route, route } from './routes.ts'
 
-const assets: Readonly<Record<string, { readonly file: string; readonly type: string }>> = {
-  '/': { file: 'index.html', type: 'text/html; charset=utf-8' },
-  '/page/page.css': { file: 'page.css', type: 'text/css; charset=utf-8' },
-  '/page/page.js': { file: 'page.js', type: 'text/javascript; charset=utf-8' },
-  '/page/rows.js': { file: 'rows.js', type: 'text/javascript; charset=utf-8' },
-  '/page/icon.svg': { file: 'icon.svg', type: 'image/svg+xml' },
+/** Addresses of the console's pages: each is answered by the same document, which looks at the address itself. */
+const pages: readonly string[] = [
+  '/',
+  '/topology',
+  '/time',
+  '/query',
+  '/dashboards',
+  '/events',
+  '/topics/{topic}',
+  '/views/{view}',
+  '/views/{view}/why',
+  '/events/{topic}/{offset}',
+]
+
+/** What the build wrote beside the files: see scripts/build-console.ts. */
+interface PageFile {
+  readonly path: string
+  /** Relative to the list. */
+  readonly file: string
+  readonly type: string
+  readonly etag: string
+  /** There is a `.gz` of it beside it. */
+  readonly gzip: boolean
+  /** Its name holds its digest: what is at this path never changes. */
+  readonly lasting: boolean
 }
 
 /** The page may load and ask nothing but this server. */
@@ -15,6 +36,7 @@ const policy = [
   "default-src 'none'",
   "script-src 'self'",
   "style-src 'self'",
+  "font-src 'self'",
   "img-src 'self'",
   "connect-src 'self'",
   "base-uri 'none'",
@@ -22,34 +44,111 @@ const policy = [
   "frame-ancestors 'none'",
 ].join('; ')
 
-/** The page's files, read once. They are known by name: no path of a request ever becomes a file's. */
+/** Beside the compiled server, or, for who runs from the sources, where the last build put it. */
+const folders = ['./page/', '../../dist/server/page/']
+
+const unbuilt = `<!doctype html><html lang="en"><meta charset="utf-8"><title>Millrace</title>
+<h1>Millrace</h1><p>The server runs; its console has not been built: <code>npm run build</code> does that.
+What is defined is at <a href="/v1/catalog">/v1/catalog</a>.</p></html>
+`
+
+interface Built {
+  readonly folder: string
+  readonly files: ReadonlyMap<string, PageFile>
+}
+
+/** The console's files, each read once. They are known by name: no path of a request ever becomes a file's. */
 export class Page {
   readonly #disk: Disk
-  readonly #files = new Map<string, Promise<Uint8Array>>()
+  readonly #bytes = new Map<string, Promise<Uint8Array>>()
+  #built: Promise<Built | null> | null = null
 
   constructor(disk: Disk) {
     this.#disk = disk
   }
 
-  get paths(): readonly string[] {
-    return Object.keys(assets)
+  routes(): readonly Route[] {
+    return [
+      route(
+        '/page/{file}',
+        on('GET', 'public', 'free', ({ request, name }) => this.#file(request, name)),
+      ),
+      ...pages.map((pattern) =>
+        route(
+          pattern,
+          on('GET', 'public', 'free', ({ request }) => this.#document(request)),
+        ),
+      ),
+    ]
   }
 
-  async answer(path: string): Promise<ApiAnswer> {
-    const { file, type } = assets[path]
-    let bytes = this.#files.get(path)
+  /** The document behind every page's address. */
+  async #document(request: ApiRequest): Promise<ApiAnswer> {
+    const built = await this.#list()
+    if (built !== null) return this.#answer(request, built, built.files.get('/')!)
+    const headers = { 'content-type': htmlType, 'cache-control': 'no-cache', 'content-security-policy': policy }
+    return { status: 200, headers, body: new TextEncoder().encode(unbuilt) }
+  }
+
+  /** @throws MillraceError not-found */
+  async #file(request: ApiRequest, name: string): Promise<ApiAnswer> {
+    const built = await this.#list()
+    const file = built?.files.get(`/page/${name}`)
+    if (built !== null && file !== undefined) return this.#answer(request, built, file)
+    throw new MillraceError('not-found', 'the console has no such file', { hint: 'load the page anew' })
+  }
+
+  async #answer(request: ApiRequest, { folder }: Built, file: PageFile): Promise<ApiAnswer> {
+    const packed = file.gzip && /\bgzip\b/.test(request.header('accept-encoding') ?? '')
+    const etag = packed ? `"${file.etag}-gzip"` : `"${file.etag}"`
+    const headers = {
+      etag,
+      'cache-control': file.lasting ? 'public, max-age=31536000, immutable' : 'no-cache',
+      ...(file.gzip ? { vary: 'Accept-Encoding' } : {}),
+      ...(file.type === htmlType ? { 'content-security-policy': policy } : {}),
+    }
+    const known = (request.header('if-none-match') ?? '')
+      .split(',')
+      .some((tag) => tag.trim().replace(/^W\//, '') === etag)
+    if (known) return { status: 304, headers, body: null }
+    const body = await this.#read(`${folder}${file.file}${packed ? '.gz' : ''}`)
+    const typed = { ...headers, 'content-type': file.type, ...(packed ? { 'content-encoding': 'gzip' } : {}) }
+    return { status: 200, headers: typed, body }
+  }
+
+  /** Asked for anew until there is one, so that a build shows without a restart. */
+  async #list(): Promise<Built | null> {
+    const asked = (this.#built ??= this.#find())
+    const built = await asked
+    if (built === null && this.#built === asked) this.#built = null
+    return built
+  }
+
+  async #find(): Promise<Built | null> {
+    for (const relative of folders) {
+      const folder = fileURLToPath(new URL(relative, import.meta.url))
+      try {
+        const text = new TextDecoder().decode(await this.#load(`${folder}files.json`))
+        const files = JSON.parse(text) as readonly PageFile[]
+        return { folder, files: new Map(files.map((file) => [file.path, file])) }
+      } catch (error) {
+        if (!(error instanceof IoError)) throw error
+      }
+    }
+    return null
+  }
+
+  #read(path: string): Promise<Uint8Array> {
+    let bytes = this.#bytes.get(path)
     if (bytes === undefined) {
-      bytes = this.#read(fileURLToPath(new URL(`./page/${file}`, import.meta.url)))
-      this.#files.set(path, bytes)
+      bytes = this.#load(path)
+      this.#bytes.set(path, bytes)
+      bytes.catch(() => this.#bytes.delete(path))
     }
-    return {
-      status: 200,
-      headers: { 'content-type': type, 'cache-control': 'no-cache', 'content-security-policy': policy },
-      body: await bytes,
-    }
+    return bytes
   }
 
-  async #read(path: string): Promise<Uint8Array> {
+  async #load(path: string): Promise<Uint8Array> {
     const file = await this.#disk.open(path, { readOnly: true })
     try {
       const bytes = new Uint8Array(await file.size())
@@ -60,3 +159,5 @@ export class Page {
     }
   }
 }
+
+const htmlType = 'text/html; charset=utf-8'

@@ -1,0 +1,27 @@
+import type { ComponentChildren, JSX } from 'preact'
+import './panel.css'
+
+interface PanelProps {
+  readonly title: string
+  /** Beside the title: a count, a unit. */
+  readonly note?: ComponentChildren
+  /** At the right end of the title's line. */
+  readonly actions?: ComponentChildren
+  /** Takes what is left of the page's height, and scrolls inside. */
+  readonly fill?: boolean
+  readonly children: ComponentChildren
+}
+
+/** A titled part of a page: set apart by a hairline and room, not by a box. */
+export function Panel({ title, note, actions, fill = false, children }: PanelProps): JSX.Element {
+  return (
+    <section class={fill ? 'panel fill' : 'panel'} aria-label={title}>
+      <header class="panel-head">
+        <h2>{title}</h2>
+        {note !== undefined && <span class="label num">{note}</span>}
+        {actions !== undefined && <div class="panel-actions">{actions}</div>}
+      </header>
+      {children}
+    </section>
+  )
+}

@@ -1,0 +1,95 @@
+import type { FunctionComponent, JSX } from 'preact'
+import { useEffect, useState } from 'preact/hooks'
+import { catalog, watchCatalog } from '../ask/catalog.ts'
+import { refusalOf } from '../ask/refusal.ts'
+import { Empty, Trouble, Waiting } from '../design/empty.tsx'
+import { followLinks, place } from './place.ts'
+import { type PageProps, routeOf } from './routes.ts'
+import { Search } from './search.tsx'
+import { listenToKeys } from './shortcuts.ts'
+import { Sidebar } from './sidebar.tsx'
+import { TokenForm } from './token-form.tsx'
+import './frame.css'
+
+/** What stands around every page. */
+export function Frame(): JSX.Element {
+  useEffect(() => {
+    document.addEventListener('click', followLinks)
+    const ends = [watchCatalog(), listenToKeys()]
+    return () => {
+      document.removeEventListener('click', followLinks)
+      for (const end of ends) end()
+    }
+  }, [])
+  const { refusal } = catalog.value
+  return (
+    <div class="frame">
+      <a class="skip" href="#main">
+        Skip to the page
+      </a>
+      <Sidebar />
+      <main id="main" class="main" tabIndex={-1}>
+        {refusal !== null && (refusal.code.startsWith('auth') ? <TokenForm refusal={refusal} /> : <Banner />)}
+        <CurrentPage />
+      </main>
+      <Search />
+    </div>
+  )
+}
+
+function Banner(): JSX.Element {
+  const refusal = catalog.value.refusal!
+  const replaying = refusal.code === 'request/busy'
+  return (
+    <p class="banner" role="status">
+      <strong>{replaying ? 'Starting: ' : 'No answer: '}</strong>
+      {refusal.message}
+      {refusal.hint !== null && <span class="quiet">{` · ${refusal.hint}`}</span>}
+    </p>
+  )
+}
+
+interface Loaded {
+  readonly pattern: string
+  readonly Page: FunctionComponent<PageProps>
+}
+
+function CurrentPage(): JSX.Element {
+  const found = routeOf(place.value.path)
+  const [loaded, setLoaded] = useState<Loaded | null>(null)
+  const [failure, setFailure] = useState<unknown>(null)
+  const route = found?.route
+  useEffect(() => {
+    if (route === undefined) return
+    let wanted = true
+    setFailure(null)
+    route.load().then(
+      ({ Page }) => wanted && setLoaded({ pattern: route.pattern, Page }),
+      (error) => wanted && setFailure(error),
+    )
+    return () => {
+      wanted = false
+    }
+  }, [route])
+  const title = found === null ? 'Nothing here' : found.route.title(found.names)
+  useEffect(() => {
+    document.title = `${title} · Millrace`
+  }, [title])
+  if (found === null) {
+    return (
+      <Empty title={`There is no page at ${place.value.path}`}>
+        <p>
+          Press <kbd>/</kbd> to find a view or a topic, or go to the{' '}
+          <a class="link" href="/">
+            overview
+          </a>
+          .
+        </p>
+      </Empty>
+    )
+  }
+  if (failure !== null) return <Trouble title="This page could not be loaded" refusal={refusalOf(failure)} />
+  if (loaded?.pattern !== found.route.pattern) return <Waiting what={`Opening ${title}`} />
+  const { Page } = loaded
+  return <Page key={found.names.join('\n')} names={found.names} />
+}

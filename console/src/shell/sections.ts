@@ -1,0 +1,8 @@
+/** The pages that stand in the sidebar, with the key that follows `g`. */
+export interface Section {
+  readonly title: string
+  readonly address: string
+  readonly key: string
+}
+
+export const sections: readonly Section[] = [{ title: 'Overview', address: '/', key: 'o' }]
