@@ -51,9 +51,7 @@ export function poll<Value>(into: Signal<Asked<Value>>, ask: Ask<Value>, everyMs
  */
 export function useAsked<Value>(key: string, ask: Ask<Value>, everyMs = 0): ReadonlySignal<Asked<Value>> {
   const client = server.value
-  // biome-ignore lint/correctness/useExhaustiveDependencies: a new key is a new question
   const asked = useMemo(() => signal<Asked<Value>>({ value: null, refusal: null, waiting: true }), [key, client])
-  // biome-ignore lint/correctness/useExhaustiveDependencies: what is asked is named by the key
   useEffect(() => poll(asked, ask, everyMs), [asked, everyMs])
   return asked
 }

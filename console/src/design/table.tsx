@@ -111,7 +111,6 @@ export function Table<Row>(props: TableProps<Row>): JSX.Element {
               const index = first + i
               const key = keyOf(row, index)
               return (
-                // biome-ignore lint/a11y/useFocusableInteractive: the grid has the focus and names its active cell
                 <div
                   key={key}
                   role="row"
@@ -157,8 +156,6 @@ function Cell<Row>({ id, row, column, active, lit, onClick }: CellProps<Row>): J
   const text = column.text(row)
   const name = `cell${column.numeric === true ? ' right' : ''}${active ? ' active' : ''}${lit === '' ? '' : ` ${lit}`}`
   return (
-    // biome-ignore lint/a11y/useKeyWithClickEvents: the grid's keys do the same
-    // biome-ignore lint/a11y/useFocusableInteractive: the grid has the focus and names its active cell
     <div
       class={name}
       id={id}
@@ -181,13 +178,11 @@ interface HeadProps<Row> {
 function Head<Row>({ columns, order, onOrder, style }: HeadProps<Row>): JSX.Element {
   return (
     <div class="table-head" role="rowgroup">
-      {/* biome-ignore lint/a11y/useFocusableInteractive: the grid has the focus */}
       <div class="table-row" role="row" aria-rowindex={1} style={style}>
         {columns.map(({ name, numeric }) => {
           const sorted = order === name ? 'ascending' : order === `-${name}` ? 'descending' : undefined
           const mark = sorted === undefined ? '' : sorted === 'ascending' ? ' ↑' : ' ↓'
           return (
-            // biome-ignore lint/a11y/useFocusableInteractive: its button has the focus
             <div
               key={name}
               role="columnheader"

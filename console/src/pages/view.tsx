@@ -1,6 +1,74 @@
 import type { JSX } from 'preact'
+import { useEffect, useMemo } from 'preact/hooks'
+import { catalog, type ViewInfo, viewNamed } from '../ask/catalog.ts'
+import { server } from '../ask/server.ts'
+import { Badge } from '../design/badge.tsx'
+import { CopyAs } from '../design/copy-as.tsx'
+import { Empty, Waiting } from '../design/empty.tsx'
+import { TabPanel, Tabs, tabOf } from '../design/tabs.tsx'
+import { LiveView } from '../rows/live-view.ts'
+import { PageHead } from '../shell/page-head.tsx'
+import { query } from '../shell/place.ts'
 import type { PageProps } from '../shell/routes.ts'
+import { count, plural } from '../text/numbers.ts'
+import { viewSnippets } from '../view/snippets.ts'
+import { ViewChanges } from '../view/view-changes.tsx'
+import { ViewErrors } from '../view/view-errors.tsx'
+import { ViewRows } from '../view/view-rows.tsx'
+import { ViewSnippets } from '../view/view-snippets.tsx'
+import '../view/view.css'
 
-export function Page({ names }: PageProps): JSX.Element {
-  return <h1>{names[0]}</h1>
+/** Larger views are asked for their first rows instead. */
+const mostStreamed = 20_000
+
+export function Page({ names: [name] }: PageProps): JSX.Element {
+  const view = viewNamed(name)
+  if (view !== undefined) return <View view={view} />
+  if (catalog.value.value === null) return <Waiting what="Asking what is defined" />
+  return (
+    <Empty title={`There is no view ${name}`}>
+      <p>Views are defined by the app that this server runs; those that it has are listed at the left.</p>
+    </Empty>
+  )
+}
+
+/** One view: its rows, what changed, how it is made. */
+function View({ view }: { readonly view: ViewInfo }): JSX.Element {
+  const { rows, errors, columns, sql, name } = view
+  const streamed = rows <= mostStreamed
+  // The definition says what the rows are like: another one is another view.
+  const shape = `${name}\n${sql}\n${columns.map((column) => `${column.name} ${column.type}`).join()}`
+  const client = server.value
+  const live = useMemo(() => (streamed ? new LiveView(client, view, view.order) : null), [shape, client])
+  useEffect(() => () => live?.close(), [live])
+  const tabs = [
+    { id: 'rows', title: 'Rows' },
+    { id: 'changes', title: 'Changes' },
+    { id: 'snippets', title: 'Snippets' },
+    ...(errors > 0 ? [{ id: 'errors', title: 'Errors', note: count(errors) }] : []),
+  ]
+  const tab = tabOf(tabs)
+  const order = query.value.get('order') ?? view.order[0] ?? null
+  return (
+    <div class="page whole">
+      <PageHead
+        title={name}
+        note={
+          <>
+            <Badge>{view.emit === 'final' ? 'final view' : 'view'}</Badge>
+            <span>{plural(live?.state.value.tick == null ? rows : live.state.value.size, 'row')}</span>
+            {errors > 0 && <Badge tone="bad">{plural(errors, 'error row')}</Badge>}
+          </>
+        }
+        actions={<CopyAs snippets={viewSnippets(name, order, query.value.get('as_of'))} />}
+      />
+      <Tabs label={`Parts of ${name}`} tabs={tabs} />
+      <TabPanel tab={tab}>
+        {tab === 'rows' && <ViewRows view={view} live={live} />}
+        {tab === 'changes' && <ViewChanges view={view} live={live} />}
+        {tab === 'snippets' && <ViewSnippets view={view} />}
+        {tab === 'errors' && <ViewErrors view={view} />}
+      </TabPanel>
+    </div>
+  )
 }

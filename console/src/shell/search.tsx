@@ -111,7 +111,6 @@ function Dialog(): JSX.Element {
       />
       <ul id="search-hits" role="listbox" aria-label="Found">
         {hits.map((hit, i) => (
-          // biome-ignore lint/a11y/useKeyWithClickEvents: the field's keys choose
           <li
             key={hit.address}
             id={`hit-${i}`}

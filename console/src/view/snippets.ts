@@ -1,0 +1,58 @@
+/** How what a page shows is asked for elsewhere. */
+import type { Snippets } from '../design/copy-as.tsx'
+
+const origin = (): string => location.origin
+
+/** An identifier as SQL wants it. */
+export function sqlName(name: string): string {
+  return /^[a-z_][a-z0-9_]*$/.test(name) ? name : `"${name.replaceAll('"', '""')}"`
+}
+
+function property(name: string): string {
+  return /^[A-Za-z_$][\w$]*$/.test(name) ? `.${name}` : `[${JSON.stringify(name)}]`
+}
+
+const connect = (): string =>
+  `import { createClient } from 'millrace/client'\n\nconst db = createClient<typeof import('./app.ts')>({ url: '${origin()}' })\n`
+
+/** A view's rows, now or as of a tick. */
+export function viewSnippets(view: string, order: string | null, asOf: string | null): Snippets {
+  const descending = order?.startsWith('-') ?? false
+  const column = order === null ? null : descending ? order.slice(1) : order
+  const orderSql = column === null ? '' : ` ORDER BY ${sqlName(column)}${descending ? ' DESC' : ''}`
+  const pairs = [order === null ? '' : `order=${encodeURIComponent(order)}`, asOf === null ? '' : `as_of=${asOf}`]
+  const parameters = pairs.filter((pair) => pair !== '').join('&')
+  const options = [order === null ? '' : `order: '${order}'`, asOf === null ? '' : `asOf: ${JSON.stringify(asOf)}`]
+  const given = options.filter((option) => option !== '').join(', ')
+  return {
+    sql: `SELECT * FROM ${sqlName(view)}${orderSql};`,
+    curl: `curl '${origin()}/v1/views/${encodeURIComponent(view)}${parameters === '' ? '' : `?${parameters}`}'`,
+    typescript: `${connect()}const { rows } = await db${property(view)}.get(${given === '' ? '' : `{ ${given} }`})\n`,
+  }
+}
+
+/** A view's live stream. */
+export function liveSnippets(view: string): Snippets {
+  return {
+    curl: `curl -N '${origin()}/v1/views/${encodeURIComponent(view)}/live'`,
+    typescript: `${connect()}for await (const { tick, changes } of db${property(view)}.live()) {\n  for (const { row, weight } of changes) console.log(tick, weight, row)\n}\n`,
+  }
+}
+
+/** Reading and appending events. */
+export function topicSnippets(topic: string, from: number, example: Readonly<Record<string, unknown>>): Snippets {
+  const path = `${origin()}/v1/topics/${encodeURIComponent(topic)}/events`
+  return {
+    sql: `SELECT * FROM ${sqlName(topic)} WHERE _offset >= ${from} ORDER BY _offset LIMIT 100;`,
+    curl: `curl '${path}?from=${from}&limit=100'\ncurl -X POST '${path}' -H 'content-type: application/json' -d '${JSON.stringify(example)}'`,
+    typescript: `${connect()}const { tick } = await db${property(topic)}.append(${JSON.stringify(example)})\n`,
+  }
+}
+
+export function sqlSnippets(sql: string): Snippets {
+  return {
+    sql,
+    curl: `curl -X POST '${origin()}/v1/sql' -H 'content-type: application/json' -d '${JSON.stringify({ sql }).replaceAll("'", "'\\''")}'`,
+    typescript: `${connect()}const { rows } = await db.sql(${JSON.stringify(sql)})\n`,
+  }
+}
