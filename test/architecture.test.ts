@@ -121,6 +121,32 @@ describe('rooms', () => {
   })
 })
 
+describe('the console', () => {
+  const page = (line: string): string[] => found({ 'console/src/page.tsx': line, 'src/client/client.ts': empty })
+
+  test('sees a server through the public client alone', () => {
+    expect(page("import { createInspector } from 'millrace/client'\nimport { render } from 'preact'")).toEqual([])
+    expect(page("import './page.css'\nconst page = () => import('./page.tsx')")).toEqual([])
+    expect(page("import { a } from '../../src/client/client.ts'")).toEqual([
+      'console/src/page.tsx:1 imports src/client/client.ts from outside the console',
+    ])
+    expect(page("import type { A } from 'millrace'")).toEqual(["console/src/page.tsx:1 imports 'millrace'"])
+    expect(page("import react from 'react'")).toEqual(["console/src/page.tsx:1 imports 'react'"])
+    expect(page("import './gone.tsx'")).toEqual([
+      'console/src/page.tsx:1 imports console/src/gone.tsx, which does not exist',
+    ])
+  })
+
+  test('keeps to names and lengths, too', () => {
+    expect(found({ 'console/src/utils.tsx': empty })).toEqual([
+      "console/src/utils.tsx:1 the name 'utils.tsx' says nothing",
+    ])
+    expect(found({ 'console/src/page.tsx': empty.repeat(401) })).toEqual([
+      'console/src/page.tsx:401 has 401 lines, 400 are allowed',
+    ])
+  })
+})
+
 describe('rules', () => {
   test.each([
     ['const a = Date.now()', 'Date.now'],

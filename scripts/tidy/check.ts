@@ -1,7 +1,8 @@
 // The whole check, over texts: tidy.ts gives it the tree, the tests give it planted mistakes.
+import { checkConsoleImports } from './console.ts'
 import type { Finding } from './finding.ts'
 import { checkBrowserSafe, checkImports, entries, isTest, resolveImport } from './rooms.ts'
-import { checkFile } from './rules.ts'
+import { checkFile, checkNames } from './rules.ts'
 import { type Import, importsOf, type Scanned, scan } from './scan.ts'
 
 export interface SourceFile {
@@ -16,7 +17,10 @@ export const mostLines = 400
 /** Files that are longer than `mostLines`, with how long they may be. Entries only shrink. */
 export type Ratchet = Readonly<Record<string, number>>
 
-/** `texts` holds files by path from the repository's root: those in src/ are checked, the others only count as users. */
+/**
+ * `texts` holds files by path from the repository's root: those in src/ and in console/src/ are checked, the others
+ * only count as users.
+ */
 export function check(texts: ReadonlyMap<string, string>, ratchet: Ratchet = {}): Finding[] {
   const all = new Map<string, SourceFile>()
   for (const [path, text] of texts) {
@@ -26,7 +30,10 @@ export function check(texts: ReadonlyMap<string, string>, ratchet: Ratchet = {})
   const sources = new Map([...all].filter(([path]) => path.startsWith('src/')))
   const findings: Finding[] = []
   for (const file of sources.values()) findings.push(...checkImports(file, sources), ...checkFile(file))
-  findings.push(...checkBrowserSafe(sources), ...deadFiles(all), ...lengths(sources, ratchet))
+  const pages = new Map([...all].filter(([path]) => path.startsWith('console/src/')))
+  for (const file of pages.values()) findings.push(...checkConsoleImports(file, all), ...checkNames(file))
+  const bounded = new Map([...sources, ...pages])
+  findings.push(...checkBrowserSafe(sources), ...deadFiles(all), ...lengths(bounded, ratchet))
   return findings.sort((a, b) => (a.file < b.file ? -1 : a.file > b.file ? 1 : a.line - b.line))
 }
 

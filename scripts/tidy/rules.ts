@@ -88,6 +88,26 @@ const syntax: readonly Omit<Ban, 'except'>[] = [
 const refusedNames = new Set(['util', 'utils', 'common', 'core', 'helper', 'helpers', 'type', 'types'])
 const marks = new RegExp(`\\b(?:${['TO' + 'DO', 'FIX' + 'ME', 'XX' + 'X', 'HA' + 'CK'].join('|')})\\b`, 'g')
 
+/** Names that say nothing, and marks of unfinished work. */
+export function checkNames({ path, text }: SourceFile): Finding[] {
+  const findings: Finding[] = []
+  for (const name of path.split('/').slice(1)) {
+    if (refusedNames.has(name.replace(/(?:\.test)?\.tsx?$/, ''))) {
+      findings.push({
+        file: path,
+        line: 1,
+        what: `the name '${name}' says nothing`,
+        instead: 'name it after what it holds, in the lowest room that needs it',
+      })
+    }
+  }
+  for (const { index } of text.matchAll(marks)) {
+    const line = lineAt(text, index)
+    findings.push({ file: path, line, what: 'a mark of unfinished work', instead: 'do it, or write an issue' })
+  }
+  return findings
+}
+
 export function checkFile(file: SourceFile): Finding[] {
   const { path, text } = file
   const { code } = file.scanned
@@ -99,17 +119,7 @@ export function checkFile(file: SourceFile): Finding[] {
     }
   }
 
-  for (const name of path.split('/').slice(1)) {
-    if (refusedNames.has(name.replace(/(?:\.test)?\.ts$/, ''))) {
-      findings.push({
-        file: path,
-        line: 1,
-        what: `the name '${name}' says nothing`,
-        instead: 'name it after what it holds, in the lowest room that needs it',
-      })
-    }
-  }
-  find({ pattern: marks, what: 'a mark of unfinished work', instead: 'do it, or write an issue' }, text)
+  findings.push(...checkNames(file))
   if (path.endsWith('.d.ts')) return findings
   for (const rule of syntax) find(rule, code)
   if (isTest(path)) return findings

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import type { Ratchet } from './check.ts'
 
-/** Every TypeScript file that can use src/, by its path from the root. */
+/** Every TypeScript file that can use src/, the console's included, by its path from the root. */
 export function readTree(root: string): Map<string, string> {
   const texts = new Map<string, string>()
   for (const top of ['src', 'test', 'sim', 'bench', 'examples', 'scripts', 'console']) {
@@ -16,7 +16,7 @@ function readFolder(root: string, folder: string, texts: Map<string, string>): v
     if (entry.name === 'node_modules' || entry.name === 'dist') continue
     const name = `${folder}/${entry.name}`
     if (entry.isDirectory()) readFolder(root, name, texts)
-    else if (name.endsWith('.ts')) texts.set(name, readFileSync(path.join(root, name), 'utf8'))
+    else if (/\.tsx?$/.test(name)) texts.set(name, readFileSync(path.join(root, name), 'utf8'))
   }
 }
 

@@ -62,7 +62,7 @@ export class LiveView {
 
   async #follow(server: Inspector, name: string): Promise<void> {
     try {
-      for await (const { kind, tick, changes } of server.live(name, { signal: this.#stop.signal })) {
+      for await (const { kind, tick, changes } of server.relations.live(name, { signal: this.#stop.signal })) {
         this.#tick = tick
         if (kind === 'reset') {
           this.#bag.clear()

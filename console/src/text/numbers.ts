@@ -37,10 +37,6 @@ export function bytes(value: number): string {
   return `${oneDigit.format(size / 1024)} TiB`
 }
 
-export function percent(share: number): string {
-  return `${oneDigit.format(share * 100)} %`
-}
-
 const exact = new Set(['smallint', 'integer', 'bigint', 'numeric', 'real', 'double precision'])
 
 /** Whether a column of this type holds numbers: they stand to the right. */

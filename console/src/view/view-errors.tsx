@@ -11,7 +11,7 @@ const mostListed = 100
 /** Rows that could not be computed, and the events that they come from. */
 export function ViewErrors({ view }: { readonly view: ViewInfo }): JSX.Element {
   const asked = useAsked(`errors ${view.name} ${view.errors}`, (server, signal) =>
-    server.errors(view.name, mostListed, signal),
+    server.relations.errors(view.name, mostListed, signal),
   )
   const { value, refusal } = asked.value
   if (refusal !== null) return <Trouble refusal={refusal} />

@@ -89,7 +89,7 @@ function FirstRows({ view, order }: RowsProps): JSX.Element {
   const options = { limit: pageRows, ...(order === null ? {} : { order: [order] }) }
   const asked = useAsked(
     `first ${view.name} ${order}`,
-    (server, signal) => server.rows(view.name, { ...options, signal }),
+    (server, signal) => server.relations.rows(view.name, { ...options, signal }),
     refreshMs,
   )
   const { value, refusal } = asked.value
@@ -111,7 +111,13 @@ function FirstRows({ view, order }: RowsProps): JSX.Element {
 function PastRows({ view, order, asOf }: RowsProps & { readonly asOf: string }): JSX.Element {
   const replay = query.value.get('replay') === 'true'
   const asked = useAsked(`past ${view.name} ${order} ${asOf} ${replay}`, (server, signal) =>
-    server.rows(view.name, { asOf, replay, limit: pageRows, signal, ...(order === null ? {} : { order: [order] }) }),
+    server.relations.rows(view.name, {
+      asOf,
+      replay,
+      limit: pageRows,
+      signal,
+      ...(order === null ? {} : { order: [order] }),
+    }),
   )
   const { value, refusal } = asked.value
   if (refusal !== null) {

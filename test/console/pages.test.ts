@@ -1,0 +1,81 @@
+import { mkdirSync } from 'node:fs'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Browser, Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { graveViolations, launch, noBrowser, openPage, type Theme } from './browser.ts'
+import { type Scene, startScene } from './scene.ts'
+
+interface Shown {
+  readonly name: string
+  readonly address: string
+  /** What must be on the page before it is looked at. */
+  readonly ready: (page: Page) => Promise<unknown>
+}
+
+const pages: readonly Shown[] = [
+  {
+    name: 'overview',
+    address: '/',
+    ready: (page) => page.getByRole('table', { name: 'Views' }).getByText('revenue_by_city').waitFor(),
+  },
+  {
+    name: 'view',
+    address: '/views/revenue_by_city',
+    ready: (page) => page.getByRole('gridcell', { name: 'Berlin' }).waitFor(),
+  },
+  {
+    name: 'view-snippets',
+    address: '/views/revenue_by_city?tab=snippets',
+    ready: (page) => page.getByText('createClient').first().waitFor(),
+  },
+  {
+    name: 'view-errors',
+    address: '/views/price_per_item?tab=errors',
+    ready: (page) => page.getByText('division by zero').first().waitFor(),
+  },
+]
+
+const pictures = fileURLToPath(new URL('../../docs/console', import.meta.url))
+const wanted = process.env['MILLRACE_SCREENSHOTS'] !== undefined
+
+describe.skipIf(noBrowser !== null)(`the console's pages${noBrowser === null ? '' : ` (${noBrowser})`}`, () => {
+  let scene: Scene
+  let browser: Browser
+  beforeAll(async () => {
+    scene = await startScene()
+    browser = await launch()
+    if (wanted) mkdirSync(pictures, { recursive: true })
+  })
+  afterAll(async () => {
+    await browser?.close()
+    await scene?.stop()
+  })
+
+  describe.each<Theme>(['light', 'dark'])('%s', (theme) => {
+    it.each(pages)('$name', async ({ name, address, ready }) => {
+      const { page, complaints } = await openPage(browser, scene.url, theme)
+      try {
+        await page.goto(scene.url + address)
+        await ready(page)
+        if (wanted) {
+          await enliven(scene)
+          await page.screenshot({ path: path.join(pictures, `${name}-${theme}.png`) })
+        }
+        await page.waitForTimeout(1500)
+        expect(await graveViolations(page)).toEqual([])
+        expect(complaints).toEqual([])
+      } finally {
+        await page.context().close()
+      }
+    })
+  })
+})
+
+/** A few seconds of orders, so that pictures show something that moves. */
+async function enliven(scene: Scene): Promise<void> {
+  for (let i = 0; i < 24; i++) {
+    await scene.orders(1 + (i % 5))
+    await new Promise((resolve) => setTimeout(resolve, 120))
+  }
+}
