@@ -13,6 +13,7 @@ import type {
   Seals,
 } from './database/contract.ts'
 import type { Comparison, Difference } from './database/differences.ts'
+import type { Explanations } from './database/explanations.ts'
 import {
   type DecodeOptions,
   type EventFormat,
@@ -265,6 +266,12 @@ export class Database {
   async errors(name: string, options: ErrorsOptions = {}): Promise<ViewErrors> {
     this.#checkOpen()
     return this.#running.queries.errors(this.#view(name), options, this.#finished)
+  }
+
+  /** Why rows are there or aren't, what became of events, and where they are. */
+  get explanations(): Explanations {
+    this.#checkOpen()
+    return this.#running.explanations.after(this.#appendedTick, this.#finished)
   }
 
   /** A view's rows, then its changes: a cursor, which costs nothing while it is not pulled. */

@@ -14,6 +14,7 @@ import { describeError, exitCodeOf } from './report.ts'
 import { type Input, run } from './run.ts'
 import { tail } from './tail.ts'
 import { addUpkeep } from './upkeep.ts'
+import { addWhy } from './why.ts'
 
 const usageCode = 2
 const interruptedCode = 130
@@ -38,6 +39,7 @@ async function main(): Promise<number> {
   addRun(program, ends)
   addRemote(program, ends)
   addExplain(program, ends)
+  addWhy(program, ends)
   addProject(program, ends)
   addUpkeep(program, ends)
   try {

@@ -96,6 +96,15 @@ export interface QueryOptions {
   readonly signal?: AbortSignal
 }
 
+export interface WhyOptions {
+  /** Columns that must equal a value, given as text the way PostgreSQL reads it; null matches NULL. */
+  readonly where: Readonly<Record<string, string | null>>
+  /** Events that are listed at most (default 20); they are counted exactly in any case. */
+  readonly limit?: number
+  readonly asOf?: AsOf
+  readonly signal?: AbortSignal
+}
+
 export interface DiffOptions {
   /** Differing rows listed per view, of whatever weight (default 20). */
   readonly rows?: number

@@ -9,6 +9,7 @@ import { columnsRead, mergeableRows } from '../views/replay.ts'
 import type { ViewState } from '../views/view.ts'
 import { ViewSet } from '../views/view-set.ts'
 import type { DatabaseOptions } from './contract.ts'
+import { Explanations } from './explanations.ts'
 import { Ingest } from './ingest.ts'
 import { Past } from './past.ts'
 import { Queries } from './queries.ts'
@@ -63,6 +64,7 @@ export class Running {
   readonly ingest: Ingest
   readonly queries: Queries
   readonly past: Past
+  readonly explanations: Explanations
   readonly #log: Log
   readonly #options: DatabaseOptions
   /** Null before the start. */
@@ -80,6 +82,7 @@ export class Running {
     this.driver = new TickDriver(io.clock, this.views, topics, (even) => log.requestSeal(even))
     this.past = new Past(options, log, program, this.views, this.driver)
     this.queries = new Queries(options, program, this.past, log)
+    this.explanations = new Explanations({ options, program, past: this.past, log })
   }
 
   /** Starts the engine. @param restored where to go on; null: at the log's beginning */

@@ -18,6 +18,7 @@ import { RequestCount, telemetryRoutes } from './telemetry.ts'
 import { readEvents } from './topic-events.ts'
 import { viewErrors } from './view-errors.ts'
 import { readView } from './view-read.ts'
+import { whyRoutes } from './why.ts'
 
 export interface ApiOptions extends GuardOptions {
   readonly io: Io
@@ -63,6 +64,7 @@ export class Api {
     const reader = { database, clock, limits, nonce: hex(io.random.bytes(6)) }
     const live = { database, clock, limits, streams: this.streams, closing: this.#closing.signal }
     const sql = { database, clock, limits, queries: new Gate(limits.queries, 'queries at a time') }
+    const explaining = { ...sql, queries: new Gate(1, 'explanations at a time') }
     const comparing = { ...sql, queries: new Gate(1, 'comparisons of definitions at a time') }
     return [
       route(
@@ -116,6 +118,7 @@ export class Api {
         '/metrics',
         on('GET', 'status', 'read', () => this.metrics.answer()),
       ),
+      ...whyRoutes(explaining),
       ...telemetryRoutes(database, { liveStreams: () => this.streams.taken, requests: this.#requestCount }),
       route(
         '/openapi.json',

@@ -82,7 +82,7 @@ function ordersOf({ name, columns }: ViewDefinition, text: string): Order[] {
  * All other parameters are columns: `col=value`. `eq.col=value` says the same for a column that is called like a
  * parameter, `isnull=col` asks for NULL.
  */
-function equalities({ name, columns }: ViewDefinition, parameters: Parameters): Record<string, string | null> {
+export function equalities({ name, columns }: ViewDefinition, parameters: Parameters): Record<string, string | null> {
   const where = new Map<string, string | null>()
   const add = (parameter: string, column: number, value: string | null): void => {
     if (column < 0) throw unknownColumn(parameter, name, columns, null)

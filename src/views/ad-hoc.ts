@@ -10,6 +10,7 @@ import type { Program, TopicDefinition, ViewDefinition } from '../plan/program.t
 import { gatherBlock } from './gather.ts'
 import { readVersion } from './read.ts'
 import type { Rows } from './rows.ts'
+import type { View } from './view.ts'
 import { type Moment, ViewSet } from './view-set.ts'
 
 export interface AdHocOptions {
@@ -42,28 +43,40 @@ const inlineRows = 20_000
 /** Rows that a query's result may have on the way, as a multiple of those that it may have in the end. */
 const onTheWay = 20
 
+/** A plan to run, and the order of its rows. */
+export type AdHocQuery = Pick<ViewDefinition, 'plan' | 'order'>
+
 /** Runs a plan once over what is there: the same engine as for views, over the same events, and then it is gone. */
-export async function runOnce(
+export async function runOnce(source: AdHocSource, query: AdHocQuery, options: AdHocOptions): Promise<Rows> {
+  const [rows] = await runTogether(source, [query], options)
+  return rows
+}
+
+/** Runs several plans in one go: what they read is read once, and what they have in common is computed once. */
+export async function runTogether(
   source: AdHocSource,
-  query: Pick<ViewDefinition, 'plan' | 'order'>,
+  queries: readonly AdHocQuery[],
   options: AdHocOptions,
-): Promise<Rows> {
-  const scans = nodesOf(query.plan).filter((node) => node.op === 'scan')
+): Promise<readonly Rows[]> {
+  const scans = queries.flatMap(({ plan }) => nodesOf(plan)).filter((node) => node.op === 'scan')
   const relations = new Set(scans.map((scan) => scan.relation))
   const topics = source.program.topics.filter((topic) => relations.has(topic.id))
   const inputs = source.views.views.filter((view) => relations.has(view.definition.id))
-  const view: ViewDefinition = {
-    id: 1 + Math.max(0, ...relations),
-    name: 'query',
-    columns: query.plan.columns,
-    plan: query.plan,
-    order: query.order,
-    emit: 'continuous',
-    sql: '',
-  }
+  const firstId = 1 + Math.max(0, ...relations)
+  const views = queries.map(
+    ({ plan, order }, i): ViewDefinition => ({
+      id: firstId + i,
+      name: i === 0 ? 'query' : `query ${i + 1}`,
+      columns: plan.columns,
+      plan,
+      order,
+      emit: 'continuous',
+      sql: '',
+    }),
+  )
   const program: Program = {
     topics: [...topics, ...inputs.map(({ definition }) => asTopic(definition))],
-    views: [view],
+    views,
   }
   let rows = 0
   for (const input of inputs) rows += source.moment.version(input).rows
@@ -75,7 +88,7 @@ export async function runOnce(
   try {
     const feed = new Feed(
       host,
-      new ViewSet(source.io.clock, [view], { micros: null, bytes: 0 }),
+      new ViewSet(source.io.clock, views, { micros: null, bytes: 0 }),
       source.moment.timeMicros,
       options,
     )
@@ -83,7 +96,7 @@ export async function runOnce(
     const byTick = scans.some((scan) => scan.reads.includes(systemColumn.tick))
     await (byTick ? feed.topicsByTick(source, topics) : feed.topics(source, topics))
     if (source.closed === true) await feed.closeWindows()
-    return await feed.result()
+    return await feed.results()
   } finally {
     options.signal?.removeEventListener('abort', stop)
     await host.stop()
@@ -119,8 +132,9 @@ class Feed {
     this.#tick = tick
     const output = await this.#host.step({ kind: 'tick', tick, timeMicros: this.#timeMicros, blocks, closeWindows })
     this.#results.apply(output)
-    const { rows, errors } = this.#results.views[0].version
-    if (errors === 0 && rows > this.#options.maxRows * onTheWay + 100_000) throw this.#tooMany()
+    for (const { version } of this.#results.views) {
+      if (version.errors === 0 && version.rows > this.#options.maxRows * onTheWay + 100_000) throw this.#tooMany()
+    }
   }
 
   /** The rows that a view has at the moment, each as often as it is there. */
@@ -180,11 +194,16 @@ class Feed {
   }
 
   /** @throws MillraceError sql/error-rows, sql/too-many-rows */
-  async result(): Promise<Rows> {
+  async results(): Promise<readonly Rows[]> {
     if (this.#tick === 0) await this.step([])
-    const { maxRows } = this.#options
-    const view = this.#results.views[0]
     this.#results.close()
+    const results: Rows[] = []
+    for (const view of this.#results.views) results.push(await this.#result(view))
+    return results
+  }
+
+  async #result(view: View): Promise<Rows> {
+    const { maxRows } = this.#options
     if (view.version.errors > 0 && this.#options.besideErrors !== true) {
       const reason = [...view.errorRows()][0]?.reason ?? ''
       throw new MillraceError('sql/error-rows', `the query fails: ${reason}`, {

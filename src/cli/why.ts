@@ -1,0 +1,62 @@
+import { styleText } from 'node:util'
+import { type Command, Option } from 'commander'
+import { MillraceError } from '../data/errors.ts'
+import type { WhyBody } from '../protocol/why.ts'
+import { writeOut } from './output.ts'
+import { connect, defaultUrl } from './remote.ts'
+import { type Paint, plain, whyText } from './why-tree.ts'
+
+/** Commands that ask a running server what its rows are made of. */
+export function addWhy(program: Command, ends: (action: Promise<number>) => Promise<void>): void {
+  program
+    .command('why')
+    .description('why a row of a view is there, down to its events, or why it is not')
+    .argument('<view>')
+    .argument('[column=value...]', 'which row: as many columns as tell it from the others')
+    .addOption(new Option('--url <URL>', 'the running server').default(defaultUrl))
+    .option('--is-null <COLUMN>', 'a column that is NULL; may be repeated', repeated, [])
+    .option('--as-of <TICK|TIME>', 'as it was at a past tick or time')
+    .option('--limit <N>', 'events listed at most')
+    .option('--json', "print the server's answer")
+    .action((view: string, where: readonly string[], flags: WhyFlags) => ends(why(view, where, flags)))
+}
+
+interface WhyFlags {
+  readonly url: string
+  readonly isNull: readonly string[]
+  readonly asOf?: string
+  readonly limit?: string
+  readonly json?: boolean
+}
+
+async function why(view: string, where: readonly string[], flags: WhyFlags): Promise<number> {
+  const { url, isNull, asOf, limit, json = false } = flags
+  const query = new URLSearchParams(where.map(equality))
+  for (const column of isNull) query.append('isnull', column)
+  if (asOf !== undefined) query.append('as_of', asOf)
+  if (limit !== undefined) query.append('limit', limit)
+  const response = await connect(url).open(`/v1/views/${encodeURIComponent(view)}/why?${query}`)
+  const answer = await response.text()
+  if (json) await writeOut(answer)
+  else await writeOut(whyText(JSON.parse(answer) as WhyBody, painter(), width()))
+  return 0
+}
+
+/** @throws MillraceError usage */
+function equality(text: string): [string, string] {
+  const at = text.indexOf('=')
+  if (at > 0) return [`eq.${text.slice(0, at)}`, text.slice(at + 1)]
+  throw new MillraceError('usage', `${text} says no value`, { hint: 'write COLUMN=VALUE' })
+}
+
+function painter(): Paint {
+  return process.stdout.isTTY && process.env.NO_COLOR === undefined ? styleText : plain
+}
+
+function width(): number {
+  return process.stdout.isTTY ? process.stdout.columns : Number.POSITIVE_INFINITY
+}
+
+function repeated(value: string, before: readonly string[]): readonly string[] {
+  return [...before, value]
+}

@@ -1,0 +1,68 @@
+import { MillraceError } from '../data/errors.ts'
+import { defaultMemoryBytes } from '../engine/host.ts'
+import type { Log } from '../log/log.ts'
+import type { Program } from '../plan/program.ts'
+import type { WhyBody } from '../protocol/why.ts'
+import type { AdHocSource } from '../views/ad-hoc.ts'
+import type { DatabaseOptions, WhyOptions } from './contract.ts'
+import { byName, known, ordinalOf } from './names.ts'
+import type { Past } from './past.ts'
+import { whyRow } from './why.ts'
+import { WhyRun } from './why-run.ts'
+
+/** What explanations look into. */
+interface Explained {
+  readonly options: DatabaseOptions
+  readonly program: Program
+  readonly past: Past
+  readonly log: Log
+}
+
+const eventsDefault = 20
+
+/** Explains rows and events by running plans over the log: nothing is kept for it, and nothing it costs unless asked. */
+export class Explanations {
+  readonly #of: Explained
+  readonly #promised: number
+  readonly #closed: boolean
+
+  /**
+   * @param promised the newest tick that an append was told
+   * @param closed whether final views show what infinite watermarks would
+   */
+  constructor(of: Explained, promised = 0, closed = false) {
+    this.#of = of
+    this.#promised = promised
+    this.#closed = closed
+  }
+
+  after(promised: number, closed: boolean): Explanations {
+    return new Explanations(this.#of, promised, closed)
+  }
+
+  /**
+   * Why a view has a row, down to its events, or why it hasn't.
+   * @throws MillraceError view/unknown, tick/…; request/parameter for values that are none, or that several rows have
+   */
+  async why(name: string, { where, limit = eventsDefault, asOf, signal }: WhyOptions): Promise<WhyBody> {
+    const { program } = this.#of
+    const view = byName(program.views, name)
+    if (view === null) {
+      throw new MillraceError('view/unknown', `there is no view ${name}`, { hint: known(program.views) })
+    }
+    const wanted = new Map(Object.entries(where).map(([column, text]) => [ordinalOf(view, column), text]))
+    const run = await this.#run({
+      ...(asOf === undefined ? {} : { asOf }),
+      ...(signal === undefined ? {} : { signal }),
+    })
+    return whyRow(run, view, { where: wanted, limit, closed: this.#closed })
+  }
+
+  async #run({ asOf, signal }: Pick<WhyOptions, 'asOf' | 'signal'>): Promise<WhyRun> {
+    const { options, program, past, log } = this.#of
+    const scene = await past.scene(asOf, this.#promised, new Set())
+    const { io, engine = 'worker', memoryBytes = defaultMemoryBytes } = options
+    const source: AdHocSource = { io, program, log, ...scene, closed: this.#closed }
+    return new WhyRun(source, { maxRows: 0, engine, memoryBytes, ...(signal === undefined ? {} : { signal }) })
+  }
+}

@@ -1,0 +1,45 @@
+import type { WhyBody } from '../protocol/why.ts'
+import { asOfParameter } from './as-of.ts'
+import { type ApiAnswer, jsonAnswer } from './exchange.ts'
+import { Parameters, refused } from './parameters.ts'
+import { bounded, type QueryServer } from './query-server.ts'
+import { type Call, on, type Route, route } from './routes.ts'
+import { equalities } from './view-read.ts'
+
+const eventsDefault = 20
+const eventsMost = 1000
+
+/** Routes that explain. @param server lets one explanation run at a time: each may read the log several times */
+export function whyRoutes(server: QueryServer): readonly Route[] {
+  return [
+    route(
+      '/v1/views/{view}/why',
+      on('GET', 'trace view', 'query', (call) => why(server, call)),
+    ),
+  ]
+}
+
+/** GET /v1/views/{view}/why: why a row is there, or why it isn't. */
+async function why(server: QueryServer, { request, name, query }: Call): Promise<ApiAnswer> {
+  const { database, limits } = server
+  const view = database.view(name)
+  const parameters = new Parameters(query)
+  const limit = limitOf(parameters)
+  const asOf = asOfParameter(parameters.one('as_of'), parameters, limits, request.signal)
+  const where = equalities(view, parameters)
+  const options = { where, limit, ...(asOf === null ? {} : { asOf }) }
+  const body: WhyBody = await bounded(server, request.signal, (signal) =>
+    database.explanations.why(view.name, { ...options, signal }),
+  )
+  return explained(body, body.tick)
+}
+
+function limitOf(parameters: Parameters): number {
+  const limit = parameters.integer('limit') ?? eventsDefault
+  if (limit > eventsMost) throw refused('limit', `is at most ${eventsMost}`, 'all events are counted in any case')
+  return limit
+}
+
+function explained(body: object, tick: number): ApiAnswer {
+  return jsonAnswer(200, body, { 'millrace-tick': String(tick), 'cache-control': 'no-store' })
+}
