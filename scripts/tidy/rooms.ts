@@ -29,7 +29,14 @@ export const order: readonly (readonly string[])[] = [
 const narrowed: Readonly<Record<string, readonly string[]>> = { client: ['app', 'protocol'] }
 
 /** What others start at. Nobody in src/ needs to import these. */
-export const entries = ['src/index.ts', 'src/client/client.ts', 'src/testing/testing.ts', 'src/cli/main.ts']
+export const entries = [
+  'src/index.ts',
+  'src/client/client.ts',
+  'src/client/react.ts',
+  'src/client/tanstack-db.ts',
+  'src/testing/testing.ts',
+  'src/cli/main.ts',
+]
 
 /** Where each dependency may be imported: by path prefix. What is not named here is not a dependency of src/. */
 const packages: Readonly<Record<string, readonly string[]>> = {

@@ -155,6 +155,8 @@ export interface LiveOptions {
 export interface LiveStep<Row> {
   readonly kind: 'snapshot' | 'change' | 'reset'
   readonly tick: number
+  /** Whether what was told up to here is the whole view at this tick: not so in the middle of a snapshot. */
+  readonly complete: boolean
   readonly changes: readonly Change<Row>[]
 }
 

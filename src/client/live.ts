@@ -36,12 +36,14 @@ export async function* liveSteps(
       const { tick } = body.data
       if (body.kind === 'reset') {
         stream.forget()
-        yield { kind: 'reset', tick, changes: [] }
+        yield { kind: 'reset', tick, complete: false, changes: [] }
         continue
       }
       const wired = body.data.changes ?? (body.data.rows ?? []).map((row) => ({ row, weight: 1 }))
       const read = await readers.of('views', name, wired[0]?.row)
-      yield { kind: body.kind, tick, changes: wired.map(({ row, weight }) => ({ row: read(row), weight })) }
+      const complete = body.kind === 'change' || body.id !== null
+      const changes = wired.map(({ row, weight }) => ({ row: read(row), weight }))
+      yield { kind: body.kind, tick, complete, changes }
       stream.taken(body)
     }
   } finally {

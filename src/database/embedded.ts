@@ -184,7 +184,8 @@ async function* liveSteps(
 ): AsyncGenerator<LiveStep<Row>> {
   for await (const message of core.live(name, options)) {
     const changes = message.kind === 'reset' ? [] : changesOf(message.rows, reader)
-    yield { kind: message.kind, tick: message.tick, changes }
+    const complete = message.kind === 'change' || (message.kind === 'snapshot' && message.last)
+    yield { kind: message.kind, tick: message.tick, complete, changes }
   }
 }
 
