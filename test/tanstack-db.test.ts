@@ -48,7 +48,7 @@ describe('a view as a collection of TanStack DB', () => {
     await vi.waitFor(() => expect(changes.sort()).toEqual(['insert 9000 new', 'update 7 seven']))
     await db.account.delete({ id: 9000 })
     await vi.waitFor(() => expect(collection.has(9000)).toBe(false))
-    expect(collection.get(7)).toEqual({ id: 7, owner: 'seven' })
+    expect(collection.get(7)).toMatchObject({ id: 7, owner: 'seven' })
     await collection.cleanup()
     await db.close()
   })
