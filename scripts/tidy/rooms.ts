@@ -55,7 +55,7 @@ const packages: Readonly<Record<string, readonly string[]>> = {
   opossum: ['src/server/'],
   'lru-cache': ['src/server/'],
   '@opentelemetry/api': ['src/io/', 'src/server/'],
-  react: ['src/client/'],
+  react: ['src/client/react.ts'],
   jiti: ['src/io/', 'src/cli/'],
 }
 
@@ -174,6 +174,9 @@ function packageImport(file: string, specifier: string): Problem {
   return { what: `imports '${name}'`, instead: `only ${homes.join(', ')} may: go through its adapter` }
 }
 
+/** Files of the client that stand on a library of their users' choice. */
+const peers: Readonly<Record<string, string>> = { 'src/client/react.ts': 'react' }
+
 /** The client runs in browsers: nothing that it loads at run time may need Node or a package. */
 export function checkBrowserSafe(known: ReadonlyMap<string, SourceFile>): Finding[] {
   const findings: Finding[] = []
@@ -181,7 +184,7 @@ export function checkBrowserSafe(known: ReadonlyMap<string, SourceFile>): Findin
   const seen = new Set(queue)
   for (let file = queue.pop(); file !== undefined; file = queue.pop()) {
     for (const { specifier, typeOnly, line } of known.get(file)!.imports) {
-      if (typeOnly) continue
+      if (typeOnly || peers[file] === specifier) continue
       if (!specifier.startsWith('.')) {
         findings.push({
           file,

@@ -73,6 +73,8 @@ describe.skipIf(noBrowser !== null)(`useLive in a browser${noBrowser === null ? 
       expect(await lines('first')).toEqual(['1: 2 bids, 11.5', '2: 1 bids, 9', '3: 1 bids, 2'])
       expect(await lines('second')).toEqual(await lines('first'))
     })
+    const metrics = await (await fetch(`${running.url}/metrics`)).text()
+    expect(metrics).toContain('millrace_live_streams 1\n')
     await page.getByText('toggle').click()
     await append(bidJson(4, '20.00'))
     await vi.waitFor(async () => expect((await lines('first'))[0]).toBe('4: 1 bids, 20'))
