@@ -22,7 +22,7 @@ import {
   nothingAppended,
 } from './database/ingest.ts'
 import { byName, known, ordinalOf } from './database/names.ts'
-import { isDamaged, Programs } from './database/programs.ts'
+import { Programs } from './database/programs.ts'
 import type { Running } from './database/running.ts'
 import { Telemetry } from './database/telemetry.ts'
 import type { Definition } from './engine/definitions.ts'
@@ -36,6 +36,7 @@ import type { TopicDefinition, ViewDefinition } from './plan/program.ts'
 import { LiveCursor, type LiveMessage, type LiveOptions } from './views/live.ts'
 import { equalityOf, netChange, readVersion } from './views/read.ts'
 import type { Rows } from './views/rows.ts'
+import { isDamaged } from './views/stored-page.ts'
 import type { View } from './views/view.ts'
 import type { Moment } from './views/view-set.ts'
 
@@ -133,8 +134,10 @@ export class Database {
    * @throws as `redefine`, and the signal's reason
    */
   async diff(definition: Definition, { rows = 20, signal, told = () => {} }: DiffOptions = {}): Promise<Comparison> {
-    this.#checkOpen()
-    return this.#programs.diff(definition, rows, told, signal)
+    return this.#programs.whole(async () => {
+      this.#checkOpen()
+      return this.#programs.diff(definition, rows, told, signal)
+    })
   }
 
   catalog(): DatabaseCatalog {
@@ -228,6 +231,10 @@ export class Database {
 
   /** Several views at the same tick. */
   async readAll(names: readonly string[], options: ReadOptions = {}): Promise<readonly ReadAnswer[]> {
+    return this.#programs.whole(() => this.#readAll(names, options))
+  }
+
+  async #readAll(names: readonly string[], options: ReadOptions): Promise<readonly ReadAnswer[]> {
     const ids = names.map((name) => this.#view(name).definition.id)
     this.#checkOpen()
     this.#programs.vitals.read()
@@ -308,8 +315,10 @@ export class Database {
    * @throws MillraceError sql/…, sql/too-many-rows, sql/error-rows
    */
   async query(sql: string, options: QueryOptions = {}): Promise<QueryAnswer> {
-    this.#checkOpen()
-    return this.#running.queries.query(sql, options, this.#appendedTick)
+    return this.#programs.whole(async () => {
+      this.#checkOpen()
+      return this.#running.queries.query(sql, options, this.#appendedTick)
+    })
   }
 
   /** Makes a tick even if nothing has arrived, so that `now()` moves on. @returns its number, once reads see it */

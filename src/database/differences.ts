@@ -5,6 +5,7 @@ import { viewMeaning } from '../plan/fingerprint.ts'
 import type { Program, ViewDefinition } from '../plan/program.ts'
 import { type ChangedRows, compareRows, type PinnedView } from '../views/difference.ts'
 import type { Slices } from '../views/slices.ts'
+import { isDamaged } from '../views/stored-page.ts'
 import type { View } from '../views/view.ts'
 import type { Running } from './running.ts'
 import { atOneTick, buildChanged, end, type Stage } from './take-over.ts'
@@ -23,7 +24,7 @@ export interface Difference {
   /** Null: there is no such view. */
   readonly before: Counted | null
   readonly after: Counted | null
-  /** Only where it is `changed`. */
+  /** Only where it is `changed`; after definitions have changed not even there where the old rows turn out to be damaged. */
   readonly changes: ChangedRows | null
 }
 
@@ -59,7 +60,8 @@ export async function compareDefinitions(
   try {
     signal.throwIfAborted()
     const { tick, pairs } = await pinBoth(stage, current, wanted)
-    return { tick, views: await comparePairs(pairs, most, current().views.slices(), signal) }
+    const slices = current().views.slices()
+    return { tick, views: await comparePairs(pairs, (a, b) => compareRows(a, b, most, slices, signal)) }
   } catch (error) {
     throw signal.aborted ? signal.reason : error
   }
@@ -110,12 +112,23 @@ export function pairViews(
   return [...pairs, ...dropped]
 }
 
-/** @param most differing rows listed per view @throws the signal's reason */
-export async function comparePairs(
+/**
+ * What a change of definitions made of views, with the rows that differ counted.
+ * @throws the signal's reason
+ */
+export function countChanges(pairs: readonly Pair[], slices: Slices, signal: AbortSignal) {
+  return comparePairs(pairs, (before, after) =>
+    compareRows(before, after, 0, slices, signal).catch((error: unknown) => {
+      if (!isDamaged(error)) throw error
+      return null
+    }),
+  )
+}
+
+/** @param compare two versions of one view */
+async function comparePairs(
   pairs: readonly Pair[],
-  most: number,
-  slices: Slices,
-  signal: AbortSignal,
+  compare: (before: PinnedView, after: PinnedView) => Promise<ChangedRows | null>,
 ): Promise<readonly Difference[]> {
   const differences: Difference[] = []
   for (const { name: view, same, before, after } of pairs) {
@@ -126,8 +139,7 @@ export async function comparePairs(
       differences.push({ ...counts, kind: 'reshaped', changes: null })
     } else if (same) differences.push({ ...counts, kind: 'same', changes: null })
     else {
-      const changes = await compareRows(before, after, most, slices, signal)
-      differences.push({ ...counts, kind: 'changed', changes })
+      differences.push({ ...counts, kind: 'changed', changes: await compare(before, after) })
     }
   }
   return differences

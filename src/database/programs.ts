@@ -1,11 +1,12 @@
 import { MillraceError } from '../data/errors.ts'
 import { type Definition, definitionBlock, type OpenedProgram, openProgram } from '../engine/definitions.ts'
 import type { Log } from '../log/log.ts'
+import { isDamaged } from '../views/stored-page.ts'
 import type { DatabaseOptions } from './contract.ts'
 import {
   type Comparison,
   compareDefinitions,
-  comparePairs,
+  countChanges,
   type Difference,
   type Pair,
   pairViews,
@@ -50,6 +51,7 @@ export class Programs {
     const running = (): Running => this.current
     this.#schedule = snapshots === null ? null : new SnapshotSchedule(snapshots, running, options.snapshots || {}, tell)
     if (this.#schedule !== null) this.#schedule.onTaken = () => this.vitals.happened('snapshot', 'a snapshot was taken')
+    if (snapshots !== null) snapshots.onDamage = (error) => this.current.driver.fail(error)
     this.#wire(first)
   }
 
@@ -151,7 +153,7 @@ export class Programs {
       this.vitals.happened('definitions', describePairs(pairs))
       const { signal } = this.#closing
       try {
-        return await comparePairs(pairs, 0, this.current.views.slices(), signal)
+        return await countChanges(pairs, this.current.views.slices(), signal)
       } catch (error) {
         if (signal.aborted) return []
         throw error
@@ -269,6 +271,34 @@ export class Programs {
     }
   }
 
+  /**
+   * Runs a read. Where it meets state that is damaged, it is run once more when that was made again.
+   * @throws MillraceError request/busy where that takes long
+   */
+  async whole<T>(read: () => Promise<T>): Promise<T> {
+    try {
+      return await read()
+    } catch (error) {
+      if (!isDamaged(error) || this.#snapshots === null) throw error
+      await this.#mended(error)
+      return await read()
+    }
+  }
+
+  #mended(damage: MillraceError): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const cancel = this.#options.io.clock.after(waitMs, () => {
+        const message = `views are made from the log again, because ${damage.message}`
+        reject(new MillraceError('request/busy', message, { hint: 'ask again in a while', cause: damage }))
+      })
+      // What mends it asked first.
+      void this.#exclusively(async () => {
+        cancel()
+        resolve()
+      })
+    })
+  }
+
   /** A batch run is at its end: a last snapshot if it is worth while, as none can be of views with closed windows. */
   async closeWindows(): Promise<void> {
     await this.#schedule?.close()
@@ -293,9 +323,4 @@ export class Programs {
 function describePairs(pairs: readonly Pair[]): string {
   const changed = pairs.filter(({ same }) => !same).map(({ name }) => name)
   return changed.length === 0 ? 'the definitions were changed, no view was' : `changed views: ${changed.join(', ')}`
-}
-
-/** State on disk can't be read; the log can make it again. */
-export function isDamaged(error: unknown): error is MillraceError {
-  return error instanceof MillraceError && error.code === 'state/corrupt'
 }

@@ -213,6 +213,44 @@ describe('snapshots', () => {
     }
   })
 
+  it.each(['read', 'live', 'query', 'snapshot', 'change of definitions'])(
+    'whose pages turn out to be damaged are made from the log again (met by a %s)',
+    async (met) => {
+      let io = machine(17)
+      const first = await open(io, { snapshots: { everyBytes: 1 << 30, closeBytes: 1 } })
+      await feed(first.db, new Prng(17), 40)
+      const seen = await everything(first.db)
+      await first.db.close()
+      io = io.rerun({ threads: { engine: engineThread, keeper: keeperThread }, idle: 'advance' })
+      const { db, notices, replayed } = await open(io, { snapshots: { everyBytes: 1 << 30, closeBytes: 1 } })
+      expect([replayed, notices]).toEqual([[], []])
+      const [path] = (await io.disk.list('data/state')).filter((name) => name.endsWith('.pages'))
+      const length = io.disk.contentOf(`data/state/${path}`).byteLength
+      // Behind the directory, which was read, every page.
+      for (let byte = 400; byte < length; byte += 61) io.disk.flipBit(`data/state/${path}`, byte, 3)
+      if (met === 'live') {
+        const cursor = db.live('totals')
+        const kinds: string[] = []
+        for await (const message of cursor) if (kinds.push(message.kind) === 2) break
+        expect(kinds).toEqual(['reset', 'snapshot'])
+      }
+      if (met === 'query') expect((await db.query('SELECT count(*) AS n FROM totals')).rows.length).toBe(1)
+      if (met === 'snapshot') await feed(db, new Prng(18), 400)
+      if (met === 'change of definitions') {
+        const changed = sqlDefinition(`${topics}${views}`.replace('rank <= 3', 'rank <= 4'))
+        await db.redefine(changed)
+        await db.redefine(definition)
+      }
+      if (met !== 'snapshot') expect(await everything(db)).toEqual(seen)
+      const now = await everything(db)
+      expect(notices.join('\n')).toMatch(/a page fails its checksum.*made from the log again/)
+      await db.close()
+      const again = await open(io)
+      expect(await everything(again.db)).toEqual(now)
+      await again.db.close()
+    },
+  )
+
   it('of the definitions before serve new ones, of which only the changed views are built', async () => {
     const io = machine(9)
     const first = await open(io)

@@ -35,19 +35,22 @@ export class Snapshots {
   readonly #io: Io
   readonly #folder: string
   readonly #log: string
-  readonly #files: ViewFiles
+  #files: ViewFiles
   #keeper: Keeper | null = null
   #tell: Tell = () => {}
   /** Whose state the newest snapshot is. */
   #running: Running | null = null
   /** What a program to come goes on from, whatever is merged meanwhile. */
   #joined: Manifest | null = null
+  /** Told of damage that shows only when views that are at work are read. */
+  onDamage: (error: MillraceError) => void = () => {}
 
   private constructor(io: Io, folder: string, log: string, files: ViewFiles) {
     this.#io = io
     this.#folder = folder
     this.#log = log
     this.#files = files
+    files.onDamage = (error) => this.onDamage(error)
   }
 
   /**
@@ -117,10 +120,9 @@ export class Snapshots {
   async #load(manifest: Manifest, meanings: readonly string[], views: ViewSet): Promise<Restored> {
     const about = manifest.about as About
     const stored = new Map(about.views.map((view) => [view.meaning, view.stored]))
-    const slices = views.slices()
     const states: ViewState[] = []
     for (const [i, view] of views.views.entries()) {
-      states.push(await this.#files.load(view, stored.get(meanings[i])!, slices))
+      states.push(await this.#files.load(view, stored.get(meanings[i])!))
     }
     return { timeMicros: BigInt(about.timeMicros), events: about.events, from: this.#filesOf(manifest), views: states }
   }
@@ -218,6 +220,10 @@ export class Snapshots {
     await this.#keeper?.close()
     this.#running = null
     this.#joined = null
+    // Who still reads what was thrown away is told what he finds there, but nothing is mended for it.
+    this.#files.onDamage = () => {}
+    this.#files = await ViewFiles.open(this.#io.disk, this.#folder)
+    this.#files.onDamage = (error) => this.onDamage(error)
     this.#start(null)
   }
 
@@ -235,6 +241,7 @@ export class Snapshots {
 
   async close(): Promise<void> {
     await this.#keeper?.close()
+    await this.#files.close()
   }
 }
 

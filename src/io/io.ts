@@ -25,7 +25,11 @@ export interface Random {
 
 /** Paths are absolute or relative to the process's folder, with `/`. Every failure is an `IoError`. */
 export interface Disk {
-  /** Opens for reading and writing; `create` makes the file when it is missing, 'new' refuses one that is there. */
+  /**
+   * Opens for reading and writing; `create` makes the file when it is missing, 'new' refuses one that is there. A file
+   * that was opened for reading can be read on after its name was removed, and needs no `close`: it is closed some
+   * time after nobody holds it any more.
+   */
   open(path: string, options?: OpenOptions): Promise<DiskFile>
   /** Names in a folder, sorted; empty when the folder is missing. */
   list(folder: string): Promise<readonly string[]>

@@ -9,7 +9,10 @@ import { lockPath } from './node-lock.ts'
 /** Node's file system. Folders are synced by opening them, which Linux and macOS allow. */
 export class NodeDisk implements Disk {
   async open(file: string, options: OpenOptions = {}): Promise<DiskFile> {
-    return new NodeFile(file, await naming(file, openFile(file, options)))
+    const handle = await naming(file, openFile(file, options))
+    const opened = new NodeFile(file, handle)
+    if (options.readOnly === true) forgotten.register(opened, handle, handle)
+    return opened
   }
 
   async list(folder: string): Promise<readonly string[]> {
@@ -100,6 +103,11 @@ async function openFile(file: string, options: OpenOptions) {
   }
 }
 
+/** Files that were opened for reading and that nobody holds any more are closed. */
+const forgotten = new FinalizationRegistry<FileHandle>((handle) => {
+  handle.close().catch(() => {})
+})
+
 class NodeFile implements DiskFile {
   readonly #path: string
   readonly #handle: FileHandle
@@ -146,6 +154,7 @@ class NodeFile implements DiskFile {
   }
 
   async close(): Promise<void> {
+    forgotten.unregister(this.#handle)
     await naming(this.#path, this.#handle.close())
   }
 }

@@ -1,11 +1,11 @@
 import type { ColumnSchema } from '../data/sql-type.ts'
 import type { ViewDefinition } from '../plan/program.ts'
-import { Merge } from './merge.ts'
 import { negated, type Page, refOf, rowBits, rowMask } from './page.ts'
 import { orderName, rowOrder } from './row-order.ts'
 import { Rows } from './rows.ts'
-import { type Run, runOf, sourcesOf, stepRows } from './run.ts'
+import { mergeOf, type Run, runOf, stepRows } from './run.ts'
 import type { Slices } from './slices.ts'
+import { StoredPage } from './stored-page.ts'
 import type { Version } from './view.ts'
 
 /** A view at one tick, for as long as somebody holds it. */
@@ -40,8 +40,7 @@ export async function compareRows(
   const common = rowOrder(0, order, columns)
   const alike = orderName(old.order, old.columns) === orderName(order, columns)
   const taken = before.version.runs.map((run) => takenBack(run, alike))
-  const { pages, sources } = await sourcesOf([...after.version.runs, ...taken], common, slices)
-  const merge = new Merge(common, pages, sources)
+  const merge = await mergeOf([...after.version.runs, ...taken], common, slices)
   const refs = new Uint32Array(stepRows)
   const weights = new Int32Array(stepRows)
   const kept = new Kept(columns, most)
@@ -52,8 +51,9 @@ export async function compareRows(
     for (let i = 0; i < filled; i++) {
       if (weights[i] > 0) added += weights[i]
       else removed -= weights[i]
-      kept.add(pages, refs[i], weights[i])
+      kept.add(merge.pages, refs[i], weights[i])
     }
+    if (merge.waits) await merge.ready()
     if (slices.due) await slices.pause()
     signal.throwIfAborted()
   }
@@ -62,7 +62,12 @@ export async function compareRows(
 
 /** A run with the opposite weights. @param alike its pages lie, and were sorted, in the order that is asked for */
 function takenBack(run: Run, alike: boolean): Run {
-  const pages = run.pages.map((page) => negated(alike ? page : { ...page, sorted: new Map() }))
+  const back = (page: Page): Page => negated(alike ? page : { ...page, sorted: new Map() })
+  const pages = run.pages.map((page) =>
+    page instanceof StoredPage
+      ? new StoredPage(page.rows, page.bytes, [], { file: { read: () => page.open().then(back) }, page: 0 })
+      : back(page),
+  )
   return runOf(pages, run.inOrder && alike)
 }
 

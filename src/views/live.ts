@@ -3,6 +3,7 @@ import type { Merge } from './merge.ts'
 import { netChange, openRead, rowsOf } from './read.ts'
 import type { Rows } from './rows.ts'
 import { stepRows } from './run.ts'
+import { isDamaged } from './stored-page.ts'
 import type { View } from './view.ts'
 import type { Successor, ViewSet } from './view-set.ts'
 
@@ -41,6 +42,8 @@ export class LiveCursor implements AsyncIterableIterator<LiveMessage> {
   /** The subscriber has everything up to here; null before its first snapshot. */
   #tick: number | null
   #snapshot: { readonly tick: number; readonly merge: Merge } | null = null
+  /** The views it reads are damaged: it goes on with those that take their place. */
+  #damaged = false
   #ended = false
   #begun = false
   #pulling: Promise<unknown> = Promise.resolve()
@@ -93,21 +96,32 @@ export class LiveCursor implements AsyncIterableIterator<LiveMessage> {
         const reset = this.#move(this.#set.successor)
         if (reset !== null) return reset
       }
-      if (this.#snapshot !== null) return this.#piece(this.#snapshot)
-      if (this.#tick === null) {
-        await this.#open()
-        continue
-      }
-      const message = await this.#change(this.#tick)
+      const message = this.#damaged ? await this.#wait() : await this.#read()
       if (message !== null) return message
     }
     this.#finish()
     return null
   }
 
+  /** The next message, or null when it has to look again. */
+  async #read(): Promise<LiveMessage | null> {
+    if (this.#tick !== null && this.#snapshot === null) return this.#change(this.#tick)
+    try {
+      if (this.#snapshot === null) return await this.#open()
+      return await this.#piece(this.#snapshot)
+    } catch (error) {
+      if (!isDamaged(error)) throw error
+      this.#damaged = true
+      this.#snapshot = null
+      this.#tick = null
+      return { kind: 'reset', tick: this.#set.tick }
+    }
+  }
+
   /** Goes on with the view that has taken this one's place. @returns a reset where it is another one */
   #move({ set, viewOf }: Successor): LiveMessage | null {
     const next = viewOf(this.#view)
+    this.#damaged = false
     if (next === null) {
       throw new MillraceError('view/unknown', `the view ${this.#view.definition.name} was dropped`)
     }
@@ -121,11 +135,12 @@ export class LiveCursor implements AsyncIterableIterator<LiveMessage> {
     return { kind: 'reset', tick: set.tick }
   }
 
-  async #open(): Promise<void> {
+  async #open(): Promise<null> {
     const moment = this.#set.pin()
     const plan = { where: null, order: [], limit: null }
     const merge = await openRead(this.#view, moment.version(this.#view), plan, this.#set.slices())
     this.#snapshot = { tick: moment.tick, merge }
+    return null
   }
 
   async #piece({ tick, merge }: { readonly tick: number; readonly merge: Merge }): Promise<LiveMessage> {
@@ -135,6 +150,7 @@ export class LiveCursor implements AsyncIterableIterator<LiveMessage> {
     let filled = 0
     while (!merge.done && filled < refs.length) {
       filled = merge.fill(refs, weights, filled, stepRows)
+      if (merge.waits) await merge.ready()
       if (slices.due) await slices.pause()
     }
     const last = merge.done
@@ -162,19 +178,18 @@ export class LiveCursor implements AsyncIterableIterator<LiveMessage> {
     }
     if (retained.pages.length === 0) {
       this.#tick = tick
-      const failure = this.#failure()
-      if (failure !== null) throw failure
-      await this.#changed()
-      return null
+      return this.#wait()
     }
     const rows = await netChange(this.#view, retained.pages, retained.ticks, this.#set.slices())
     this.#tick = tick
     return rows.length === 0 ? null : { kind: 'change', tick, rows }
   }
 
-  #changed(): Promise<void> {
-    if (this.#ended) return Promise.resolve()
-    return new Promise((resolve) => this.#set.onceChanged(resolve))
+  async #wait(): Promise<null> {
+    const failure = this.#failure()
+    if (failure !== null) throw failure
+    if (!this.#ended) await new Promise<void>((resolve) => this.#set.onceChanged(resolve))
+    return null
   }
 
   #finish(): void {

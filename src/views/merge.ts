@@ -1,60 +1,93 @@
 import { type Page, refOf } from './page.ts'
 import type { RowOrder } from './row-order.ts'
+import { inMemory, type RunPage, readAhead, type StoredPage } from './stored-page.ts'
 
-/** Rows in order: pages one behind the other, each read through its own list of rows (null: as they lie). */
+/**
+ * Rows in order: one page, read through a list of its rows (null: as they lie), or pages one behind the other whose rows
+ * lie in order, none of them twice.
+ */
 export interface Source {
-  readonly pages: readonly number[]
-  readonly rows: readonly (Uint16Array | null)[]
+  readonly pages: readonly RunPage[]
+  readonly rows: Uint16Array | null
 }
 
 /**
  * Merges sorted sources and adds up the weights of equal rows; rows whose weights cancel are left out. Works in
- * steps, so that whoever drives it can let others run in between.
+ * steps, so that whoever drives it can let others run in between, and so that pages that lie on disk are read when it
+ * comes to them: it waits for them where `waits` says so.
  */
 export class Merge {
-  readonly pages: readonly Page[]
+  /** Those that it has come to so far: what references point into. */
+  readonly pages: Page[] = []
   readonly #order: RowOrder
   readonly #sources: readonly Source[]
   /** Per source where it stands. */
   readonly #part: Uint32Array
   readonly #at: Uint32Array
-  /** Per source its page and row right now. */
+  /** Per source its page, where that is in `pages`, and its row right now. */
   readonly #page: Page[] = []
+  readonly #index: Uint32Array
   readonly #row: Uint32Array
   /** Sources by their current rows, the least first: a binary heap. */
   readonly #heap: number[] = []
+  /** Sources whose next page has to be read first. */
+  #missing: number[] = []
 
-  constructor(order: RowOrder, pages: readonly Page[], sources: readonly Source[]) {
+  constructor(order: RowOrder, sources: readonly Source[]) {
     this.#order = order
-    this.pages = pages
     this.#sources = sources
     this.#part = new Uint32Array(sources.length)
     this.#at = new Uint32Array(sources.length)
+    this.#index = new Uint32Array(sources.length)
     this.#row = new Uint32Array(sources.length)
-    for (let i = 0; i < sources.length; i++) if (this.#load(i)) this.#heap.push(i)
-    for (let i = (this.#heap.length >>> 1) - 1; i >= 0; i--) this.#sink(i)
+    this.#take(sources.keys())
   }
 
   get done(): boolean {
-    return this.#heap.length === 0
+    return this.#heap.length === 0 && this.#missing.length === 0
+  }
+
+  /** It can't go on before `ready`. */
+  get waits(): boolean {
+    return this.#missing.length > 0
+  }
+
+  /** Reads the pages that it waits for. @throws MillraceError state/corrupt */
+  async ready(): Promise<void> {
+    while (this.#missing.length > 0) {
+      const missing = this.#missing
+      await Promise.all(missing.map((index) => (this.#nextPage(index) as StoredPage).open()))
+      this.#missing = []
+      this.#take(missing)
+    }
+  }
+
+  /** Takes up sources that are not in the heap. */
+  #take(sources: Iterable<number>): void {
+    for (const i of sources) if (this.#load(i)) this.#heap.push(i)
+    for (let i = (this.#heap.length >>> 1) - 1; i >= 0; i--) this.#sink(i)
+  }
+
+  #nextPage(index: number): RunPage {
+    return this.#sources[index].pages[this.#part[index]]
   }
 
   /**
-   * Writes net rows until `refs` is full, about `steps` rows were looked at or all are done.
+   * Writes net rows until `refs` is full, about `steps` rows were looked at, all are done or it has to wait.
    * @returns how far `refs` and `weights` are filled, having begun at `from`
    */
   fill(refs: Uint32Array, weights: Int32Array, from: number, steps: number): number {
     const heap = this.#heap
     let filled = from
-    while (filled < refs.length && heap.length > 0 && steps > 0) {
+    while (filled < refs.length && heap.length > 0 && steps > 0 && this.#missing.length === 0) {
       const first = heap[0]
       const page = this.#page[first]
       const row = this.#row[first]
-      const source = this.#sources[first]
-      const ref = refOf(source.pages[this.#part[first]], row)
+      const ref = refOf(this.#index[first], row)
       let weight = page.weights === null ? 1 : page.weights[row]
       this.#advance()
       steps--
+      // A source that has to wait had its last row of this kind: those behind are greater.
       while (heap.length > 0) {
         const next = heap[0]
         const nextPage = this.#page[next]
@@ -83,23 +116,36 @@ export class Merge {
     if (heap.length > 1) this.#sink(0)
   }
 
-  /** Takes up the source's current row. @returns false at its end */
+  /** Takes up the source's current row. @returns false at its end, or when its page has to be read first */
   #load(index: number): boolean {
     const { pages, rows } = this.#sources[index]
     for (;;) {
       const part = this.#part[index]
       if (part === pages.length) return false
-      const page = this.pages[pages[part]]
-      const list = rows[part]
       const at = this.#at[index]
-      if (at < (list === null ? page.rows : list.length)) {
-        this.#page[index] = page
-        this.#row[index] = list === null ? at : list[at]
+      if (at === 0 && !this.#open(index, pages[part])) return false
+      if (at < (rows === null ? this.#page[index].rows : rows.length)) {
+        this.#row[index] = rows === null ? at : rows[at]
         return true
       }
       this.#part[index]++
       this.#at[index] = 0
     }
+  }
+
+  /** Comes to the source's next page. @returns false when that has to be read first */
+  #open(index: number, next: RunPage): boolean {
+    const page = inMemory(next)
+    if (page === null) {
+      this.#missing.push(index)
+      return false
+    }
+    this.#page[index] = page
+    this.#index[index] = this.pages.length
+    this.pages.push(page)
+    // Who comes to a second page is likely to want them all.
+    if (this.#part[index] > 0) readAhead(this.#sources[index].pages[this.#part[index] + 1])
+    return true
   }
 
   #sink(at: number): void {

@@ -2,22 +2,24 @@ import { crc32 } from '../data/crc32.ts'
 import { MillraceError } from '../data/errors.ts'
 import { align8 } from '../data/memory.ts'
 import type { ColumnSchema } from '../data/sql-type.ts'
-import type { Disk, DiskFile } from '../io/io.ts'
+import { type Disk, type DiskFile, IoError } from '../io/io.ts'
 import { openPage, type Page } from './page.ts'
 import type { Slices } from './slices.ts'
+import { type RunPage, StoredPage } from './stored-page.ts'
 
 /**
  * Pages of views on disk, written once: a header, a directory entry per page, then the pages' bytes as they are in
  * memory, each from a multiple of 8 on.
  *
  * Header: u32 magic, u32 version, u32 pages, u32 0, u32 checksum of the directory, u32 checksum of the five before it.
- * Entry: u32 bytes, u32 checksum.
+ * Entry: u32 bytes, u32 checksum, u32 rows, u32 0; in version 1 the first two alone.
  */
 const magic = 0x3150_5256
-const version = 1
+const newest = 2
 const headerBytes = 24
-const entryBytes = 8
-/** Written or read in one call. */
+/** By version. */
+const entryBytes = [0, 8, 16]
+/** Written in one call. */
 const pieceBytes = 4 << 20
 /** More pages than an engine's memory could ever have made. */
 const pagesMax = 1 << 22
@@ -26,11 +28,11 @@ const pagesMax = 1 << 22
  * Writes pages into a new file and syncs it; its name is durable only after its folder is synced.
  * @returns the file's size in bytes
  */
-export async function writePages(disk: Disk, path: string, pages: readonly Page[], slices: Slices): Promise<number> {
+export async function writePages(disk: Disk, path: string, pages: readonly RunPage[], slices: Slices): Promise<number> {
   const file = await disk.open(path, { create: true })
   try {
-    const directory = new Uint32Array(pages.length * 2)
-    let at = bodyStart(pages.length)
+    const directory = new Uint32Array(pages.length * 4)
+    let at = bodyStart(newest, pages.length)
     let gathered: Uint8Array[] = []
     let size = 0
     const flush = async (): Promise<void> => {
@@ -41,9 +43,9 @@ export async function writePages(disk: Disk, path: string, pages: readonly Page[
       size = 0
     }
     for (const [i, page] of pages.entries()) {
-      const bytes = page.memory.u8
-      directory[2 * i] = bytes.byteLength
-      directory[2 * i + 1] = crc32(bytes)
+      const { memory, rows } = page instanceof StoredPage ? await page.copy() : page
+      const bytes = memory.u8
+      directory.set([bytes.byteLength, crc32(bytes), rows], 4 * i)
       gathered.push(bytes)
       size += align8(bytes.byteLength)
       if (size >= pieceBytes) await flush()
@@ -51,10 +53,10 @@ export async function writePages(disk: Disk, path: string, pages: readonly Page[
     }
     await flush()
     const entries = new Uint8Array(directory.buffer)
-    const header = new Uint32Array([magic, version, pages.length, 0, crc32(entries), 0])
+    const header = new Uint32Array([magic, newest, pages.length, 0, crc32(entries), 0])
     const head = new Uint8Array(header.buffer)
     header[5] = crc32(head.subarray(0, 20))
-    await file.write(joined([head, entries], bodyStart(pages.length)), 0)
+    await file.write(joined([head, entries], bodyStart(newest, pages.length)), 0)
     await file.sync()
     return at
   } finally {
@@ -62,62 +64,98 @@ export async function writePages(disk: Disk, path: string, pages: readonly Page[
   }
 }
 
-/** A file of pages, open for reading. */
+/** Told what is wrong with a file. */
+export type OnDamage = (error: MillraceError) => void
+
+/**
+ * A file of pages, open for reading: its directory was checked, and its length, its pages are when they are read. Its
+ * name may be removed meanwhile; what it takes is given back once nobody holds it any more.
+ */
 export class PageFile {
+  readonly size: number
   readonly #file: DiskFile
   readonly #path: string
-  /** Bytes and checksum per page. */
-  readonly #directory: Uint32Array
+  readonly #directory: Directory
+  /** Where each page begins. */
+  readonly #positions: Float64Array
+  readonly #onDamage: OnDamage
 
-  private constructor(file: DiskFile, path: string, directory: Uint32Array) {
+  private constructor(file: DiskFile, path: string, size: number, directory: Directory, onDamage: OnDamage) {
     this.#file = file
+    this.#onDamage = onDamage
     this.#path = path
+    this.size = size
     this.#directory = directory
+    const { pages, bytes } = directory
+    this.#positions = new Float64Array(pages)
+    let at = bodyStart(directory.version, pages)
+    for (let i = 0; i < pages; i++) {
+      this.#positions[i] = at
+      at += align8(bytes(i))
+    }
+    if (at > size) throw damaged(path, size, 'it ends too early')
   }
 
-  /** @throws MillraceError state/corrupt naming the file and byte, IoError */
-  static async open(disk: Disk, path: string): Promise<PageFile> {
+  /**
+   * @param onDamage told of a page that turns out to be damaged, whoever reads it
+   * @throws MillraceError state/corrupt naming the file and byte, IoError
+   */
+  static async open(disk: Disk, path: string, onDamage: OnDamage = () => {}): Promise<PageFile> {
     const file = await disk.open(path, { readOnly: true })
     try {
-      return new PageFile(file, path, await readDirectory(file, path))
+      return new PageFile(file, path, await file.size(), await readDirectory(file, path), onDamage)
     } catch (error) {
       await file.close()
       throw error
     }
   }
 
-  /**
-   * Reads pages `from` to before `to`, every byte checked.
-   * @throws MillraceError state/corrupt naming the file and byte, IoError
-   */
-  async read(from: number, to: number, schema: readonly ColumnSchema[], slices: Slices): Promise<Page[]> {
-    const directory = this.#directory
-    if (to * 2 > directory.length) throw damaged(this.#path, headerBytes, `it has no page ${to - 1}`)
-    const pages: Page[] = []
-    let at = bodyStart(directory.length / 2)
-    for (let i = 0; i < from; i++) at += align8(directory[2 * i])
-    for (let first = from; first < to; ) {
-      let last = first
-      let size = 0
-      do size += align8(directory[2 * last++])
-      while (last < to && size + directory[2 * last] <= pieceBytes)
-      const piece = new Uint8Array(size)
-      if ((await this.#file.read(piece, at)) < size) throw damaged(this.#path, at, 'it ends too early')
-      for (let within = 0; first < last; first++) {
-        const bytes = piece.subarray(within, within + directory[2 * first])
-        if (crc32(bytes) !== directory[2 * first + 1])
-          throw damaged(this.#path, at + within, 'a page fails its checksum')
-        pages.push(openPage(bytes, schema))
-        within += align8(bytes.byteLength)
-        if (slices.due) await slices.pause()
-      }
-      at += size
-    }
-    return pages
+  /** How many there are. */
+  get count(): number {
+    return this.#directory.pages
   }
 
-  size(): Promise<number> {
-    return this.#file.size()
+  /** Bytes of a page. */
+  bytesOf(page: number): number {
+    return this.#directory.bytes(page)
+  }
+
+  /** Rows of a page; null where files of that version don't tell. */
+  rowsOf(page: number): number | null {
+    return this.#directory.rows(page)
+  }
+
+  /**
+   * Reads a page, every byte checked. A read that the disk refuses is tried once more; then the page counts as damaged.
+   * @throws MillraceError state/corrupt naming the file and byte
+   */
+  async read(page: number, schema: readonly ColumnSchema[]): Promise<Page> {
+    try {
+      return await this.#read(page, schema)
+    } catch (error) {
+      if (error instanceof MillraceError) this.#onDamage(error)
+      throw error
+    }
+  }
+
+  async #read(page: number, schema: readonly ColumnSchema[]): Promise<Page> {
+    const { bytes, checksum, rows } = this.#directory
+    const at = this.#positions[page]
+    const found = new Uint8Array(bytes(page))
+    if ((await this.#fill(found, at)) < found.byteLength) throw damaged(this.#path, at, 'it ends too early')
+    if (crc32(found) !== checksum(page)) throw damaged(this.#path, at, 'a page fails its checksum')
+    const opened = openPage(found, schema, true)
+    if ((rows(page) ?? opened.rows) !== opened.rows) throw damaged(this.#path, at, 'a page has other rows')
+    return opened
+  }
+
+  async #fill(into: Uint8Array, at: number): Promise<number> {
+    try {
+      return await this.#file.read(into, at).catch(() => this.#file.read(into, at))
+    } catch (error) {
+      if (!(error instanceof IoError)) throw error
+      throw damaged(this.#path, at, `it can't be read: ${error.message}`, error)
+    }
   }
 
   close(): Promise<void> {
@@ -125,21 +163,38 @@ export class PageFile {
   }
 }
 
-async function readDirectory(file: DiskFile, path: string): Promise<Uint32Array> {
-  const head = new Uint8Array(headerBytes)
-  if ((await file.read(head, 0)) < headerBytes) throw damaged(path, 0, 'it ends inside its header')
-  const header = new Uint32Array(head.buffer)
-  if (header[0] !== magic || header[5] !== crc32(head.subarray(0, 20)))
-    throw damaged(path, 0, 'its header is not whole')
-  if (header[1] !== version || header[2] > pagesMax) throw damaged(path, 0, `its version is ${header[1]}`)
-  const entries = new Uint8Array(header[2] * entryBytes)
-  if ((await file.read(entries, headerBytes)) < entries.byteLength || crc32(entries) !== header[4])
-    throw damaged(path, headerBytes, 'its directory is not whole')
-  return new Uint32Array(entries.buffer)
+/** What a file says of its pages. */
+interface Directory {
+  readonly version: number
+  readonly pages: number
+  bytes(page: number): number
+  checksum(page: number): number
+  /** Null where files of that version don't tell. */
+  rows(page: number): number | null
 }
 
-function bodyStart(pages: number): number {
-  return align8(headerBytes + pages * entryBytes)
+async function readDirectory(file: DiskFile, path: string): Promise<Directory> {
+  const head = new Uint8Array(headerBytes)
+  if ((await file.read(head, 0)) < headerBytes) throw damaged(path, 0, 'it ends inside its header')
+  const [found, version, pages, , checksum, own] = new Uint32Array(head.buffer)
+  if (found !== magic || own !== crc32(head.subarray(0, 20))) throw damaged(path, 0, 'its header is not whole')
+  if (version < 1 || version > newest || pages > pagesMax) throw damaged(path, 0, `its version is ${version}`)
+  const entries = new Uint8Array(pages * entryBytes[version])
+  if ((await file.read(entries, headerBytes)) < entries.byteLength || crc32(entries) !== checksum)
+    throw damaged(path, headerBytes, 'its directory is not whole')
+  const words = new Uint32Array(entries.buffer)
+  const step = entryBytes[version] >>> 2
+  return {
+    version,
+    pages,
+    bytes: (page) => words[page * step],
+    checksum: (page) => words[page * step + 1],
+    rows: (page) => (version === 1 ? null : words[page * step + 2]),
+  }
+}
+
+function bodyStart(version: number, pages: number): number {
+  return align8(headerBytes + pages * entryBytes[version])
 }
 
 function joined(parts: readonly Uint8Array[], size: number): Uint8Array {
@@ -152,9 +207,10 @@ function joined(parts: readonly Uint8Array[], size: number): Uint8Array {
   return bytes
 }
 
-function damaged(path: string, at: number, what: string): MillraceError {
+function damaged(path: string, at: number, what: string, cause?: unknown): MillraceError {
   return new MillraceError('state/corrupt', `${path}, byte ${at}: ${what}`, {
     hint: 'snapshots can be deleted: state is made from the log again',
     place: { file: path, offset: at },
+    cause,
   })
 }

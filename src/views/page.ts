@@ -51,9 +51,12 @@ export function slicePage(page: Page, from: number, to: number): Page {
   return { memory, bytes, rows: to - from, columns, weights: weights?.subarray(from, to) ?? null, sorted: new Map() }
 }
 
-/** @throws MillraceError log/corrupt */
-export function openPage(bytes: Uint8Array, schema: readonly ColumnSchema[]): Page {
-  return pageOf(openBlock(bytes), schema)
+/**
+ * @param checked its checksum was found right: its texts are believed to lie inside
+ * @throws MillraceError log/corrupt
+ */
+export function openPage(bytes: Uint8Array, schema: readonly ColumnSchema[], checked = false): Page {
+  return pageOf(openBlock(bytes, checked), schema)
 }
 
 export function pageOf(block: Block, schema: readonly ColumnSchema[]): Page {

@@ -10,8 +10,9 @@ import { Merge, type Source } from './merge.ts'
 import { type Page, refOf } from './page.ts'
 import type { Comparable, RowCompare, RowOrder } from './row-order.ts'
 import { Rows } from './rows.ts'
-import { type Run, rowsInOrder, sourcesOf, stepRows } from './run.ts'
+import { mergeOf, type Run, rowsInOrder, stepRows } from './run.ts'
 import type { Slices } from './slices.ts'
+import { inMemory, openPages } from './stored-page.ts'
 import type { Version, View } from './view.ts'
 
 /** Columns that must equal the cells of the one row of `page`; its other columns don't matter. */
@@ -49,7 +50,10 @@ export interface ReadPlan {
 /** So many reads by the same columns scan; later ones find the columns sorted. */
 const scansBeforeIndex = 2
 
-/** The rows of a view at a version, in order. Long work lets others run in between. */
+/**
+ * The rows of a view at a version, in order. Long work lets others run in between.
+ * @throws MillraceError state/corrupt
+ */
 export async function readVersion(view: View, version: Version, plan: ReadPlan, slices: Slices): Promise<Rows> {
   const merge = await openRead(view, version, plan, slices)
   let most = plan.limit ?? Number.POSITIVE_INFINITY
@@ -72,6 +76,7 @@ export async function readVersion(view: View, version: Version, plan: ReadPlan, 
       }
       most -= weights[i]
     }
+    if (merge.waits) await merge.ready()
     if (slices.due) await slices.pause()
   }
   return rowsOf(view, merge.pages, refs.slice(0, filled), weights.slice(0, filled))
@@ -91,9 +96,7 @@ export function rowsOf(view: View, pages: readonly Page[], refs: Uint32Array, we
 export async function openRead(view: View, version: Version, plan: ReadPlan, slices: Slices): Promise<Merge> {
   const { where } = plan
   if (where === null || where.ordinals.length === 0) {
-    const order = view.orderBy(plan.order)
-    const { pages, sources } = await sourcesOf(version.runs, order, slices)
-    return new Merge(order, pages, sources)
+    return mergeOf(version.runs, view.orderBy(plan.order), slices)
   }
   const order = plan.order.length === 0 ? view.definition.order : plan.order
   const columns = where.ordinals.map((column) => ({ column, descending: false, nullsFirst: false }))
@@ -112,50 +115,49 @@ interface Probe {
 
 /** Looks at every row. */
 async function scan(version: Version, probe: Probe, order: RowOrder, slices: Slices): Promise<Merge> {
-  const pages: Page[] = []
   const sources: Source[] = []
   for (const run of version.runs) {
-    for (const page of run.pages) {
+    for (let i = 0; i < run.pages.length; i++) {
+      const page = inMemory(run.pages[i]) ?? (await openPages(run.pages, i))
       const found: number[] = []
       for (let row = 0; row < page.rows; row++) if (probe.compare(page, row, probe.page, 0) === 0) found.push(row)
       if (slices.due) await slices.pause()
       if (found.length === 0) continue
-      sources.push({ pages: [pages.length], rows: [sortRows(page, order, Uint16Array.from(found))] })
-      pages.push(page)
+      sources.push({ pages: [page], rows: sortRows(page, order, Uint16Array.from(found)) })
     }
   }
-  return new Merge(order, pages, sources)
+  return new Merge(order, sources)
 }
 
 /** Searches each page in an order that begins with the wanted columns, so that its rows lie side by side there. */
 async function lookUp(version: Version, probe: Probe, order: RowOrder, slices: Slices): Promise<Merge> {
-  const pages: Page[] = []
   const sources: Source[] = []
   for (const run of version.runs) {
-    for (let i = order.id === 0 && run.inOrder ? firstPage(run, probe) : 0; i < run.pages.length; i++) {
-      const page = run.pages[i]
+    const inOrder = order.id === 0 && run.inOrder
+    for (let i = inOrder ? await firstPage(run, probe) : 0; i < run.pages.length; i++) {
+      // Of a run in order hardly more than one page is looked at: none is read ahead.
+      const page = inMemory(run.pages[i]) ?? (await openPages(inOrder ? [run.pages[i]] : run.pages, inOrder ? 0 : i))
       const rows = rowsInOrder(page, order)
       const from = bound(page, rows, probe, 0)
       const to = bound(page, rows, probe, 1)
       if (from < to) {
         const found = rows === null ? Uint16Array.from({ length: to - from }, (_, k) => from + k) : rows.slice(from, to)
-        sources.push({ pages: [pages.length], rows: [found] })
-        pages.push(page)
+        sources.push({ pages: [page], rows: found })
       }
       if (rows === null && run.inOrder && to < page.rows) break
       if (slices.due) await slices.pause()
     }
   }
-  return new Merge(order, pages, sources)
+  return new Merge(order, sources)
 }
 
 /** The first page of a run in order whose last row is not less than the probe. */
-function firstPage(run: Run, probe: Probe): number {
+async function firstPage(run: Run, probe: Probe): Promise<number> {
   let low = 0
   let high = run.pages.length
   while (low < high) {
     const middle = (low + high) >>> 1
-    const page = run.pages[middle]
+    const page = inMemory(run.pages[middle]) ?? (await openPages([run.pages[middle]], 0))
     if (probe.compare(page, page.rows - 1, probe.page, 0) < 0) low = middle + 1
     else high = middle
   }
@@ -180,8 +182,10 @@ function bound(page: Page, rows: Uint16Array | null, probe: Probe, beyond: 0 | 1
  */
 export async function netChange(view: View, pages: readonly Page[], ticks: number, slices: Slices): Promise<Rows> {
   if (ticks <= 1 || pages.every((page) => page.weights === null)) return allRows(view, pages)
-  const sources = pages.map((page, i) => ({ pages: [i], rows: [rowsInOrder(page, view.order)] }))
-  const merge = new Merge(view.order, pages, sources)
+  const merge = new Merge(
+    view.order,
+    pages.map((page) => ({ pages: [page], rows: rowsInOrder(page, view.order) })),
+  )
   let total = 0
   for (const page of pages) total += page.rows
   const refs = new Uint32Array(total)
@@ -191,7 +195,7 @@ export async function netChange(view: View, pages: readonly Page[], ticks: numbe
     filled = merge.fill(refs, weights, filled, stepRows)
     if (slices.due) await slices.pause()
   }
-  return rowsOf(view, pages, refs.slice(0, filled), weights.slice(0, filled))
+  return rowsOf(view, merge.pages, refs.slice(0, filled), weights.slice(0, filled))
 }
 
 function allRows(view: View, pages: readonly Page[]): Rows {

@@ -6,18 +6,19 @@ import { Merge, type Source } from './merge.ts'
 import { gatherPage, type Page, refOf } from './page.ts'
 import type { RowOrder } from './row-order.ts'
 import type { Slices } from './slices.ts'
+import { inMemory, openPages, type RunPage } from './stored-page.ts'
 
 /** An immutable stretch of a view's changes: what one tick brought, or several merged. */
 export interface Run {
-  readonly pages: readonly Page[]
+  readonly pages: readonly RunPage[]
   /** Entries, whatever their weights. */
   readonly rows: number
   readonly bytes: number
-  /** The pages' rows lie in the view's order, one page behind the other. */
+  /** The pages' rows lie in the view's order, one page behind the other, each row once. */
   readonly inOrder: boolean
 }
 
-export function runOf(pages: readonly Page[], inOrder: boolean): Run {
+export function runOf(pages: readonly RunPage[], inOrder: boolean): Run {
   let rows = 0
   let bytes = 0
   for (const page of pages) {
@@ -43,27 +44,26 @@ function allRows(count: number): Uint16Array {
   return rows
 }
 
-/** Sorts what is not sorted yet; runs that lie in the order already are one source each. */
-export async function sourcesOf(
-  runs: readonly Run[],
-  order: RowOrder,
-  slices: Slices,
-): Promise<{ readonly pages: readonly Page[]; readonly sources: readonly Source[] }> {
-  const pages: Page[] = []
+/**
+ * The rows of runs, ready to be merged: sorts what is not sorted yet; runs that lie in the order already are one source each.
+ * @throws MillraceError state/corrupt
+ */
+export async function mergeOf(runs: readonly Run[], order: RowOrder, slices: Slices): Promise<Merge> {
   const sources: Source[] = []
   for (const run of runs) {
-    const first = pages.length
-    for (const page of run.pages) pages.push(page)
     if (run.inOrder && order.id === 0) {
-      sources.push({ pages: run.pages.map((_, i) => first + i), rows: run.pages.map(() => null) })
+      sources.push({ pages: run.pages, rows: null })
       continue
     }
     for (let i = 0; i < run.pages.length; i++) {
-      sources.push({ pages: [first + i], rows: [rowsInOrder(run.pages[i], order)] })
+      const page = inMemory(run.pages[i]) ?? (await openPages(run.pages, i))
+      sources.push({ pages: [page], rows: rowsInOrder(page, order) })
       if (slices.due) await slices.pause()
     }
   }
-  return { pages, sources }
+  const merge = new Merge(order, sources)
+  if (merge.waits) await merge.ready()
+  return merge
 }
 
 /** Rows looked at between two looks at the clock. */
@@ -77,8 +77,7 @@ export async function mergeRuns(
   slices: Slices,
 ): Promise<Run> {
   if (order.id !== 0) throw new Bug('runs are merged in the view’s own order')
-  const { pages, sources } = await sourcesOf(runs, order, slices)
-  const merge = new Merge(order, pages, sources)
+  const merge = await mergeOf(runs, order, slices)
   const merged: Page[] = []
   while (!merge.done) {
     const refs = new Uint32Array(batchRows)
@@ -86,10 +85,11 @@ export async function mergeRuns(
     let filled = 0
     while (!merge.done && filled < batchRows) {
       filled = merge.fill(refs, weights, filled, stepRows)
+      if (merge.waits) await merge.ready()
       if (slices.due) await slices.pause()
     }
     if (filled === 0) continue
-    const page = gatherPage(pages, refs.subarray(0, filled), weights.subarray(0, filled), schema)
+    const page = gatherPage(merge.pages, refs.subarray(0, filled), weights.subarray(0, filled), schema)
     page.sorted.set(order.id, null)
     merged.push(page)
     if (slices.due) await slices.pause()
@@ -99,7 +99,7 @@ export async function mergeRuns(
 
 /** One run of several that hold no negative weight: full pages are kept, small ones are packed together. */
 export async function packRuns(runs: readonly Run[], schema: readonly ColumnSchema[], slices: Slices): Promise<Run> {
-  const packed: Page[] = []
+  const packed: RunPage[] = []
   let small: Page[] = []
   let smallRows = 0
   const flush = (): void => {
@@ -108,11 +108,13 @@ export async function packRuns(runs: readonly Run[], schema: readonly ColumnSche
     small = []
     smallRows = 0
   }
-  for (const page of runs.flatMap((run) => run.pages)) {
-    if (page.rows > batchRows / 2) {
-      packed.push(page)
+  const pages = runs.flatMap((run) => run.pages)
+  for (const [i, next] of pages.entries()) {
+    if (next.rows > batchRows / 2) {
+      packed.push(next)
       continue
     }
+    const page = inMemory(next) ?? (await openPages(pages, i))
     if (smallRows + page.rows > batchRows) flush()
     small.push(page)
     smallRows += page.rows

@@ -1,9 +1,9 @@
-import { MillraceError } from '../data/errors.ts'
 import type { ErrorRow } from '../engine/port.ts'
 import { type Disk, IoError } from '../io/io.ts'
-import { PageFile, writePages } from './page-file.ts'
+import { type OnDamage, PageFile, writePages } from './page-file.ts'
 import { type Run, runOf } from './run.ts'
 import type { Slices } from './slices.ts'
+import { isDamaged, type RunPage, StoredPage } from './stored-page.ts'
 import type { View, ViewState } from './view.ts'
 
 /** Where one run of a view lies: pages `from` to before `to` of a file. */
@@ -31,7 +31,8 @@ const namePattern = /^views-(\d+)\.pages$/
 /**
  * Views' runs on disk. A run that was written is not written again: a snapshot adds one file with the runs that are
  * new since the last one, and names the older files that still hold others. A file of which little is needed any more
- * is written anew with what is left.
+ * is written anew with what is left. Loading a view reads the files' directories; a page is read, and checked, when
+ * somebody wants its rows.
  */
 export class ViewFiles {
   readonly #disk: Disk
@@ -39,7 +40,11 @@ export class ViewFiles {
   readonly #stored = new WeakMap<Run, StoredRun>()
   /** Bytes of each file. */
   readonly #sizes = new Map<string, number>()
+  /** Files that pages are read from. */
+  readonly #open = new Map<string, PageFile>()
   #next: number
+  /** Told of a page that turns out to be damaged, whoever reads it. */
+  onDamage: OnDamage = () => {}
 
   private constructor(disk: Disk, folder: string, next: number) {
     this.#disk = disk
@@ -83,6 +88,13 @@ export class ViewFiles {
     const size = await writePages(this.#disk, `${this.#folder}/${file}`, pages, slices)
     await this.#disk.syncFolder(this.#folder)
     this.#sizes.set(file, size)
+    if (pages.some((page) => page instanceof StoredPage)) {
+      // Those that were never opened are read from there now, so that the file they were in can go.
+      const written = await this.#fileOf(file)
+      for (const [i, page] of pages.entries()) {
+        if (page instanceof StoredPage && page.place !== null) page.place = { file: written, page: i }
+      }
+    }
     let from = 0
     for (const run of runs) {
       const to = from + run.pages.length
@@ -104,25 +116,37 @@ export class ViewFiles {
   }
 
   /**
-   * Reads a view's state back, every byte checked.
+   * A view's state, as far as files' directories and lengths tell: its pages are read when somebody wants their rows.
    * @throws MillraceError state/corrupt, IoError
    */
-  async load(view: View, stored: StoredView, slices: Slices): Promise<ViewState> {
+  async load(view: View, stored: StoredView): Promise<ViewState> {
+    const { columns } = view.definition
     const runs: Run[] = []
     for (const part of stored.runs) {
-      const path = `${this.#folder}/${part.file}`
-      const file = await PageFile.open(this.#disk, path)
-      try {
-        const run = runOf(await file.read(part.from, part.to, view.definition.columns, slices), part.inOrder)
-        this.#stored.set(run, part)
-        this.#sizes.set(part.file, await file.size())
-        runs.push(run)
-      } finally {
-        await file.close()
+      const file = await this.#fileOf(part.file)
+      const pages: RunPage[] = []
+      for (let page = part.from; page < part.to; page++) {
+        const rows = file.rowsOf(page)
+        const place = { file, page }
+        pages.push(
+          rows === null ? await file.read(page, columns) : new StoredPage(rows, file.bytesOf(page), columns, place),
+        )
       }
+      const run = runOf(pages, part.inOrder)
+      this.#stored.set(run, part)
+      runs.push(run)
     }
     const { rows, errors, errorRows, retracts, changedTick } = stored
     return { version: { runs, rows, errors }, errors: errorRows, retracts, changedTick }
+  }
+
+  async #fileOf(name: string): Promise<PageFile> {
+    const known = this.#open.get(name)
+    if (known !== undefined) return known
+    const file = await PageFile.open(this.#disk, `${this.#folder}/${name}`, (error) => this.onDamage(error))
+    this.#open.set(name, file)
+    this.#sizes.set(name, file.size)
+    return file
   }
 
   /** Removes the files that nobody names any more. What can't be removed stays until the next time. */
@@ -130,12 +154,19 @@ export class ViewFiles {
     for (const name of await this.#disk.list(this.#folder)) {
       if (!namePattern.test(name) || named.has(name)) continue
       this.#sizes.delete(name)
+      // Whoever still reads in it holds it.
+      this.#open.delete(name)
       try {
         await this.#disk.remove(`${this.#folder}/${name}`)
       } catch (error) {
         if (!(error instanceof IoError)) throw error
       }
     }
+  }
+
+  /** No page can be read any more. */
+  async close(): Promise<void> {
+    for (const file of this.#open.values()) await file.close()
   }
 }
 
@@ -146,5 +177,5 @@ export function filesOf(views: readonly StoredView[]): readonly string[] {
 
 /** Whether an error means that a snapshot is of no use, rather than that the program is wrong. */
 export function isDamage(error: unknown): boolean {
-  return error instanceof IoError || (error instanceof MillraceError && error.code === 'state/corrupt')
+  return error instanceof IoError || isDamaged(error)
 }

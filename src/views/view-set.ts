@@ -5,6 +5,7 @@ import type { TickMark } from '../log/log.ts'
 import type { ViewDefinition } from '../plan/program.ts'
 import type { Retention } from './retained.ts'
 import { Slices } from './slices.ts'
+import { isDamaged } from './stored-page.ts'
 import { type Version, View, type ViewState } from './view.ts'
 
 /** Several views at the same tick. */
@@ -161,6 +162,10 @@ export class ViewSet {
           if (await view.compact(slices)) worked = true
         }
       }
+    } catch (error) {
+      // Whoever read the page has told of it: what mends it takes the place of these views.
+      if (!isDamaged(error)) throw error
+      this.#closed = true
     } finally {
       this.#compacting = false
     }

@@ -9,6 +9,7 @@ import { RetainedChanges, retentionOf, takenBack } from './retained.ts'
 import { keyCompare, orderName, type RowCompare, type RowOrder, rowOrder } from './row-order.ts'
 import { mergeRuns, packRuns, type Run, runOf } from './run.ts'
 import type { Slices } from './slices.ts'
+import { inMemory } from './stored-page.ts'
 
 /** A view at one tick. Immutable: whoever holds it reads that tick, however far the view moves on. */
 export interface Version {
@@ -200,7 +201,12 @@ export class View {
   }
 
   *#pages(): Iterable<Page> {
-    for (const run of this.version.runs) yield* run.pages
+    for (const run of this.version.runs) {
+      for (const kept of run.pages) {
+        const page = inMemory(kept)
+        if (page !== null) yield page
+      }
+    }
     yield* this.retained.pages()
   }
 }

@@ -3,10 +3,14 @@ import { deltaBlock, type PlainChange } from '../../test/support/delta-block.ts'
 import { batchRows } from '../data/batch.ts'
 import type { ColumnSchema } from '../data/sql-type.ts'
 import { cellText } from '../data/text-print.ts'
+import { simulatedIo } from '../io/twin/simulated-io.ts'
 import { VirtualClock } from '../io/twin/virtual-clock.ts'
 import type { Order } from '../plan/plan.ts'
 import { equalityOf, readVersion } from './read.ts'
 import type { Rows } from './rows.ts'
+import { StoredPage } from './stored-page.ts'
+import type { View } from './view.ts'
+import { ViewFiles } from './view-files.ts'
 import { ViewSet } from './view-set.ts'
 
 const schema: readonly ColumnSchema[] = [
@@ -60,10 +64,48 @@ async function build(clock: VirtualClock, retracts: boolean): Promise<{ set: Vie
   return { set, model }
 }
 
-describe.each([true, false])('a view of many pages (rows leave it: %s)', (retracts) => {
+/** The same views from files, of which no page has been opened yet. */
+async function stored(clock: VirtualClock, made: ViewSet): Promise<ViewSet> {
+  const { disk } = simulatedIo(1, { idle: 'advance' })
+  const slices = made.slices()
+  const written = await (await ViewFiles.open(disk, 'state')).save([made.views[0].state()], slices)
+  const set = viewSet(clock)
+  const files = await ViewFiles.open(disk, 'state')
+  const [view] = set.views
+  set.restore(made.tick, made.timeMicros, new Map([[view, await files.load(view, written[0])]]))
+  expect(pagesOf(view).every((page) => page instanceof StoredPage && page.opened === null)).toBe(true)
+  return set
+}
+
+const pagesOf = (view: View) => view.version.runs.flatMap((run) => run.pages)
+const opened = (view: View): number =>
+  pagesOf(view).filter((page) => !(page instanceof StoredPage) || page.opened !== null).length
+
+it.each([true, false])('a view from files opens the pages that a read needs (rows leave it: %s)', async (retracts) => {
+  const clock = new VirtualClock({ idle: 'advance' })
+  const { set: made } = await build(clock, retracts)
+  const set = await stored(clock, made)
+  const [view] = set.views
+  const largest = view.version.runs.reduce((a, b) => (a.rows > b.rows ? a : b))
+  const wanted = { where: equalityOf(schema, new Map([[0, '999999']])), order: [], limit: null }
+  await readVersion(view, view.version, wanted, set.slices())
+  // Of a run in order a few, of others all.
+  if (retracts) expect(largest).toMatchObject({ inOrder: true })
+  if (retracts) expect(opened(view)).toBeLessThan(pagesOf(view).length)
+  await readVersion(view, view.version, { where: null, order: [], limit: null }, set.slices())
+  expect(opened(view)).toBe(pagesOf(view).length)
+})
+
+describe.each([
+  [true, false],
+  [false, false],
+  [true, true],
+  [false, true],
+])('a view of many pages (rows leave it: %s, from files: %s)', (retracts, fromFiles) => {
   it('is read whole, in part, by key and in other orders', async () => {
     const clock = new VirtualClock({ idle: 'advance' })
-    const { set, model } = await build(clock, retracts)
+    const { set: made, model } = await build(clock, retracts)
+    const set = fromFiles ? await stored(clock, made) : made
     const [view] = set.views
     const read = (where: Record<number, string>, order: readonly Order[] = [], limit: number | null = null) => {
       const wanted = new Map(Object.entries(where).map(([ordinal, text]) => [Number(ordinal), text]))
