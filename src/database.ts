@@ -21,8 +21,9 @@ import {
   ingestAnswer,
   nothingAppended,
 } from './database/ingest.ts'
-import { byName, known, ordinalOf } from './database/names.ts'
+import { byName, known } from './database/names.ts'
 import { Programs } from './database/programs.ts'
+import { readAt } from './database/read-at.ts'
 import type { Running } from './database/running.ts'
 import { Telemetry } from './database/telemetry.ts'
 import type { Definition } from './engine/definitions.ts'
@@ -34,11 +35,10 @@ import type { Append, AppendAnswer, Idempotency, Log, LogOptions, ReadBlock } fr
 import { openMemoryLog } from './log/memory-log.ts'
 import type { TopicDefinition, ViewDefinition } from './plan/program.ts'
 import { LiveCursor, type LiveMessage, type LiveOptions } from './views/live.ts'
-import { equalityOf, netChange, readVersion } from './views/read.ts'
+import { netChange } from './views/read.ts'
 import type { Rows } from './views/rows.ts'
 import { isDamaged } from './views/stored-page.ts'
 import type { View } from './views/view.ts'
-import type { Moment } from './views/view-set.ts'
 
 export type {
   AsOf,
@@ -242,21 +242,10 @@ export class Database {
       await this.#running.driver.waitFor(options.minTick, options.timeoutMs ?? waitMsDefault)
     }
     const { views, moment } = await this.#running.past.scene(options.asOf, this.#appendedTick, new Set(ids))
+    const slices = this.#running.views.slices()
     const answers: ReadAnswer[] = []
-    for (const id of ids) answers.push(await this.#readAt(views.byId(id), moment, options))
+    for (const id of ids) answers.push(await readAt(views.byId(id), moment, options, slices))
     return answers
-  }
-
-  async #readAt(view: View, moment: Moment, options: ReadOptions): Promise<ReadAnswer> {
-    const { definition } = view
-    const wanted = Object.entries(options.where ?? {}).map(
-      ([name, text]) => [ordinalOf(definition, name), text] as const,
-    )
-    const where = wanted.length === 0 ? null : equalityOf(definition.columns, new Map(wanted))
-    const version = moment.version(view)
-    const plan = { where, order: options.order ?? [], limit: options.limit ?? null }
-    const rows = await readVersion(view, version, plan, this.#running.views.slices())
-    return { view: definition, tick: moment.tick, timeMicros: moment.timeMicros, errors: version.errors, rows }
   }
 
   /** Error rows of a view, at most `limit` kinds of them. */
