@@ -6,7 +6,7 @@ import { formatTimestamp } from '../data/datetime.ts'
 import { olderBlocks } from '../data/older-blocks.ts'
 import { storedCells } from '../data/stored-column.ts'
 import { cellText } from '../data/text-print.ts'
-import type { Log, ReadBlock } from '../log/log.ts'
+import { endOf, type Log, offsetOf, type ReadBlock, rowFrom } from '../log/log.ts'
 import type { TopicDefinition } from '../plan/program.ts'
 import { rowOf } from '../plan/why-words.ts'
 import type { EventRef } from '../protocol/why.ts'
@@ -38,7 +38,7 @@ export class EventLookup {
     const known = this.#found.get(name)
     if (known !== undefined) return known
     const block = await this.#block(topic, offset)
-    const event = block === null ? null : block.event(offset - block.logged.firstOffset)
+    const event = block?.eventAt(offset) ?? null
     this.#found.set(name, event)
     return event
   }
@@ -85,7 +85,17 @@ export class OpenedBlock {
   }
 
   holds(offset: number): boolean {
-    return offset >= this.logged.firstOffset && offset < this.logged.firstOffset + this.logged.rows
+    return offset >= this.logged.firstOffset && offset < endOf(this.logged)
+  }
+
+  offset(row: number): number {
+    return offsetOf(this.logged, row)
+  }
+
+  /** Null where that one was thrown away. */
+  eventAt(offset: number): EventRef | null {
+    const row = rowFrom(this.logged, offset)
+    return row < this.logged.rows && this.offset(row) === offset ? this.event(row) : null
   }
 
   deletes(row: number): boolean {
@@ -109,7 +119,7 @@ export class OpenedBlock {
     return {
       topic: topic.name,
       partition: logged.partition,
-      offset: logged.firstOffset + row,
+      offset: this.offset(row),
       tick,
       op: deleted ? 'delete' : topic.primaryKey.length > 0 ? 'upsert' : 'append',
       appended_at: timeText(micros),

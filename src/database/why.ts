@@ -8,9 +8,10 @@ import type { Plan } from '../plan/plan.ts'
 import type { TopicDefinition, ViewDefinition } from '../plan/program.ts'
 import { type Known, knownLiteral, narrowed } from '../plan/why-narrow.ts'
 import { type Trace, traceOf } from '../plan/why-trace.ts'
-import { type CellText, jsonOf, keyText, rowOf } from '../plan/why-words.ts'
+import { type CellText, jsonOf, rowOf } from '../plan/why-words.ts'
 import type { EventRef, WhyBody, WhyEvents } from '../protocol/why.ts'
 import { equalityOf } from '../views/read.ts'
+import { Absence } from './why-absence.ts'
 import { EventLookup, type Position } from './why-events.ts'
 import { inOrder, positionColumns } from './why-groups.ts'
 import type { FoundRow, WhyRun } from './why-run.ts'
@@ -38,27 +39,17 @@ export async function whyRow(run: WhyRun, view: ViewDefinition, wanted: RowWante
   const asked: Known = new Map(
     [...where].map(([column, text]) => [column, knownLiteral(text, view.columns[column].type)]),
   )
+  const lookup = new EventLookup(run.source.log)
   const rows = await run.first(narrowed(run.program, view.plan, asked), 10)
   if (rows.length > 1) throw severalRows(view, rows)
   const head = { tick, view: view.name }
   if (rows.length === 0) {
-    const reason = `no row of ${view.name} has ${keyText(
-      [...where.keys()].map((c) => view.columns[c]),
-      [...where.values()],
-    )}`
-    return {
-      ...head,
-      found: false,
-      row: null,
-      copies: 0,
-      step: null,
-      events: noEvents,
-      absent: { reason, nearest: null },
-    }
+    const steps = await stepsFor(run, view.plan, lookup, wanted.closed)
+    const absent = await new Absence(run, steps).of(view.plan, asked)
+    return { ...head, found: false, row: null, copies: 0, step: null, events: noEvents, absent }
   }
   const [{ cells, weight }] = rows
   const known: Known = new Map(cells.map((cell, column) => [column, knownLiteral(cell, view.columns[column].type)]))
-  const lookup = new EventLookup(run.source.log)
   const trace = traceOf(run.program, view.plan, known, false)
   const by = positionColumns(trace)
   const [steps, [first], events] = await Promise.all([
