@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { bidJson, type Running, startRunning } from '../../test/support/running-server.ts'
+import { createInspector } from '../client/inspector.ts'
 import type { WhyBody } from '../protocol/why.ts'
 import { plain, whyText } from './why-tree.ts'
 
@@ -81,5 +82,45 @@ describe('GET /v1/views/{view}/why', () => {
           .map((line) => line.length),
       ),
     ).toBe(40)
+  })
+})
+
+describe('GET /v1/topics/{topic}/find', () => {
+  const inspector = () => createInspector({ url: running.url })
+
+  it('finds events by what is in them, the newest first', async () => {
+    const { body } = await get('/v1/topics/bid/find?auction=1')
+    expect(body).toMatchObject({
+      searched: 5,
+      more: false,
+      events: [{ offset: 1 }, { offset: 0, tick: 2, op: 'append' }],
+    })
+    const one = await inspector().find('bid', { auction: 1, price: '1.5' }, { limit: 1 })
+    expect(one).toMatchObject({ more: true, events: [{ offset: 1, data: { auction: 1, price: '1.50' } }] })
+    const next = await inspector().find('bid', { auction: 1 }, { before: 1 })
+    expect(next).toMatchObject({ more: false, events: [{ offset: 0 }] })
+    expect((await inspector().find('bid', {}, { offset: 3 })).events).toMatchObject([{ offset: 3 }])
+    expect((await inspector().find('bid', { auction: 1 }, { offset: 3 })).events).toEqual([])
+    expect((await inspector().find('account', { owner: null, limit: 5 })).events).toMatchObject([{ offset: 1 }])
+  })
+
+  it.each([
+    ['bid/find?auction=x', 400],
+    ['bid/find?nothing=1', 400],
+    ['bid/find?limit=100000', 400],
+    ['none/find', 404],
+  ])('refuses %s', async (path, status) => {
+    expect((await get(`/v1/topics/${path}`)).status).toBe(status)
+  })
+})
+
+describe('a client', () => {
+  it('asks why by the row’s own values', async () => {
+    const body = await createInspector({ url: running.url }).why(
+      'owners',
+      { id: 2n, owner: null, limit: 5 },
+      { limit: 1 },
+    )
+    expect(body).toMatchObject({ found: true, row: { id: 2 }, events: { count: 1 } })
   })
 })

@@ -1,5 +1,6 @@
 import type { ChangesBody, SampleBody, StatusBody, TimeBody, TopologyBody, VolumeBody } from '../protocol/telemetry.ts'
 import { Connection, type Fetch } from './connection.ts'
+import { type ExplainCalls, explainCalls } from './explain.ts'
 import { Relations } from './relations.ts'
 
 export interface InspectorOptions {
@@ -15,7 +16,7 @@ export interface InspectorOptions {
  * Looks at a running server: what a console or a script of an operator wants to know. Calls throw MillraceError with
  * what the server refuses, or server/unreachable.
  */
-export interface Inspector {
+export interface Inspector extends ExplainCalls {
   /** Topics, views and queries, by name and as the wire has them. */
   readonly relations: Relations
   /** GET /v1/status: how it is. */
@@ -40,10 +41,10 @@ export interface InspectOptions {
 export function createInspector(options: InspectorOptions): Inspector {
   const { url, headers = {}, fetch: fetcher = (input, init) => fetch(input, init) } = options
   const connection = new Connection(url, fetcher, headers)
-  return { relations: new Relations(connection), ...telemetryCalls(connection) }
+  return { relations: new Relations(connection), ...telemetryCalls(connection), ...explainCalls(connection) }
 }
 
-function telemetryCalls(connection: Connection): Omit<Inspector, 'relations'> {
+function telemetryCalls(connection: Connection): Omit<Inspector, 'relations' | keyof ExplainCalls> {
   const part = encodeURIComponent
   return {
     status: ({ signal } = {}) => connection.get('/v1/status', signal),

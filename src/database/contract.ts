@@ -105,6 +105,18 @@ export interface WhyOptions {
   readonly signal?: AbortSignal
 }
 
+export interface FindOptions {
+  /** Columns that must equal a value, given as text the way PostgreSQL reads it; null matches NULL. */
+  readonly where: Readonly<Record<string, string | null>>
+  /** The event of this offset alone, if it is like that. */
+  readonly offset?: number
+  /** Only events before this offset: goes on with an earlier search. */
+  readonly before?: number
+  /** Events that are listed at most (default 20). */
+  readonly limit?: number
+  readonly signal?: AbortSignal
+}
+
 export interface DiffOptions {
   /** Differing rows listed per view, of whatever weight (default 20). */
   readonly rows?: number

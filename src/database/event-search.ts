@@ -50,7 +50,7 @@ export async function searchEvents(source: AdHocSource, wanted: EventsWanted): P
       for (let row = block.rows - 1; row >= 0; row--) {
         const offset = opened.offset(row)
         if (offset >= end || offset < from) continue
-        if (events.length >= limit) return { events, searched, more: true }
+        if (events.length >= limit || searched >= most) return { events, searched, more: true }
         searched++
         if (matches(opened, row, where)) events.push(opened.event(row))
       }

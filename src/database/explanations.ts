@@ -1,13 +1,14 @@
 import { MillraceError } from '../data/errors.ts'
 import { defaultMemoryBytes } from '../engine/host.ts'
 import type { Log } from '../log/log.ts'
-import type { Program } from '../plan/program.ts'
-import type { WhyBody } from '../protocol/why.ts'
+import type { Program, TopicDefinition } from '../plan/program.ts'
+import type { FindBody, WhyBody } from '../protocol/why.ts'
 import type { AdHocSource } from '../views/ad-hoc.ts'
-import type { DatabaseOptions, WhyOptions } from './contract.ts'
+import type { DatabaseOptions, FindOptions, WhyOptions } from './contract.ts'
+import { searchEvents } from './event-search.ts'
 import { byName, known, ordinalOf } from './names.ts'
 import type { Past } from './past.ts'
-import { whyRow } from './why.ts'
+import { canonical, whyRow } from './why.ts'
 import { WhyRun } from './why-run.ts'
 
 /** What explanations look into. */
@@ -19,6 +20,8 @@ interface Explained {
 }
 
 const eventsDefault = 20
+/** Events that one search looks at, at most. */
+const searchedMost = 5_000_000
 
 /** Explains rows and events by running plans over the log: nothing is kept for it, and nothing it costs unless asked. */
 export class Explanations {
@@ -56,6 +59,36 @@ export class Explanations {
       ...(signal === undefined ? {} : { signal }),
     })
     return whyRow(run, view, { where: wanted, limit, closed: this.#closed })
+  }
+
+  /**
+   * Events of a topic by what is in them, the newest first.
+   * @throws MillraceError topic/unknown; request/parameter for values that are none
+   */
+  async find(name: string, { where, offset, before, limit = eventsDefault, signal }: FindOptions): Promise<FindBody> {
+    const topic = this.#topic(name)
+    const wanted = new Map(Object.entries(where).map(([column, text]) => [ordinalOf(topic, column), text]))
+    const found = await searchEvents((await this.#run({})).source, {
+      topic,
+      where: canonical(topic.columns, wanted),
+      limit,
+      most: offset === undefined ? searchedMost : 1,
+      before: Math.min(
+        before ?? Number.POSITIVE_INFINITY,
+        offset === undefined ? Number.POSITIVE_INFINITY : offset + 1,
+      ),
+      ...(signal === undefined ? {} : { signal }),
+    })
+    if (offset === undefined) return found
+    return { ...found, events: found.events.filter((event) => event.offset === offset), more: false }
+  }
+
+  /** @throws MillraceError topic/unknown */
+  #topic(name: string): TopicDefinition {
+    const { topics } = this.#of.program
+    const topic = byName(topics, name)
+    if (topic !== null) return topic
+    throw new MillraceError('topic/unknown', `there is no topic ${name}`, { hint: known(topics) })
   }
 
   async #run({ asOf, signal }: Pick<WhyOptions, 'asOf' | 'signal'>): Promise<WhyRun> {

@@ -12,8 +12,8 @@ export function known(all: readonly { readonly name: string }[]): string {
 }
 
 /** @throws MillraceError request/parameter */
-export function ordinalOf({ name, columns }: ViewDefinition, wanted: string): number {
+export function ordinalOf({ name, columns }: Pick<ViewDefinition, 'name' | 'columns'>, wanted: string): number {
   const column = byName(columns, wanted)
   if (column !== null) return columns.indexOf(column)
-  throw new MillraceError('request/parameter', `view ${name} has no column ${wanted}`, { hint: known(columns) })
+  throw new MillraceError('request/parameter', `${name} has no column ${wanted}`, { hint: known(columns) })
 }

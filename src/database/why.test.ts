@@ -170,7 +170,7 @@ describe('why a row is there', () => {
   it('refuses columns that there are not, values that are none, and several rows at once', async () => {
     await start('CREATE MATERIALIZED VIEW v AS SELECT id, status FROM orders')
     await append('orders', order(1, 1, '1'), order(2, 1, '2'), order(2, 1, '2'))
-    await expect(why('v', { state: 'x' })).rejects.toThrow('view v has no column state')
+    await expect(why('v', { state: 'x' })).rejects.toThrow('v has no column state')
     await expect(why('v', { id: 'x' })).rejects.toMatchObject({ code: 'request/parameter' })
     await expect(why('v', { status: 'paid' })).rejects.toMatchObject({ hint: 'say which id: there are 1, 2' })
     await expect(why('w', {})).rejects.toMatchObject({ code: 'view/unknown' })

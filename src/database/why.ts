@@ -70,7 +70,10 @@ async function stepsFor(run: WhyRun, plan: Plan, lookup: EventLookup, closed: bo
 }
 
 /** Values as PostgreSQL prints them. @throws MillraceError request/parameter for a text that the type can't be read from */
-function canonical(columns: readonly ColumnSchema[], where: ReadonlyMap<number, CellText>): Map<number, CellText> {
+export function canonical(
+  columns: readonly ColumnSchema[],
+  where: ReadonlyMap<number, CellText>,
+): Map<number, CellText> {
   const { page } = equalityOf(columns, where)
   return new Map([...where.keys()].map((i) => [i, cellText(page.memory, page.columns[i], 0, columns[i].type)]))
 }

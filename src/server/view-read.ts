@@ -78,11 +78,14 @@ function ordersOf({ name, columns }: ViewDefinition, text: string): Order[] {
   })
 }
 
+/** A view or a topic. */
+type Named = Pick<ViewDefinition, 'name' | 'columns'>
+
 /**
  * All other parameters are columns: `col=value`. `eq.col=value` says the same for a column that is called like a
  * parameter, `isnull=col` asks for NULL.
  */
-export function equalities({ name, columns }: ViewDefinition, parameters: Parameters): Record<string, string | null> {
+export function equalities({ name, columns }: Named, parameters: Parameters): Record<string, string | null> {
   const where = new Map<string, string | null>()
   const add = (parameter: string, column: number, value: string | null): void => {
     if (column < 0) throw unknownColumn(parameter, name, columns, null)

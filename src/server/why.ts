@@ -1,4 +1,4 @@
-import type { WhyBody } from '../protocol/why.ts'
+import type { FindBody, WhyBody } from '../protocol/why.ts'
 import { asOfParameter } from './as-of.ts'
 import { type ApiAnswer, jsonAnswer } from './exchange.ts'
 import { Parameters, refused } from './parameters.ts'
@@ -16,6 +16,10 @@ export function whyRoutes(server: QueryServer): readonly Route[] {
       '/v1/views/{view}/why',
       on('GET', 'trace view', 'query', (call) => why(server, call)),
     ),
+    route(
+      '/v1/topics/{topic}/find',
+      on('GET', 'read topic whole', 'query', (call) => find(server, call)),
+    ),
   ]
 }
 
@@ -32,6 +36,22 @@ async function why(server: QueryServer, { request, name, query }: Call): Promise
     database.explanations.why(view.name, { ...options, signal }),
   )
   return explained(body, body.tick)
+}
+
+/** GET /v1/topics/{topic}/find: events by what is in them, the newest first. */
+async function find(server: QueryServer, { request, name, query }: Call): Promise<ApiAnswer> {
+  const { database } = server
+  const topic = database.topic(name)
+  const parameters = new Parameters(query)
+  const limit = limitOf(parameters)
+  const offset = parameters.integer('_offset')
+  const before = parameters.integer('before')
+  const where = equalities(topic, parameters)
+  const options = { where, limit, ...(offset === null ? {} : { offset }), ...(before === null ? {} : { before }) }
+  const body: FindBody = await bounded(server, request.signal, (signal) =>
+    database.explanations.find(topic.name, { ...options, signal }),
+  )
+  return jsonAnswer(200, body, { 'cache-control': 'no-store' })
 }
 
 function limitOf(parameters: Parameters): number {

@@ -1,0 +1,57 @@
+import type { FindBody, WhyBody } from '../protocol/why.ts'
+import type { Connection } from './connection.ts'
+import { pathOf, queryOf } from './request-path.ts'
+import { parameterText } from './row-reader.ts'
+
+/** Questions about rows and events. */
+export interface ExplainCalls {
+  /**
+   * GET /v1/views/{view}/why: the events that a row is made of, and how; or why there is no such row.
+   * @param key as many columns as tell the row from the others
+   */
+  why(view: string, key: Key, options?: WhyCallOptions): Promise<WhyBody>
+  /** GET /v1/topics/{topic}/find: events by what is in them, the newest first. */
+  find(topic: string, where: Key, options?: FindCallOptions): Promise<FindBody>
+}
+
+/** Values by column: text as PostgreSQL reads it, or what a row has. */
+export type Key = Readonly<Record<string, unknown>>
+
+export interface WhyCallOptions {
+  /** A past tick, or a time. */
+  readonly asOf?: number | string
+  /** Events listed at most. */
+  readonly limit?: number
+  readonly signal?: AbortSignal
+}
+
+export interface FindCallOptions {
+  /** The event of this offset. */
+  readonly offset?: number
+  /** Goes on with an earlier search below this offset. */
+  readonly before?: number
+  readonly limit?: number
+  readonly signal?: AbortSignal
+}
+
+export function explainCalls(connection: Connection): ExplainCalls {
+  return {
+    why(view, key, { asOf, limit, signal } = {}) {
+      const query = queryOf([...equalities(key), ['as_of', asOf], ['limit', limit]])
+      return connection.get(`${pathOf('views', view)}/why${query}`, signal)
+    },
+    find(topic, where, { offset, before, limit, signal } = {}) {
+      const query = queryOf([...equalities(where), ['_offset', offset], ['before', before], ['limit', limit]])
+      return connection.get(`${pathOf('topics', topic)}/find${query}`, signal)
+    },
+  }
+}
+
+/** `eq.` keeps columns apart from parameters of the same name. */
+export function equalities(key: Key): [string, string][] {
+  return Object.entries(key).flatMap(([column, value]): [string, string][] => {
+    if (value === undefined) return []
+    const text = parameterText(value)
+    return [text === null ? ['isnull', column] : [`eq.${column}`, text]]
+  })
+}
