@@ -13,6 +13,8 @@ import type { PageProps } from '../shell/routes.ts'
 import { count, plural } from '../text/numbers.ts'
 import { viewSnippets } from '../view/snippets.ts'
 import { ViewChanges } from '../view/view-changes.tsx'
+import { ViewChart } from '../view/view-chart.tsx'
+import { ViewDefinition } from '../view/view-definition.tsx'
 import { ViewErrors } from '../view/view-errors.tsx'
 import { ViewRows } from '../view/view-rows.tsx'
 import { ViewSnippets } from '../view/view-snippets.tsx'
@@ -44,6 +46,8 @@ function View({ view }: { readonly view: ViewInfo }): JSX.Element {
   const tabs = [
     { id: 'rows', title: 'Rows' },
     { id: 'changes', title: 'Changes' },
+    { id: 'chart', title: 'Chart' },
+    { id: 'definition', title: 'Definition' },
     { id: 'snippets', title: 'Snippets' },
     ...(errors > 0 ? [{ id: 'errors', title: 'Errors', note: count(errors) }] : []),
   ]
@@ -66,6 +70,8 @@ function View({ view }: { readonly view: ViewInfo }): JSX.Element {
       <TabPanel tab={tab}>
         {tab === 'rows' && <ViewRows view={view} live={live} />}
         {tab === 'changes' && <ViewChanges view={view} live={live} />}
+        {tab === 'chart' && <ViewChart view={view} />}
+        {tab === 'definition' && <ViewDefinition view={view} />}
         {tab === 'snippets' && <ViewSnippets view={view} />}
         {tab === 'errors' && <ViewErrors view={view} />}
       </TabPanel>

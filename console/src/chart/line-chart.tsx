@@ -1,0 +1,145 @@
+import type { JSX } from 'preact'
+import { useEffect, useRef } from 'preact/hooks'
+import type uPlot from 'uplot'
+import { theme } from '../shell/theme.ts'
+import { short } from '../text/numbers.ts'
+import { seriesColours, tokenColour } from './colours.ts'
+import './chart.css'
+
+export interface LineSeries {
+  readonly name: string
+  readonly values: readonly (number | null)[]
+}
+
+interface LineChartProps {
+  readonly label: string
+  /** Seconds since 1970 where `time` is set, else numbers. */
+  readonly x: readonly number[]
+  readonly time: boolean
+  readonly series: readonly LineSeries[]
+  readonly height?: number
+  /** Columns in place of lines: for counts per stretch. */
+  readonly bars?: boolean
+  /** Told what stretch of x was dragged over, or where it was clicked. */
+  readonly onSeek?: (from: number, to: number) => void
+}
+
+/** Lines over time or numbers. What it shows is told in words, too; the figures are in the table beside it. */
+export function LineChart(props: LineChartProps): JSX.Element {
+  const { label, x, time, series, height = 240, bars = false, onSeek } = props
+  const box = useRef<HTMLDivElement>(null)
+  const plot = useRef<uPlot | null>(null)
+  const seek = useRef(onSeek)
+  seek.current = onSeek
+  const data: uPlot.AlignedData = [[...x], ...series.map(({ values }) => [...values])]
+  const latest = useRef(data)
+  latest.current = data
+  const names = series.map(({ name }) => name).join('\n')
+  const colours = theme.value
+
+  useEffect(() => {
+    const element = box.current!
+    let gone = false
+    void import('uplot').then(({ default: UPlot }) => {
+      if (gone) return
+      const options = optionsOf(element, UPlot, { names: names.split('\n'), time, height, bars, seek })
+      plot.current = new UPlot(options, latest.current, element)
+    })
+    const observer = new ResizeObserver(() => plot.current?.setSize({ width: element.clientWidth, height }))
+    observer.observe(element)
+    return () => {
+      gone = true
+      observer.disconnect()
+      plot.current?.destroy()
+      plot.current = null
+    }
+  }, [names, time, height, bars, colours])
+
+  useEffect(() => {
+    plot.current?.setData(data)
+  })
+
+  return (
+    <figure class="chart" role="img" aria-label={`${label}: ${saidOf(series)}`}>
+      <div
+        ref={box}
+        class={onSeek === undefined ? 'chart-box' : 'chart-box seekable'}
+        style={{ minHeight: `${height}px` }}
+      />
+    </figure>
+  )
+}
+
+function saidOf(series: readonly LineSeries[]): string {
+  return series
+    .map(({ name, values }) => {
+      const known = values.filter((value) => value !== null)
+      if (known.length === 0) return `${name} has no values`
+      return `${name} from ${short(Math.min(...known))} to ${short(Math.max(...known))}, at last ${short(known.at(-1)!)}`
+    })
+    .join('; ')
+}
+
+interface Look {
+  readonly names: readonly string[]
+  readonly time: boolean
+  readonly height: number
+  readonly bars: boolean
+  readonly seek: { readonly current: ((from: number, to: number) => void) | undefined }
+}
+
+function optionsOf(element: HTMLElement, UPlot: typeof uPlot, look: Look): uPlot.Options {
+  const { names, time, height, bars, seek } = look
+  const ink = tokenColour(element, '--ink-3')
+  const hairline = tokenColour(element, '--hairline')
+  const soft = tokenColour(element, '--accent-soft')
+  const colours = seriesColours()
+  const axis = { stroke: ink, font: '11px Inter', grid: { stroke: hairline, width: 1 }, ticks: { show: false } }
+  return {
+    width: element.clientWidth,
+    height,
+    // Times are UTC, as they are everywhere.
+    tzDate: (at) => UPlot.tzDate(new Date(at * 1000), 'Etc/UTC'),
+    scales: { x: { time }, y: { range: (_, low, high) => [Math.min(0, low), high > 0 ? high * 1.06 : 1] } },
+    axes: [
+      { ...axis, grid: { show: false }, border: { show: true, stroke: hairline, width: 1 } },
+      { ...axis, size: 52, values: (_, ticks) => ticks.map((tick) => short(tick)) },
+    ],
+    legend: { show: names.length > 1 },
+    cursor: {
+      points: { size: 6 },
+      drag: { x: seek.current !== undefined, y: false, setScale: false },
+    },
+    series: [
+      time ? {} : { label: 'x' },
+      ...names.map((name, i) => {
+        const stroke = colours[i % colours.length]
+        const shape =
+          bars && UPlot.paths.bars !== undefined ? { paths: UPlot.paths.bars({ size: [0.86, 40] }), fill: stroke } : {}
+        return {
+          label: name,
+          stroke,
+          width: bars ? 0 : 1.5,
+          points: { show: false },
+          ...(names.length === 1 && !bars ? { fill: soft } : {}),
+          ...shape,
+        }
+      }),
+    ],
+    hooks: {
+      setSelect: [
+        (plot) => {
+          const { left, width } = plot.select
+          if (width > 0) seek.current?.(plot.posToVal(left, 'x'), plot.posToVal(left + width, 'x'))
+        },
+      ],
+      ready: [
+        (plot) =>
+          plot.over.addEventListener('click', () => {
+            const { left = -1 } = plot.cursor
+            if (left >= 0 && plot.select.width === 0) seek.current?.(plot.posToVal(left, 'x'), plot.posToVal(left, 'x'))
+          }),
+      ],
+    },
+  }
+}

@@ -1,0 +1,58 @@
+import type { WireRow } from 'millrace/client'
+import type { JSX } from 'preact'
+import { Empty } from '../design/empty.tsx'
+import { cellText, shownText } from '../rows/order.ts'
+import { count } from '../text/numbers.ts'
+import { BarChart } from './bar-chart.tsx'
+import { LineChart } from './line-chart.tsx'
+import { MapChart } from './map-chart.tsx'
+import { type ChartColumn, type ChartShape, figureOf, isTime, linesOf, placesOf } from './shape.ts'
+
+interface RowsChartProps {
+  readonly label: string
+  readonly columns: readonly ChartColumn[]
+  /** In their order: bars keep it. */
+  readonly rows: readonly WireRow[]
+  readonly shape: ChartShape
+  readonly height?: number
+}
+
+const mostBars = 40
+
+/** Rows as a chart. */
+export function RowsChart({ label, columns, rows, shape, height = 340 }: RowsChartProps): JSX.Element {
+  if (rows.length === 0) return <Empty title="No rows to draw" />
+  const { mark, x, y } = shape
+  if (mark === 'line') {
+    const time = isTime(columns.find(({ name }) => name === x)?.type ?? '')
+    const { x: xs, series, left } = linesOf(rows, shape, time)
+    return (
+      <>
+        <LineChart label={label} x={xs} time={time} series={series} height={height} />
+        {left > 0 && <p class="label">{`The eight longest lines; ${count(left)} more have no room.`}</p>}
+      </>
+    )
+  }
+  const places = placesOf(columns)
+  if (mark === 'map' && places !== null) {
+    const points = rows.flatMap((row) => {
+      const [latitude, longitude] = [figureOf(row[places.latitude]), figureOf(row[places.longitude])]
+      if (latitude === null || longitude === null) return []
+      return [{ label: shownText(row[x]) ?? 'null', latitude, longitude, value: figureOf(row[y]) ?? 0 }]
+    })
+    return <MapChart label={label} measure={y} points={points} />
+  }
+  const bars = rows.slice(0, mostBars).map((row) => ({
+    label: shownText(row[x]) ?? 'null',
+    value: figureOf(row[y]) ?? 0,
+    shown: cellText(row[y]) ?? 'null',
+  }))
+  return (
+    <>
+      <BarChart label={label} bars={bars} />
+      {rows.length > mostBars && (
+        <p class="label">{`The first ${mostBars} of ${count(rows.length)} rows in the view’s order.`}</p>
+      )}
+    </>
+  )
+}
