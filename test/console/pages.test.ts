@@ -34,6 +34,46 @@ const pages: readonly Shown[] = [
     address: '/views/price_per_item?tab=errors',
     ready: (page) => page.getByText('division by zero').first().waitFor(),
   },
+  {
+    name: 'view-changes',
+    address: '/views/revenue_by_city?tab=changes',
+    ready: (page) => page.getByRole('tab', { name: 'Changes', selected: true }).waitFor(),
+  },
+  {
+    name: 'view-map',
+    address: '/views/cities?tab=chart',
+    ready: (page) => page.getByRole('img', { name: /12 places by orders/ }).waitFor(),
+  },
+  {
+    name: 'view-lines',
+    address: '/views/orders_per_minute?tab=chart',
+    ready: (page) => page.locator('.uplot canvas').waitFor(),
+  },
+  {
+    name: 'view-bars',
+    address: '/views/busiest_couriers?tab=chart',
+    ready: (page) => page.getByRole('list', { name: /orders/ }).waitFor(),
+  },
+  {
+    name: 'view-definition',
+    address: '/views/cities?tab=definition',
+    ready: (page) => page.getByRole('table', { name: 'Plan' }).getByText('join').waitFor(),
+  },
+  {
+    name: 'topic',
+    address: '/topics/orders?event=3990',
+    ready: (page) => page.getByRole('complementary', { name: 'Event 3990' }).waitFor(),
+  },
+  {
+    name: 'topic-filter',
+    address: '/topics/orders?where=items%20%3D%200',
+    ready: (page) => page.getByText('the newest first').waitFor(),
+  },
+  {
+    name: 'topic-append',
+    address: '/topics/orders?tab=append',
+    ready: (page) => page.getByLabel('amount').waitFor(),
+  },
 ]
 
 const pictures = fileURLToPath(new URL('../../docs/console', import.meta.url))

@@ -60,16 +60,24 @@ interface ChoiceProps {
 }
 
 function Choice({ label, parameter, value, options, names = {} }: ChoiceProps): JSX.Element {
+  const id = `chart-${parameter}`
   return (
-    <label class="line choice">
-      <span class="label">{label}</span>
-      <select class="field" value={value} onChange={(event) => setQuery({ [parameter]: event.currentTarget.value })}>
+    <span class="line choice">
+      <label class="label" for={id}>
+        {label}
+      </label>
+      <select
+        id={id}
+        class="field"
+        value={value}
+        onChange={(event) => setQuery({ [parameter]: event.currentTarget.value })}
+      >
         {options.map((option) => (
           <option key={option} value={option}>
             {names[option] ?? option}
           </option>
         ))}
       </select>
-    </label>
+    </span>
   )
 }

@@ -102,7 +102,12 @@ function optionsOf(element: HTMLElement, UPlot: typeof uPlot, look: Look): uPlot
     tzDate: (at) => UPlot.tzDate(new Date(at * 1000), 'Etc/UTC'),
     scales: { x: { time }, y: { range: (_, low, high) => [Math.min(0, low), high > 0 ? high * 1.06 : 1] } },
     axes: [
-      { ...axis, grid: { show: false }, border: { show: true, stroke: hairline, width: 1 } },
+      {
+        ...axis,
+        grid: { show: false },
+        border: { show: true, stroke: hairline, width: 1 },
+        ...(time ? { values: timeMarks, incrs: timeSteps, size: 36 } : { size: 30 }),
+      },
       { ...axis, size: 52, values: (_, ticks) => ticks.map((tick) => short(tick)) },
     ],
     legend: { show: names.length > 1 },
@@ -142,4 +147,26 @@ function optionsOf(element: HTMLElement, UPlot: typeof uPlot, look: Look): uPlot
       ],
     },
   }
+}
+
+const daySeconds = 86_400
+/** Seconds between marks: never less than one. */
+const timeSteps = [1, 5, 10, 15, 30, 60, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200].concat(
+  [1, 2, 7, 14, 28, 91, 182, 364].map((days) => days * daySeconds),
+)
+const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
+
+/** 09:15 below the marks of a day, with the day where it changes; 22 Nov where marks are days apart. */
+function timeMarks(_: uPlot, ticks: readonly number[], __: number, ___: number, step: number): string[] {
+  let shownDay = ''
+  return ticks.map((at) => {
+    const date = new Date(at * 1000)
+    const day = `${date.getUTCDate()} ${months[date.getUTCMonth()]}`
+    if (step >= daySeconds * 28) return `${months[date.getUTCMonth()]} ${date.getUTCFullYear()}`
+    if (step >= daySeconds) return day
+    const clock = date.toISOString().slice(11, step < 60 ? 19 : 16)
+    const line = day === shownDay ? clock : `${clock}\n${day}`
+    shownDay = day
+    return line
+  })
 }

@@ -21,6 +21,7 @@ interface MapChartProps {
 const unit = 2
 const graticule = 30
 const largest = 9
+const mostNamed = 16
 
 /** Points on the earth, each as large as its value: an equirectangular plot, cut to where the points are. */
 export function MapChart({ label, measure, points }: MapChartProps): JSX.Element {
@@ -29,32 +30,32 @@ export function MapChart({ label, measure, points }: MapChartProps): JSX.Element
   // Strokes and circles are drawn in the outline's units: so that they look the same however much is shown.
   const scale = Math.max(width / 720, height / 360)
   const lines = linesOf()
+  // The area is what the eye compares.
+  const radiusOf = (value: number): number =>
+    scale * (2 + (most > 0 ? Math.sqrt(Math.max(0, value) / most) * largest : 0))
   const sorted = [...points].sort((a, b) => b.value - a.value)
   return (
     <figure class="map" role="img" aria-label={`${label}: ${saidOf(sorted, measure)}`}>
       <svg viewBox={`${left} ${top} ${width} ${height}`} preserveAspectRatio="xMidYMid meet" aria-hidden="true">
         <path class="map-lines" d={lines} style={{ strokeWidth: scale * 0.6 }} />
         <path class="map-land" d={land} style={{ strokeWidth: scale * 0.6 }} />
-        {sorted.map(({ label: name, latitude, longitude, value }) => {
-          const radius = scale * (2 + (most > 0 ? Math.sqrt(Math.max(0, value) / most) * largest : 0))
-          return (
-            <circle
-              key={name}
-              class="map-point"
-              cx={longitude * unit}
-              cy={-latitude * unit}
-              r={radius}
-              style={{ strokeWidth: scale }}
-            >
-              <title>{`${name}: ${measure} ${short(value)}`}</title>
-            </circle>
-          )
-        })}
-        {sorted.slice(0, 8).map(({ label: name, latitude, longitude }) => (
+        {sorted.map(({ label: name, latitude, longitude, value }) => (
+          <circle
+            key={name}
+            class="map-point"
+            cx={longitude * unit}
+            cy={-latitude * unit}
+            r={radiusOf(value)}
+            style={{ strokeWidth: scale }}
+          >
+            <title>{`${name}: ${measure} ${short(value)}`}</title>
+          </circle>
+        ))}
+        {sorted.slice(0, mostNamed).map(({ label: name, latitude, longitude, value }) => (
           <text
             key={name}
             class="map-name"
-            x={longitude * unit + scale * 12}
+            x={longitude * unit + radiusOf(value) + scale * 4}
             y={-latitude * unit + scale * 3.5}
             style={{ fontSize: `${scale * 10}px`, strokeWidth: scale * 2.5 }}
           >

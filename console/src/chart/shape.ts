@@ -48,6 +48,9 @@ export function marksOf(columns: readonly ChartColumn[]): readonly Mark[] {
   return marks
 }
 
+/** Figures that name or number a row more than they measure it. */
+const ordinals = /^(id|place|rank|position|number|year|month|day|hour)$|_?id$/i
+
 /** What to draw where nobody chose. */
 export function guess(columns: readonly ChartColumn[], mark: Mark): ChartShape | null {
   const places = placesOf(columns)
@@ -56,7 +59,8 @@ export function guess(columns: readonly ChartColumn[], mark: Mark): ChartShape |
   const times = spare.filter(({ type }) => isTime(type))
   const figures = spare.filter(({ type }) => isNumeric(type))
   const x = mark === 'line' ? times[0] : (words[0] ?? times[0] ?? figures[0])
-  const y = figures.find(({ name }) => name !== x?.name)
+  const free = figures.filter(({ name }) => name !== x?.name)
+  const y = free.find(({ name }) => !ordinals.test(name)) ?? free[0]
   if (x === undefined || y === undefined) return null
   return { mark, x: x.name, y: y.name, by: mark === 'line' ? (words[0]?.name ?? null) : null }
 }

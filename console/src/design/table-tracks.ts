@@ -4,7 +4,7 @@ const sample = 200
 const shortest = 5
 const longest = 44
 /** Width of a figure in the table's type, and the room at both sides of a cell. */
-const figurePx = 7.4
+const figurePx = 7.9
 const paddingPx = 18
 
 /** Grid tracks as wide as what the first rows need; a column that grows takes what is left. */

@@ -31,6 +31,8 @@ interface TableProps<Row> {
 }
 
 const rowHeight = 28
+/** So many rows say how wide columns are. */
+const enoughRows = 60
 /** Rows above and below what is seen. */
 const margin = 6
 
@@ -47,9 +49,10 @@ export function Table<Row>(props: TableProps<Row>): JSX.Element {
   const [active, setActive] = useState<Active | null>(null)
   const tracks = useRef<{ of: unknown; rows: number; text: string } | null>(null)
 
-  // Widths follow what is there at first and stay, so that columns don't dance while rows change.
+  // Widths follow the first rows and then stay, so that columns don't dance while rows change.
   const signature = columns.map(({ name }) => name).join('\n')
-  if (tracks.current?.of !== signature || (tracks.current.rows === 0 && rows.length > 0)) {
+  const measured = tracks.current
+  if (measured?.of !== signature || (measured.rows < enoughRows && rows.length > measured.rows)) {
     tracks.current = { of: signature, rows: rows.length, text: tracksOf(columns, rows) }
   }
 
@@ -88,7 +91,7 @@ export function Table<Row>(props: TableProps<Row>): JSX.Element {
       column: Math.max(0, Math.min(columns.length - 1, moved.column)),
     })
   }
-  const style = { gridTemplateColumns: tracks.current.text }
+  const style = { gridTemplateColumns: tracks.current!.text }
   const id = (row: number, column: number): string => `cell-${label.replace(/\W+/g, '-')}-${row}-${column}`
   return (
     <div

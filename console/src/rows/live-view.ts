@@ -4,6 +4,7 @@ import type { Inspector } from 'millrace/client'
 import type { ViewInfo } from '../ask/catalog.ts'
 import { isAbort, type Refusal, refusalOf } from '../ask/refusal.ts'
 import { Bag, type HeldRow } from './bag.ts'
+import { type Compare, comparator } from './order.ts'
 
 /** One change as the changelog lists it. */
 export interface LoggedChange {
@@ -34,10 +35,13 @@ export class LiveView {
   #whole = false
   #logged: LoggedChange[] = []
   #serial = 0
+  /** From left to right: an update's two rows, alike in their first columns, come to stand together. */
+  readonly #likeness: Compare
   #frame = 0
 
   constructor(server: Inspector, view: ViewInfo, order: readonly string[]) {
     this.#bag = new Bag(view.columns, order)
+    this.#likeness = comparator(view.columns.slice(0, 1), [])
     void this.#follow(server, view.name)
   }
 
@@ -82,10 +86,11 @@ export class LiveView {
   }
 
   #note(tick: number, changes: readonly { readonly row: LoggedChange['row']; readonly weight: number }[]): void {
-    const noted = changes
+    const ordered = [...changes].sort((a, b) => this.#likeness(a.row, b.row) || b.weight - a.weight)
+    const noted = ordered
       .slice(-mostLogged)
       .map(({ row, weight }) => ({ key: String(this.#serial++), tick, row, weight }))
-    this.#logged = [...noted.reverse(), ...this.#logged].slice(0, mostLogged)
+    this.#logged = [...noted, ...this.#logged].slice(0, mostLogged)
   }
 
   #soon(): void {

@@ -31,7 +31,7 @@ export function TokenForm({ refusal }: { refusal: Refusal }): JSX.Element {
           value={token}
           onInput={(event) => setToken(event.currentTarget.value)}
         />
-        <button type="submit" class="button main">
+        <button type="submit" class="button primary">
           Use it
         </button>
       </p>

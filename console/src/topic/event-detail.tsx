@@ -1,0 +1,83 @@
+import type { JSX } from 'preact'
+import { useEffect } from 'preact/hooks'
+import type { TopicInfo } from '../ask/catalog.ts'
+import { Badge } from '../design/badge.tsx'
+import { cellText, shownText } from '../rows/order.ts'
+import { eventAddress, setQuery } from '../shell/place.ts'
+import { count } from '../text/numbers.ts'
+import type { TopicEvent } from './event-feed.ts'
+
+interface EventDetailProps {
+  readonly topic: TopicInfo
+  readonly event: TopicEvent
+}
+
+/** One event with all that is known of it, beside the list. */
+export function EventDetail({ topic, event }: EventDetailProps): JSX.Element {
+  useEffect(() => {
+    const onKeyDown = ({ key }: KeyboardEvent): void => {
+      if (key === 'Escape') setQuery({ event: null })
+    }
+    document.addEventListener('keydown', onKeyDown)
+    return () => document.removeEventListener('keydown', onKeyDown)
+  }, [])
+  const { offset, tick, op, data } = event
+  const known = new Map(topic.columns.map((column) => [column.name, column]))
+  const unknown = Object.keys(data).filter((name) => !known.has(name))
+  return (
+    <aside class="event-detail" aria-label={`Event ${offset}`} tabIndex={0}>
+      <header class="spread">
+        <h3 class="num">{`Event ${count(offset)}`}</h3>
+        <button type="button" class="button plain" onClick={() => setQuery({ event: null })}>
+          Close <kbd>Esc</kbd>
+        </button>
+      </header>
+      <dl class="facts">
+        <dt>Topic</dt>
+        <dd>{topic.name}</dd>
+        <dt>Offset</dt>
+        <dd class="num">{count(offset)}</dd>
+        <dt>Visible at</dt>
+        <dd class="num">{`tick ${count(tick)}`}</dd>
+        <dt>Operation</dt>
+        <dd>
+          <Badge>{op}</Badge>
+        </dd>
+      </dl>
+      <h3>Fields</h3>
+      <dl class="facts">
+        {topic.columns.map(({ name, type }) => (
+          <Field key={name} name={name} note={type} value={data[name]} />
+        ))}
+        {unknown.map((name) => (
+          <Field key={name} name={name} note="kept; no column has it" value={data[name]} />
+        ))}
+      </dl>
+      <p class="line">
+        <a class="button" href={eventAddress(topic.name, offset)}>
+          What it did
+        </a>
+      </p>
+    </aside>
+  )
+}
+
+function Field({
+  name,
+  note,
+  value,
+}: {
+  readonly name: string
+  readonly note: string
+  readonly value: unknown
+}): JSX.Element {
+  const text = shownText(value)
+  return (
+    <>
+      <dt title={note}>{name}</dt>
+      <dd class="mono field-value" title={cellText(value) ?? undefined}>
+        {text === null ? <span class="null">null</span> : text}
+      </dd>
+    </>
+  )
+}

@@ -1,0 +1,151 @@
+// What people do in the console: by keyboard and by mouse, each over a real server.
+import type { Browser } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { launch, noBrowser, openPage } from './browser.ts'
+import { type Scene, startScene } from './scene.ts'
+
+describe.skipIf(noBrowser !== null)(`ways through the console${noBrowser === null ? '' : ` (${noBrowser})`}`, () => {
+  let scene: Scene
+  let browser: Browser
+  beforeAll(async () => {
+    scene = await startScene({ orders: 600 })
+    browser = await launch()
+  })
+  afterAll(async () => {
+    await browser?.close()
+    await scene?.stop()
+  })
+
+  /** Opens a page, does what `walk` does, and checks that the page never complained. */
+  const walking = (address: string, walk: (page: Awaited<ReturnType<typeof openPage>>['page']) => Promise<void>) => {
+    return async () => {
+      const { page, complaints } = await openPage(browser, scene.url)
+      try {
+        await page.goto(scene.url + address)
+        await walk(page)
+        expect(complaints.filter((line) => !line.includes('status of 4'))).toEqual([])
+      } finally {
+        await page.context().close()
+      }
+    }
+  }
+
+  it(
+    'finds a view by keyboard alone, and goes home',
+    walking('/', async (page) => {
+      await page.getByRole('heading', { name: 'Overview' }).waitFor()
+      await page.keyboard.press('/')
+      await page.keyboard.type('cit')
+      await page.getByRole('option', { name: /cities/ }).waitFor()
+      await page.keyboard.press('ArrowDown')
+      await page.keyboard.press('Enter')
+      await page.waitForURL(/\/views\//)
+      await page.keyboard.press('g')
+      await page.keyboard.press('o')
+      await page.getByRole('heading', { name: 'Overview' }).waitFor()
+      await page.keyboard.press('/')
+      await page.getByRole('dialog').waitFor()
+      await page.keyboard.press('Escape')
+      await page.getByRole('dialog').waitFor({ state: 'detached' })
+    }),
+  )
+
+  it(
+    'walks a table by arrows, and tabs by arrows',
+    walking('/views/busiest_couriers', async (page) => {
+      const grid = page.getByRole('grid')
+      await grid.getByRole('gridcell').first().waitFor()
+      await grid.focus()
+      await page.keyboard.press('ArrowDown')
+      await page.keyboard.press('ArrowDown')
+      await page.keyboard.press('ArrowRight')
+      const active = await grid.getAttribute('aria-activedescendant')
+      expect(active).toMatch(/-1-1$/)
+      expect(await page.locator(`#${active}`).isVisible()).toBe(true)
+      await page.getByRole('tab', { name: 'Rows' }).focus()
+      await page.keyboard.press('ArrowRight')
+      expect(await page.getByRole('tab', { name: 'Changes' }).getAttribute('aria-selected')).toBe('true')
+      expect(new URL(page.url()).search).toBe('?tab=changes')
+    }),
+  )
+
+  it(
+    'shows a change as it comes, and the rows as they were before it',
+    walking('/views/revenue_by_city', async (page) => {
+      const total = async (): Promise<number> => {
+        const cells = await page.getByRole('row').locator('[role=gridcell]:nth-child(2)').allTextContents()
+        return cells.reduce((sum, text) => sum + Number(text), 0)
+      }
+      await page.getByRole('gridcell', { name: 'Berlin' }).waitFor()
+      await page.waitForTimeout(300)
+      const before = await total()
+      const { tick } = scene.database.status()
+      await scene.orders(40)
+      await expect.poll(total).toBeGreaterThan(before)
+      await page.goto(`${scene.url}/views/revenue_by_city?as_of=${tick}`)
+      await page.getByText(`as of ${tick}`).waitFor()
+      await expect.poll(total).toBe(before)
+      await page.getByRole('button', { name: 'Live' }).click()
+      await expect.poll(total).toBeGreaterThan(before)
+      expect(new URL(page.url()).search).toBe('')
+    }),
+  )
+
+  it(
+    'appends by the form, says what is wrong at the field, then sees the event come',
+    walking('/topics/orders?tab=append', async (page) => {
+      await page.getByLabel('id', { exact: true }).fill('77')
+      await page.getByLabel('courier').fill('c01')
+      await page.getByLabel('items').fill('many')
+      await page.getByLabel('amount').fill('12.50')
+      await page.getByLabel('status').fill('paid')
+      await page.getByRole('button', { name: 'Now' }).click()
+      await page.getByRole('button', { name: 'Append' }).click()
+      await expect.poll(() => page.getByLabel('items').getAttribute('aria-invalid')).toBe('true')
+      await page.getByLabel('items').fill('2')
+      await page.getByRole('button', { name: 'Append' }).click()
+      await page.getByText(/visible at tick/).waitFor()
+      await page.getByRole('tab', { name: 'Events' }).click()
+      await page.getByRole('gridcell', { name: '77', exact: true }).waitFor()
+    }),
+  )
+
+  it(
+    'filters events in SQL, and tells what is wrong with a filter',
+    walking('/topics/orders', async (page) => {
+      const field = page.getByLabel('Condition in SQL')
+      await field.fill("amount > 50 AND status = 'paid'")
+      await field.press('Enter')
+      await page.getByText('the newest first').waitFor()
+      await field.fill('amout > 50')
+      await field.press('Enter')
+      await page.getByText('sql/unknown-column').waitFor()
+    }),
+  )
+
+  it(
+    'keeps what it shows in its address, over a reload and back',
+    walking('/views/cities?tab=chart&mark=bar', async (page) => {
+      await page.getByRole('list', { name: /orders/ }).waitFor()
+      await page.getByLabel('by', { exact: true }).selectOption('revenue')
+      await page.reload()
+      await page.getByRole('list', { name: /revenue/ }).waitFor()
+      await page.getByRole('link', { name: /Overview/ }).click()
+      await page.getByRole('heading', { name: 'Overview' }).waitFor()
+      await page.goBack()
+      await page.getByRole('list', { name: /revenue/ }).waitFor()
+    }),
+  )
+
+  it(
+    'wears the theme that was chosen',
+    walking('/', async (page) => {
+      const theme = (): Promise<unknown> => page.evaluate('document.documentElement.dataset.theme')
+      await page.getByRole('button', { name: 'Dark theme' }).click()
+      expect(await theme()).toBe('dark')
+      await page.reload()
+      await page.getByRole('button', { name: 'Light theme' }).waitFor()
+      expect(await theme()).toBe('dark')
+    }),
+  )
+})
