@@ -1,7 +1,7 @@
 import { invariant } from '../data/errors.ts'
 import type { OpenedProgram } from '../engine/definitions.ts'
 import { defaultMemoryBytes, type EngineHost, startEngine } from '../engine/host.ts'
-import type { CaptureSlice, EngineStatus, StateFiles } from '../engine/port.ts'
+import type { CaptureSlice, EngineFigures, EngineStatus, StateFiles } from '../engine/port.ts'
 import type { Log, SealedTick } from '../log/log.ts'
 import type { Program } from '../plan/program.ts'
 import { TickDriver } from '../views/driver.ts'
@@ -93,7 +93,7 @@ export class Running {
     const state = keepsState(this.#options)
       ? { state: { budgetBytes, cacheBytes, ...(restored === null ? {} : { from: restored.from }) } }
       : {}
-    this.#host = startEngine(io, this.program, { engine, memoryBytes, reopen, ...state })
+    this.#host = startEngine(io, this.program, { engine, memoryBytes, reopen, metered: true, ...state })
     if (restored === null) {
       this.driver.start(this.#host)
       return
@@ -146,6 +146,11 @@ export class Running {
     if (longest === null) return tick
     const began = await this.#log.findTick({ timeMicros: timeMicros - longest })
     return Math.max(began?.tick ?? 0, tick - mostRemembered)
+  }
+
+  /** What has gone through the engine; null while there is none. @throws MillraceError as the engine */
+  async figures(): Promise<EngineFigures | null> {
+    return this.#host === null ? null : this.#host.figures()
   }
 
   /** Has the engine begin to hand its state over, as it is behind the newest tick it was given; ticks go on. */

@@ -1,6 +1,7 @@
 import { MillraceError } from '../data/errors.ts'
 import { defaultMemoryBytes } from '../engine/host.ts'
-import { sha256 } from '../io/digest.ts'
+import { operatorId } from '../engine/names.ts'
+import type { EngineFigures } from '../engine/port.ts'
 import type { Log } from '../log/log.ts'
 import { type Topology, topologyOf } from '../plan/topology.ts'
 import type { StatusBody, TimeBody, TopologyBody, VolumeBody } from '../protocol/telemetry.ts'
@@ -15,6 +16,8 @@ import { volumeBody } from './volume.ts'
 
 /** Sizes on disk are looked up no more often than this. */
 const diskMs = 5000
+/** An engine is asked for its figures so long. */
+const patienceMs = 250
 
 /** What a database knows of itself, for a console and for who runs it. Looking costs who looks. */
 export class Telemetry {
@@ -36,12 +39,14 @@ export class Telemetry {
   async status(server: ServerFigures): Promise<StatusBody> {
     const { io, memoryBytes = defaultMemoryBytes } = this.#options
     const disk = await this.#diskFigures()
+    const engineBytes = (await this.#figures())?.memoryBytes ?? 0
     const status = this.#status()
-    return statusBody({ io, programs: this.#programs, status, memoryBytes, engineBytes: 0, disk, server })
+    return statusBody({ io, programs: this.#programs, status, memoryBytes, engineBytes, disk, server })
   }
 
   /** GET /v1/topology */
   async topology(): Promise<TopologyBody> {
+    await this.#figures()
     return topologyBody(this.#topology(), this.#programs, this.#status())
   }
 
@@ -65,10 +70,26 @@ export class Telemetry {
     const { current } = this.#programs
     let topology = this.#topologies.get(current)
     if (topology === undefined) {
-      topology = topologyOf(current.program, shortDigest)
+      topology = topologyOf(current.program, operatorId)
       this.#topologies.set(current, topology)
     }
     return topology
+  }
+
+  /** The engine's newest figures. One that is busy is not waited for: what it told last has to do. */
+  async #figures(): Promise<EngineFigures | null> {
+    const { current, vitals } = this.#programs
+    const { clock } = this.#options.io
+    let cancel = (): void => {}
+    const patience = new Promise<null>((resolve) => {
+      cancel = clock.after(patienceMs, () => resolve(null))
+    })
+    // A failed engine is told of by the status.
+    const asked = current.figures().catch(() => null)
+    const figures = await Promise.race([asked, patience])
+    cancel()
+    if (figures !== null && current === this.#programs.current) vitals.figures.add(figures)
+    return vitals.figures.latest
   }
 
   #diskFigures(): Promise<DiskFigures | null> {
@@ -90,11 +111,6 @@ export class Telemetry {
     ])
     return { logBytes, stateBytes, space }
   }
-}
-
-function shortDigest(text: string): string {
-  const digest = sha256(new TextEncoder().encode(text))
-  return Array.from(digest.subarray(0, 8), (byte) => byte.toString(16).padStart(2, '0')).join('')
 }
 
 /** @throws MillraceError not-found */

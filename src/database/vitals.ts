@@ -3,6 +3,7 @@ import { MillraceError } from '../data/errors.ts'
 import type { TickOutput } from '../engine/port.ts'
 import type { Clock } from '../io/io.ts'
 import type { Append, AppendAnswer } from '../log/log.ts'
+import { FiguresRing } from './figures-ring.ts'
 import type { DecodedAppend } from './ingest.ts'
 import { DurationRing, quantileSeconds, ringSeconds, SecondRing } from './rings.ts'
 
@@ -56,6 +57,8 @@ export class Vitals {
   readonly reads = new SecondRing()
   /** A slice a second. */
   readonly ticks = new DurationRing(1000, ringSeconds)
+  /** Of the engine at work. */
+  readonly figures = new FiguresRing()
   readonly totals = { events: 0, changes: 0, appends: 0, reads: 0, ticks: 0 }
   readonly #clock: Clock
   readonly #topics = new Map<number, TopicVitals>()
@@ -166,7 +169,7 @@ export class Vitals {
   }
 
   /** Reads see a tick. */
-  finished({ tick, deltas, late }: TickOutput): void {
+  finished({ tick, deltas, late, figures }: TickOutput): void {
     const ms = this.#clock.monotonicMs()
     let began = ms
     while (this.#handed.length > 0 && this.#handed[0].tick <= tick) began = this.#handed.shift()!.ms
@@ -175,6 +178,7 @@ export class Vitals {
     this.#finishedMs = ms
     this.#finishedTick = Math.max(this.#finishedTick, tick)
     this.totals.ticks++
+    if (figures !== undefined) this.figures.add(figures)
     for (const { topic, events } of late) {
       const vitals = this.topic(topic)
       if (vitals.lateInAll !== null && events > vitals.lateInAll) vitals.late.add(ms, events - vitals.lateInAll)
@@ -222,5 +226,6 @@ export class Vitals {
   /** The program at work has changed: ticks that its engine had will not come back. */
   restarted(): void {
     this.#handed.length = 0
+    this.figures.clear()
   }
 }

@@ -3,11 +3,12 @@ import { compileMap } from '../expr/compile.ts'
 import { planMeaning } from '../plan/fingerprint.ts'
 import type { Aggregate as AggregatePlan, Hop as HopPlan, Join as JoinPlan, Plan, Scan } from '../plan/plan.ts'
 import type { Program, ViewDefinition } from '../plan/program.ts'
-import type { StatePart } from '../state/arrangement.ts'
 import { mergeable } from './aggregates/calls.ts'
+import { Dataflow } from './dataflow.ts'
 import { evictable } from './eviction.ts'
+import { countedParts } from './figures.ts'
 import { nameArrangements } from './names.ts'
-import type { BaseOperator, Operator, Step } from './operator.ts'
+import type { BaseOperator, Step } from './operator.ts'
 import { Aggregate } from './operators/aggregate.ts'
 import { Distinct } from './operators/distinct.ts'
 import { Final } from './operators/final.ts'
@@ -23,34 +24,6 @@ import { type Events, TopicSource } from './source.ts'
 import { topOf } from './top.ts'
 import { Windows } from './windows.ts'
 
-/** A program's running operators, in topological order. */
-export class Dataflow {
-  readonly sources = new Map<number, TopicSource>()
-  readonly operators: Operator[] = []
-  readonly sinks: Sink[] = []
-  /** Whether this step takes every watermark as infinite. */
-  closing = false
-
-  endTick(): void {
-    for (const source of this.sources.values()) source.flush()
-    for (const source of this.sources.values()) source.endTick()
-    for (const operator of this.operators) operator.endTick()
-  }
-
-  /** All state, under names that are the same wherever the same is computed. */
-  readonly arrangements: StatePart[] = []
-
-  /** The next time at which a tick is due though nothing arrives, or null. */
-  dueMicros(): bigint | null {
-    let due: bigint | null = null
-    for (const operator of this.operators) {
-      const own = operator instanceof Temporal ? operator.dueMicros() : null
-      if (own !== null && (due === null || own < due)) due = own
-    }
-    return due
-  }
-}
-
 /** What a compiled plan node is to its consumers. */
 interface Node {
   readonly operator: BaseOperator
@@ -65,13 +38,22 @@ interface Node {
 /** Builds the operators of all views, sharing sources and the outputs of views read by others. */
 export function compileProgram(program: Program, step: Step): Dataflow {
   const flow = new Dataflow()
-  for (const topic of program.topics) flow.sources.set(topic.id, new TopicSource(step, topic))
+  for (const topic of program.topics) {
+    step.slot = nextSlot(step)
+    flow.sources.set(topic.id, new TopicSource(step, topic))
+  }
   for (const view of program.views)
     eachScan(view.plan, (scan) => flow.sources.get(scan.relation)?.want(eventsOf(scan), scan.reads))
   const builder = new Builder(flow, step, program)
   for (const view of program.views) builder.addView(view)
   nameArrangements(flow, builder.made)
+  flow.parts = countedParts(flow, builder.counted)
   return flow
+}
+
+/** A place of its own in the meter. */
+function nextSlot({ meter }: Step): number {
+  return meter === null ? 0 : meter.busyMs.push(0) - 1
 }
 
 function eventsOf(scan: Scan): Events {
@@ -105,6 +87,8 @@ class Builder {
   readonly #program: Program
   /** By the plan's meaning the operators that were made of it, in order. */
   readonly made = new Map<string, BaseOperator[]>()
+  /** The same, but for plain scans: what is counted by itself, and where its changes come out. */
+  readonly counted = new Map<string, { slot: number; operators: readonly BaseOperator[]; last: BaseOperator }>()
   readonly #making: BaseOperator[][] = []
   /** By the plan's meaning. */
   readonly #nodes = new Map<string, Node>()
@@ -117,6 +101,7 @@ class Builder {
 
   addView(view: ViewDefinition): void {
     const node = this.#build(view.plan)
+    this.#step.slot = nextSlot(this.#step)
     const sink = new Sink(
       this.#step,
       view.id,
@@ -148,8 +133,14 @@ class Builder {
     if (known !== undefined) return known
     const operators: BaseOperator[] = []
     this.#making.push(operators)
+    const plain = plan.op === 'scan' && plan.events === 'all'
+    const { slot: outer } = this.#step
+    const slot = plain ? (this.#flow.sources.get(plan.relation)?.slot ?? 0) : nextSlot(this.#step)
+    this.#step.slot = slot
     const node = this.#make(plan)
+    this.#step.slot = outer
     this.#making.pop()
+    if (!plain) this.counted.set(key, { slot, operators, last: node.operator })
     this.made.set(key, operators)
     this.#nodes.set(key, node)
     return node

@@ -1,3 +1,4 @@
+import { blockRows } from '../data/block.ts'
 import { Bug, MillraceError } from '../data/errors.ts'
 import { Arena, LinearMemory } from '../data/memory.ts'
 import type { Program } from '../plan/program.ts'
@@ -5,9 +6,12 @@ import { Captures } from '../state/captures.ts'
 import type { ColdStore, Piece } from '../state/cold.ts'
 import { Heap } from '../state/heap.ts'
 import { MemoryColdStore } from '../state/memory-cold.ts'
-import { compileProgram, type Dataflow } from './compile.ts'
+import { compileProgram } from './compile.ts'
+import type { Dataflow } from './dataflow.ts'
+import { figuresOf } from './figures.ts'
+import { Meter } from './meter.ts'
 import type { Step } from './operator.ts'
-import type { CaptureSlice, EngineStatus, Standing, TickInput, TickOutput, ViewDelta } from './port.ts'
+import type { CaptureSlice, EngineFigures, EngineStatus, Standing, TickInput, TickOutput, ViewDelta } from './port.ts'
 
 export interface EngineOptions {
   /** The most memory the engine may use, in bytes; up to 4 GiB. */
@@ -23,8 +27,19 @@ export interface EngineOptions {
    * memory finds everything outside. It must change nothing.
    */
   readonly reopen?: boolean
+  /** A clock in milliseconds, to count where the time goes. Nothing that is computed depends on it. */
+  readonly nowMs?: () => number
   /** Test mode: hashes of few bits. */
   readonly weakHash?: boolean
+}
+
+/** Figures go along with a tick about this often. */
+const figuresMs = 1000
+
+function rowsOf({ blocks }: TickInput): number {
+  let rows = 0
+  for (const { bytes } of blocks) rows += blockRows(bytes)
+  return rows
 }
 
 /** Reopening takes captures in slices of this size, so that they meet the ends of slices. */
@@ -70,6 +85,11 @@ export class Engine {
   status(): EngineStatus {
     const { arrangements } = this.#core
     return { kind: 'status', tick: this.#lastTick, arrangements, ...this.#core.standing() }
+  }
+
+  /** What has gone through so far, and what is kept. */
+  figures(): EngineFigures {
+    return this.#core.figures(true)
   }
 
   /** Begins a capture of the state after the last tick; one that is not whole yet is given up. */
@@ -126,16 +146,19 @@ class Core {
   readonly #step: Step
   readonly #flow: Dataflow
   readonly #captures: Captures
+  readonly #meter: Meter | null
+  #toldMs = Number.NEGATIVE_INFINITY
   readonly #budgetBytes: number
 
   constructor(program: Program, options: EngineOptions, cold: ColdStore | null, shiftPages: number) {
     this.#memory = new LinearMemory(options.memoryBytes)
+    this.#meter = options.nowMs === undefined ? null : new Meter(options.nowMs)
     if (shiftPages > 0) this.#memory.allocatePages(shiftPages)
     const arena = new Arena(this.#memory)
     const tracked = options.tracked === true || options.reopen === true || cold !== null
     const heap = new Heap(this.#memory, { tracked, weakHash: options.weakHash ?? false })
     // Stamps of entries start at 0, or at 1 where they are tracked: the first epoch is 2.
-    this.#step = { memory: this.#memory, arena, heap, epoch: 2, tick: 0, nowMicros: 0n }
+    this.#step = { memory: this.#memory, arena, heap, epoch: 2, tick: 0, nowMicros: 0n, meter: this.#meter, slot: 0 }
     this.#flow = compileProgram(program, this.#step)
     this.#captures = new Captures(this.#flow.arrangements, heap, cold)
     this.#budgetBytes = options.budgetBytes ?? Number.POSITIVE_INFINITY
@@ -151,16 +174,22 @@ class Core {
     step.tick = input.tick
     step.nowMicros = input.timeMicros
     this.#flow.closing = input.closeWindows === true
+    const meter = this.#meter
+    meter?.begin(rowsOf(input))
     for (const operator of this.#flow.operators) operator.beginTick?.()
-    for (const block of input.blocks) this.#flow.sources.get(block.topic)?.push(block)
-    this.#flow.endTick()
+    this.#push(input, meter)
+    this.#flow.endTick(meter)
     const deltas: ViewDelta[] = []
     for (const sink of this.#flow.sinks) {
+      if (meter?.timing) meter.switchTo(sink.slot)
       const delta = sink.takeDelta()
       if (delta !== null) deltas.push(delta)
     }
+    if (meter?.timing) meter.switchTo(0)
     this.#endStep()
     this.#captures.evict(this.#budgetBytes)
+    meter?.end()
+    const figures = this.#dueFigures()
     return {
       kind: 'tick',
       tick: input.tick,
@@ -168,6 +197,37 @@ class Core {
       deltas,
       ...this.standing(),
       wantsCapture: this.#captures.wanted(this.#budgetBytes),
+      ...(figures === null ? {} : { figures }),
+    }
+  }
+
+  #push({ blocks }: TickInput, meter: Meter | null): void {
+    for (const block of blocks) {
+      const source = this.#flow.sources.get(block.topic)
+      if (source === undefined) continue
+      const before = meter?.timing ? meter.switchTo(source.slot) : 0
+      source.push(block)
+      if (meter?.timing) meter.switchTo(before)
+    }
+  }
+
+  #dueFigures(): EngineFigures | null {
+    if (this.#meter === null) return null
+    const { nowMs } = this.#meter
+    if (nowMs - this.#toldMs < figuresMs) return null
+    this.#toldMs = nowMs
+    return this.figures(false)
+  }
+
+  /** @param state whether to look at what state takes, too */
+  figures(state: boolean): EngineFigures {
+    const busyMs = this.#meter?.busyMs ?? []
+    return {
+      kind: 'figures',
+      atMs: this.#meter?.nowMs ?? 0,
+      busyMs: busyMs.reduce((sum, ms) => sum + ms, 0),
+      memoryBytes: this.#memory.u8.byteLength,
+      nodes: figuresOf(this.#flow.parts, busyMs, state ? this.#step.heap.usedBytes : null),
     }
   }
 

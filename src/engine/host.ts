@@ -6,6 +6,7 @@ import type {
   Adopted,
   CaptureSlice,
   EngineFailure,
+  EngineFigures,
   EngineReply,
   EngineRequest,
   EngineStart,
@@ -28,6 +29,8 @@ export interface EngineHost {
   step(input: TickInput): Promise<TickOutput>
   /** How things stand after the ticks handed over so far. */
   status(): Promise<EngineStatus>
+  /** What has gone through the ticks handed over so far. */
+  figures(): Promise<EngineFigures>
   /**
    * Begins a capture of the state after the ticks handed over so far; one under way is given up. What is captured and
    * never adopted is part of the next capture.
@@ -52,6 +55,8 @@ export interface HostOptions {
   readonly reopen?: boolean
   /** Set where state is captured, or found outside. */
   readonly state?: StateOptions
+  /** Counts where the time goes. */
+  readonly metered?: boolean
 }
 
 export const defaultMemoryBytes = 4 * 1024 ** 3
@@ -134,6 +139,10 @@ abstract class Host implements EngineHost {
     return this.#ask({ kind: 'status' })
   }
 
+  figures(): Promise<EngineFigures> {
+    return this.#ask({ kind: 'figures' })
+  }
+
   beginCapture(): Promise<EngineStatus> {
     return this.#ask({ kind: 'capture-begin' })
   }
@@ -157,13 +166,14 @@ abstract class Host implements EngineHost {
   }
 }
 
-function startOf(program: Program, { memoryBytes, reopen, state }: HostOptions): EngineStart {
+function startOf(program: Program, { memoryBytes, reopen, state, metered }: HostOptions): EngineStart {
   return {
     kind: 'start',
     program,
     memoryBytes,
     ...(reopen === undefined ? {} : { reopen }),
     ...(state === undefined ? {} : { state }),
+    ...(metered === undefined ? {} : { metered }),
   }
 }
 
@@ -181,7 +191,7 @@ class InlineHost extends Host {
   /** Damaged state is met as in a thread: by whoever waits for an answer. What can't be compiled is refused at once. */
   #start(start: EngineStart): ServedEngine | null {
     try {
-      return new ServedEngine(start, this.#io.disk)
+      return new ServedEngine(start, this.#io)
     } catch (error) {
       if (start.state?.from === undefined) throw error
       this.waiters.take(failureOf(error))

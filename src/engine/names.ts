@@ -1,5 +1,5 @@
 import { sha256 } from '../io/digest.ts'
-import type { Dataflow } from './compile.ts'
+import type { Dataflow } from './dataflow.ts'
 import type { BaseOperator } from './operator.ts'
 
 /** Raised when an operator writes its state in another form: what was written before is not found any more. */
@@ -36,8 +36,16 @@ export function nameArrangements(flow: Dataflow, made: ReadonlyMap<string, reado
   }
 }
 
+/** An operator's name in the topology, from the meaning of its plan: the same in every process. */
+export function operatorId(meaning: string): string {
+  return `op-${hexOf(sha256(new TextEncoder().encode(meaning)).subarray(0, 8))}`
+}
+
+function hexOf(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
+}
+
 function nameOf(kind: string, what: unknown, part: string): string {
   const digest = sha256(new TextEncoder().encode(JSON.stringify([stateVersion, what])))
-  const print = Array.from(digest.subarray(0, 16), (byte) => byte.toString(16).padStart(2, '0')).join('')
-  return `${kind}-${print}-${part}`
+  return `${kind}-${hexOf(digest.subarray(0, 16))}-${part}`
 }

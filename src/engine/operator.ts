@@ -2,6 +2,7 @@ import type { Batch } from '../data/batch.ts'
 import type { Arena, LinearMemory } from '../data/memory.ts'
 import type { StatePart } from '../state/arrangement.ts'
 import type { Heap } from '../state/heap.ts'
+import type { Meter } from './meter.ts'
 
 /** What the operators of one engine share, and what is the same for all of them within a tick. */
 export interface Step {
@@ -14,6 +15,10 @@ export interface Step {
   epoch: number
   tick: number
   nowMicros: bigint
+  /** Times operators, if anybody asks. */
+  readonly meter: Meter | null
+  /** What operators that are made now are counted under. */
+  slot: number
 }
 
 /**
@@ -31,11 +36,20 @@ export interface Operator {
   endTick(): void
   /** All state it has, by names of its own. */
   readonly arrangements?: ReadonlyMap<string, StatePart>
+  /** The meter's. */
+  readonly slot?: number
 }
 
 /** Where an operator's output goes. */
 export class Output {
+  /** Changes that went out so far. */
+  rows = 0
+  readonly #meter: Meter | null
   readonly #targets: { readonly operator: Operator; readonly port: number; readonly errors: boolean }[] = []
+
+  constructor(meter: Meter | null = null) {
+    this.#meter = meter
+  }
 
   /** @param errors false where error rows reach the target's output on another way already */
   to(operator: Operator, port: number, errors = true): void {
@@ -44,7 +58,18 @@ export class Output {
 
   emit(batch: Batch): void {
     if (batch.rows === 0) return
-    for (const { operator, port } of this.#targets) operator.push(batch, port)
+    this.rows += batch.rows
+    const meter = this.#meter
+    if (meter?.timing) this.#emitTimed(meter, batch)
+    else for (const { operator, port } of this.#targets) operator.push(batch, port)
+  }
+
+  #emitTimed(meter: Meter, batch: Batch): void {
+    for (const { operator, port } of this.#targets) {
+      const before = meter.switchTo(operator.slot ?? 0)
+      operator.push(batch, port)
+      meter.switchTo(before)
+    }
   }
 
   error(code: number, reason: string, weight: number): void {
@@ -55,12 +80,15 @@ export class Output {
 
 /** What most operators have in common: one output, errors handed on, nothing to do at the end, no state. */
 export abstract class BaseOperator implements Operator {
-  readonly output = new Output()
+  readonly output: Output
+  readonly slot: number
   readonly arrangements = new Map<string, StatePart>()
   protected readonly step: Step
 
   constructor(step: Step) {
     this.step = step
+    this.output = new Output(step.meter)
+    this.slot = step.slot
   }
 
   abstract push(batch: Batch, port: number): void

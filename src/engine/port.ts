@@ -14,6 +14,8 @@ export interface EngineStart {
   readonly reopen?: boolean
   /** Set where state is captured, or found outside. */
   readonly state?: StateOptions
+  /** Counts where the time goes. */
+  readonly metered?: boolean
 }
 
 /** Where state lies on disk: a manifest's files, the newest first. */
@@ -92,7 +94,12 @@ export interface Adopt {
   readonly state: StateFiles
 }
 
-export type EngineRequest = TickInput | StatusRequest | CaptureBegin | CaptureSliceRequest | Adopt
+/** What goes through the engine, and what it keeps. */
+export interface FiguresRequest {
+  readonly kind: 'figures'
+}
+
+export type EngineRequest = TickInput | StatusRequest | FiguresRequest | CaptureBegin | CaptureSliceRequest | Adopt
 
 export interface ErrorRow {
   /** cell.ts's code. */
@@ -118,6 +125,31 @@ export interface TickOutput extends Standing {
   readonly deltas: readonly ViewDelta[]
   /** The state is beyond its budget, and a capture that becomes durable would let some of it go. */
   readonly wantsCapture: boolean
+  /** About once a second, where the engine is metered: what state takes is not looked at. */
+  readonly figures?: EngineFigures
+}
+
+/** What has gone through an engine since its start. */
+export interface EngineFigures {
+  readonly kind: 'figures'
+  /** When, by the clock of the engine's thread; 0 without one. */
+  readonly atMs: number
+  /** All time that the engine was at work. */
+  readonly busyMs: number
+  /** Linear memory taken. */
+  readonly memoryBytes: number
+  readonly nodes: readonly NodeFigures[]
+}
+
+/** Of one node of the topology. */
+export interface NodeFigures {
+  readonly id: string
+  /** Changes that came out. */
+  readonly rows: number
+  readonly busyMs: number
+  /** In memory; null: it has none, or nobody looked. About, but all nodes' together are exact. */
+  readonly stateBytes: number | null
+  readonly stateKeys: number | null
 }
 
 export interface Standing {
@@ -160,4 +192,4 @@ export interface EngineFailure {
   readonly stack?: string
 }
 
-export type EngineReply = TickOutput | EngineStatus | CaptureSlice | Adopted | EngineFailure
+export type EngineReply = TickOutput | EngineStatus | EngineFigures | CaptureSlice | Adopted | EngineFailure

@@ -1,4 +1,4 @@
-import type { Disk } from '../io/io.ts'
+import type { Disk, Io } from '../io/io.ts'
 import { ColdRuns } from '../state/runs/cold-runs.ts'
 import { Engine } from './engine.ts'
 import type { EngineReply, EngineRequest, EngineStart } from './port.ts'
@@ -11,7 +11,7 @@ export class ServedEngine {
   #runs: ColdRuns | null = null
 
   /** @throws MillraceError what the program needs and the engine does not do; state/corrupt */
-  constructor(start: EngineStart, disk: Disk) {
+  constructor(start: EngineStart, { disk, clock }: Pick<Io, 'disk' | 'clock'>) {
     const { program, memoryBytes, state, reopen } = start
     this.#disk = disk
     this.#cacheBytes = state?.cacheBytes
@@ -21,6 +21,7 @@ export class ServedEngine {
       memoryBytes,
       reopen: reopen ?? false,
       tracked: state !== undefined,
+      ...(start.metered === true ? { nowMs: () => clock.monotonicMs() } : {}),
       ...(state?.budgetBytes === undefined ? {} : { budgetBytes: state.budgetBytes }),
       ...(from === undefined || this.#runs === null ? {} : { cold: { store: this.#runs, tick: from.tick } }),
     })
@@ -32,6 +33,8 @@ export class ServedEngine {
     switch (request.kind) {
       case 'tick':
         return engine.step(request)
+      case 'figures':
+        return engine.figures()
       case 'status':
         return engine.status()
       case 'capture-begin':

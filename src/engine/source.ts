@@ -55,9 +55,14 @@ export class TopicSource {
   #needsFlags = false
   #needsWatermarks = false
   lateEvents = 0
+  /** The meter's. */
+  readonly slot: number
+  /** Events that came in. */
+  rows = 0
 
   constructor(step: Step, topic: TopicDefinition) {
     this.#step = step
+    this.slot = step.slot
     this.topic = topic
     this.#lateness = BigInt(topic.latenessMicros)
     this.#asNow = olderBlocks(topic.columns)
@@ -95,6 +100,13 @@ export class TopicSource {
     return outlet
   }
 
+  /** Changes that went on: of a table net ones, of a topic all that somebody reads. */
+  get rowsOut(): number {
+    let most = 0
+    for (const { operator } of this.#outlets.values()) most = Math.max(most, operator.output.rows)
+    return most
+  }
+
   get outlets(): readonly Outlet[] {
     return [...this.#outlets.values()]
   }
@@ -113,6 +125,7 @@ export class TopicSource {
     const gathered = this.#gathered
     const block = gathered.open(this.#asNow === null ? logged.bytes : this.#asNow(logged.bytes))
     if (block.rows === 0) return
+    this.rows += block.rows
     if (!gathered.fits(block) || (gathered.rows > 0 && this.#parts[0].partition !== logged.partition)) this.flush()
     gathered.add(block)
     this.#parts.push(logged)

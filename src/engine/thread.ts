@@ -13,7 +13,7 @@ export const engineThread: ThreadEntry = (post, io) => {
     const received = message as EngineStart | Exclude<EngineRequest, TickInput> | PackedTick
     try {
       if (received.kind === 'start') {
-        engine = new ServedEngine(received, io.disk)
+        engine = new ServedEngine(received, io)
         return
       }
       if (engine === null) throw new Error('a request came before the start')

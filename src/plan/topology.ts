@@ -60,26 +60,42 @@ export function meaningOf(program: Program, plan: Plan): string {
   return JSON.stringify(planMeaning(program, plan))
 }
 
-/** @param digest a short name for a text, free of what a path can't hold */
-export function topologyOf(program: Program, digest: (text: string) => string): Topology {
-  return new Drawing(program, digest).draw()
+/** @param operatorId an operator's name from its meaning */
+export function topologyOf(program: Program, operatorId: (meaning: string) => string): Topology {
+  return new Drawing(program, operatorId).draw()
 }
 
 export const topicNodeId = (id: number): string => `topic-${id}`
 export const viewNodeId = (id: number): string => `view-${id}`
+
+/**
+ * Without the operators that the engine doesn't have by themselves: what they do is done by the one that reads them,
+ * which reads what they read.
+ */
+export function withoutOperators({ nodes, edges }: Topology, isThere: (id: string) => boolean): Topology {
+  const gone = new Set(nodes.filter(({ kind, id }) => kind === 'operator' && !isThere(id)).map(({ id }) => id))
+  const sources = (edge: TopologyEdge): TopologyEdge[] =>
+    gone.has(edge.from)
+      ? edges.filter(({ to }) => to === edge.from).flatMap((above) => sources({ ...above, to: edge.to }))
+      : [edge]
+  return {
+    nodes: nodes.filter(({ id }) => !gone.has(id)),
+    edges: edges.filter(({ to }) => !gone.has(to)).flatMap(sources),
+  }
+}
 
 /** A node under way: `views` is still filled. */
 type Draft = TopologyNode & { readonly views: Set<string> }
 
 class Drawing {
   readonly #program: Program
-  readonly #digest: (text: string) => string
+  readonly #operatorId: (meaning: string) => string
   readonly #nodes = new Map<string, Draft>()
   readonly #edges = new Map<string, TopologyEdge>()
 
-  constructor(program: Program, digest: (text: string) => string) {
+  constructor(program: Program, operatorId: (meaning: string) => string) {
     this.#program = program
-    this.#digest = digest
+    this.#operatorId = operatorId
   }
 
   draw(): Topology {
@@ -119,7 +135,7 @@ class Drawing {
     const meaning = meaningOf(this.#program, plan)
     const source = plan.op === 'scan' ? this.#sourceOf(plan) : null
     if (plan.op === 'scan' && plan.events === 'all' && source !== null) return { node: source, scan: meaning }
-    const id = `op-${this.#digest(meaning)}`
+    const id = this.#operatorId(meaning)
     const known = this.#nodes.get(id)
     if (known !== undefined) return { node: known, scan: null }
     const inputs = source === null ? inputsOf(plan).map((input) => this.#place(input)) : [{ node: source, scan: null }]

@@ -136,18 +136,17 @@ export interface TopologyNodeBody {
   /** What it does in a word or two, and with what: `inner join`, `o.customer = c.id`. */
   readonly label: string
   readonly detail: string
-  /** Of an operator: the plan's word for it, and its line in the plan. */
+  /** Of an operator: the plan's word for it. */
   readonly op?: string
-  readonly plan_node?: string
   /** Views that are made with it. */
   readonly views: readonly string[]
   /** Changes that went in and came out since the engine's start. */
   readonly rows_in: number
   readonly rows_out: number
   readonly rows_per_second: number
-  /** Its part of the engine's time over the last ten seconds: 0 to 1. */
+  /** The part of about the last ten seconds that the engine was busy with it: 0 to 1. */
   readonly busy_share: number
-  /** Null: it keeps none, or it isn't known. */
+  /** What of its state is in memory, about, and under how many keys; null: it keeps none, or it isn't known. */
   readonly state_bytes: number | null
   readonly state_rows: number | null
   readonly watermark_micros: string | null

@@ -90,6 +90,54 @@ CREATE MATERIALIZED VIEW minutes AS SELECT window_start, customer, count(*) AS n
   })
 })
 
+describe('what went through the operators', () => {
+  it('is counted where it came out, with the state that is kept', async () => {
+    const { url, inspector } = await start()
+    await append(url, [bidJson(1), bidJson(2), bidJson(1)])
+    await append(url, [bidJson(1)])
+    const { nodes, edges } = await inspector.topology()
+    const named = (label: string) => nodes.find((node) => node.label === label)
+    expect(named('bid')).toMatchObject({ kind: 'topic', rows_in: 4, rows_out: 4, watermark_micros: '1795255200000000' })
+    // Two groups, then one of them taken back and put out anew.
+    expect(named('group by')).toMatchObject({ rows_in: 4, rows_out: 4, state_rows: 2, views: ['by_auction'] })
+    expect(named('group by')?.state_bytes).toBeGreaterThan(0)
+    expect(named('by_auction')).toMatchObject({ kind: 'view', rows_in: 4, rows_out: 4, state_bytes: null })
+    expect(named('account')).toMatchObject({ kind: 'table', detail: 'by id', rows_out: 0 })
+    const shares = nodes.reduce((sum, node) => sum + node.busy_share, 0)
+    expect(shares).toBeGreaterThanOrEqual(0)
+    expect(shares).toBeLessThanOrEqual(1.001)
+    expect(edges.find(({ to }) => to === named('group by')?.id)).toMatchObject({ from: named('bid')?.id, rows: 4 })
+  })
+
+  it('is one operator where windows are put together from panes', async () => {
+    const sql = `
+CREATE TABLE bid (auction bigint NOT NULL, price bigint, at timestamp NOT NULL) WITH (event_time = 'at');
+CREATE MATERIALIZED VIEW hot AS SELECT window_start, auction, count(*) AS n
+  FROM hop(bid, at, interval '2 seconds', interval '10 seconds') GROUP BY window_start, auction;`
+    const { url, inspector } = await start({}, sql)
+    await append(url, [bidJson(1, '2'), bidJson(2, '2')])
+    const { nodes, edges } = await inspector.topology()
+    const group = nodes.find(({ label }) => label === 'group by')
+    expect(group).toMatchObject({ detail: 'auction, 10-second windows every 2 seconds: count(*)', rows_in: 2 })
+    expect(nodes.map(({ label }) => label)).not.toContain('window')
+    expect(edges.map(({ from }) => from)).toContain(nodes.find(({ name }) => name === 'bid')?.id)
+    expect(edges.find(({ to }) => to === group?.id)?.from).toBe(nodes.find(({ name }) => name === 'bid')?.id)
+  })
+
+  it('knows who follows a view', async () => {
+    const { url, inspector } = await start()
+    const stop = new AbortController()
+    const response = await fetch(`${url}/v1/views/by_auction/live`, { signal: stop.signal })
+    await response.body?.getReader().read()
+    const { nodes, edges } = await inspector.topology()
+    const followers = nodes.find(({ kind }) => kind === 'subscribers')
+    expect(followers).toMatchObject({ name: 'by_auction', detail: '1' })
+    expect(edges.some(({ to }) => to === followers?.id)).toBe(true)
+    expect((await inspector.status()).views.find(({ name }) => name === 'by_auction')?.subscribers).toBe(1)
+    stop.abort()
+  })
+})
+
 describe('GET /v1/views/{view}/changes', () => {
   it('tells each tick by itself, whole ticks only', async () => {
     const { url, inspector } = await start()

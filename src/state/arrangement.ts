@@ -6,6 +6,7 @@ import { BucketWriter } from './bucket-writer.ts'
 import type { ColdStore, Piece } from './cold.ts'
 import { HashSet } from './hash-set.ts'
 import { orderOfHashes } from './runs/hash-order.ts'
+import { type Size, sizeOf } from './size.ts'
 import type { Table } from './table.ts'
 import { Words } from './words.ts'
 
@@ -44,6 +45,8 @@ export interface StatePart {
   readonly slots: number
   /** Buckets that came back from outside so far. */
   readonly faults: number
+  /** How much of it is in memory: keys exactly, bytes about. */
+  size(): Size
 }
 
 /**
@@ -97,6 +100,10 @@ export class Arrangement implements StatePart {
 
   get slots(): number {
     return this.#table.mask + 1
+  }
+
+  size(): Size {
+    return sizeOf(this.#table, (entry) => this.#contents.bytesOf(entry))
   }
 
   /** Something with this low word is about to change, or to be made. */

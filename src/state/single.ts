@@ -3,6 +3,7 @@ import type { Arena } from '../data/memory.ts'
 import type { StatePart } from './arrangement.ts'
 import { BucketWriter } from './bucket-writer.ts'
 import type { ColdStore, Piece } from './cold.ts'
+import type { Size } from './size.ts'
 
 const entry = Uint32Array.of(0)
 const hash = Uint32Array.of(0, 0)
@@ -27,6 +28,10 @@ export class Single implements StatePart {
     this.#arena = arena
     this.#save = save
     this.#restore = restore
+  }
+
+  size(): Size {
+    return { keys: 0, bytes: 0 }
   }
 
   /** To be called before it changes. */

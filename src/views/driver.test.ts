@@ -37,6 +37,7 @@ class ManualHost implements EngineHost {
   }
 
   status = notAsked
+  figures = notAsked
   beginCapture = notAsked
   capture = notAsked
   adopt = notAsked

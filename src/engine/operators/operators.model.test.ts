@@ -43,7 +43,7 @@ function newStep({ treatment, weakHash }: Mode = { treatment: 'none', weakHash: 
   const memory = new LinearMemory(4 * 1024 ** 3)
   if (far) memory.allocatePages(2 ** 15 + 100)
   const heap = new Heap(memory, { tracked: treatment !== 'none', weakHash })
-  return { memory, arena: new Arena(memory), heap, epoch: 2, tick: 0, nowMicros: 0n }
+  return { memory, arena: new Arena(memory), heap, epoch: 2, tick: 0, nowMicros: 0n, meter: null, slot: 0 }
 }
 
 function toBatch(step: Step, changes: readonly Change[]): Batch {

@@ -1,5 +1,5 @@
 import { type Batch, batchRows } from '../../data/batch.ts'
-import { copyOutBlock } from '../../data/block.ts'
+import { blockRows, copyOutBlock } from '../../data/block.ts'
 import type { Lane } from '../../data/sql-type.ts'
 import { addressLane } from '../../state/columns.ts'
 import { Table } from '../../state/table.ts'
@@ -20,6 +20,8 @@ export class Sink extends BaseOperator {
   #blocks: Uint8Array[] = []
   #errors = new Map<string, { code: number; reason: string; weight: number }>()
   #touched: number[] = []
+  /** Changes that were handed over so far. */
+  rows = 0
 
   constructor(step: Step, view: number, lanes: readonly Lane[], net: boolean) {
     super(step)
@@ -71,6 +73,7 @@ export class Sink extends BaseOperator {
   takeDelta(): ViewDelta | null {
     if (this.#table !== null) this.#writeNet(this.#table)
     const blocks = this.#blocks
+    for (const block of blocks) this.rows += blockRows(block)
     const errors: ErrorRow[] = [...this.#errors.values()].filter(({ weight }) => weight !== 0)
     this.#blocks = []
     this.#errors = new Map()

@@ -36,6 +36,8 @@ function newStep(): Step {
     epoch: 2,
     tick: 0,
     nowMicros: 0n,
+    meter: null,
+    slot: 0,
   }
 }
 

@@ -1,0 +1,78 @@
+import { topicNodeId, viewNodeId } from '../plan/topology.ts'
+import type { StatePart } from '../state/arrangement.ts'
+import type { Size } from '../state/size.ts'
+import type { Dataflow } from './dataflow.ts'
+import { operatorId } from './names.ts'
+import type { BaseOperator } from './operator.ts'
+import type { NodeFigures } from './port.ts'
+
+/** A part of a running program that is counted by itself. */
+export interface Counted {
+  /** The topology's name for it. */
+  readonly id: string
+  /** Where the meter counts its time. */
+  readonly slot: number
+  /** Changes that came out since the engine's start. */
+  readonly rows: () => number
+  readonly state: readonly StatePart[]
+}
+
+/** The parts of a dataflow by their names in the topology. @param made as compile.ts made it */
+export function countedParts(
+  flow: Dataflow,
+  made: ReadonlyMap<
+    string,
+    { readonly slot: number; readonly operators: readonly BaseOperator[]; readonly last: BaseOperator }
+  >,
+): readonly Counted[] {
+  const parts: Counted[] = []
+  for (const source of flow.sources.values()) {
+    const state = source.outlets.flatMap(({ operator }) => [...operator.arrangements.values()])
+    parts.push({ id: topicNodeId(source.topic.id), slot: source.slot, rows: () => source.rowsOut, state })
+  }
+  for (const [meaning, { slot, operators, last }] of made) {
+    const state = operators.flatMap(({ arrangements }) => [...arrangements.values()])
+    parts.push({ id: operatorId(meaning), slot, rows: () => last.output.rows, state })
+  }
+  for (const sink of flow.sinks) {
+    parts.push({ id: viewNodeId(sink.view), slot: sink.slot, rows: () => sink.rows, state: [] })
+  }
+  return parts
+}
+
+/**
+ * @param busyMs by slot; empty where nothing is timed
+ * @param usedBytes of all state together, which is told exactly; how it is shared out is an estimate. Null: state is
+ * not looked at
+ */
+export function figuresOf(
+  parts: readonly Counted[],
+  busyMs: readonly number[],
+  usedBytes: number | null,
+): readonly NodeFigures[] {
+  const sizes = usedBytes === null ? null : parts.map(({ state }) => sizeOf(state))
+  const estimated = sizes?.reduce((sum, size) => sum + (size?.bytes ?? 0), 0) ?? 0
+  const scale = usedBytes === null || estimated === 0 ? 0 : usedBytes / estimated
+  return parts.map(({ id, slot, rows }, i) => {
+    const size = sizes?.[i] ?? null
+    return {
+      id,
+      rows: rows(),
+      busyMs: busyMs[slot] ?? 0,
+      stateBytes: size === null ? null : Math.round(size.bytes * scale),
+      stateKeys: size?.keys ?? null,
+    }
+  })
+}
+
+function sizeOf(state: readonly StatePart[]): Size | null {
+  if (state.length === 0) return null
+  let keys = 0
+  let bytes = 0
+  for (const part of state) {
+    const size = part.size()
+    keys += size.keys
+    bytes += size.bytes
+  }
+  return { keys, bytes }
+}
