@@ -37,7 +37,10 @@ export interface InspectOptions {
   readonly signal?: AbortSignal
 }
 
-/** An inspector of a running server. Nothing is asked before it is used. Runs in browsers and in Node. */
+/**
+ * An inspector of a running server. In rows, bigint and numeric are text, so that none is rounded. Nothing is asked
+ * before it is used. Runs in browsers and in Node.
+ */
 export function createInspector(options: InspectorOptions): Inspector {
   const { url, headers = {}, fetch: fetcher = (input, init) => fetch(input, init) } = options
   const connection = new Connection(url, fetcher, headers)
@@ -49,11 +52,11 @@ function telemetryCalls(connection: Connection): Omit<Inspector, 'relations' | k
   return {
     status: ({ signal } = {}) => connection.get('/v1/status', signal),
     topology: ({ signal } = {}) => connection.get('/v1/topology', signal),
-    sample: (node, { signal } = {}) => connection.get(`/v1/topology/${part(node)}/sample`, signal),
+    sample: (node, { signal } = {}) => connection.get(`/v1/topology/${part(node)}/sample?numbers=string`, signal),
     time: ({ signal } = {}) => connection.get('/v1/time', signal),
     changes(view, fromTick, { limit, signal } = {}) {
       const most = limit === undefined ? '' : `&limit=${limit}`
-      return connection.get(`/v1/views/${part(view)}/changes?from_tick=${fromTick}${most}`, signal)
+      return connection.get(`/v1/views/${part(view)}/changes?from_tick=${fromTick}&numbers=string${most}`, signal)
     },
     volume(topic, { buckets, signal } = {}) {
       const query = buckets === undefined ? '' : `?buckets=${buckets}`

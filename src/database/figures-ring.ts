@@ -19,6 +19,9 @@ export class FiguresRing {
     return this.#kept.at(-1) ?? null
   }
 
+  /** The latest that have everything in them. */
+  whole: EngineFigures | null = null
+
   add(figures: EngineFigures): void {
     const kept = this.#kept
     kept.push(figures)
@@ -29,6 +32,7 @@ export class FiguresRing {
   /** Another engine counts from zero. */
   clear(): void {
     this.#kept = []
+    this.whole = null
   }
 
   /** By the topology's names. */

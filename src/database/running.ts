@@ -1,7 +1,7 @@
 import { invariant } from '../data/errors.ts'
 import type { OpenedProgram } from '../engine/definitions.ts'
 import { defaultMemoryBytes, type EngineHost, startEngine } from '../engine/host.ts'
-import type { CaptureSlice, EngineFigures, EngineStatus, StateFiles } from '../engine/port.ts'
+import type { CaptureSlice, EngineFigures, EngineStatus, StateFiles, TappedBlock } from '../engine/port.ts'
 import type { Log, SealedTick } from '../log/log.ts'
 import type { Program } from '../plan/program.ts'
 import { TickDriver } from '../views/driver.ts'
@@ -151,6 +151,11 @@ export class Running {
   /** What has gone through the engine; null while there is none. @throws MillraceError as the engine */
   async figures(): Promise<EngineFigures | null> {
     return this.#host === null ? null : this.#host.figures()
+  }
+
+  /** As Engine.tap. @throws MillraceError as the engine */
+  async tap(node: string | null): Promise<readonly TappedBlock[]> {
+    return (await this.#engine.tap(node)).blocks
   }
 
   /** Has the engine begin to hand its state over, as it is behind the newest tick it was given; ticks go on. */

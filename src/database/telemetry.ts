@@ -1,4 +1,5 @@
 import { MillraceError } from '../data/errors.ts'
+import type { PrintOptions } from '../data/json-print.ts'
 import { defaultMemoryBytes } from '../engine/host.ts'
 import { operatorId } from '../engine/names.ts'
 import type { EngineFigures } from '../engine/port.ts'
@@ -9,6 +10,7 @@ import { type Changelog, changelogOf } from './changelog.ts'
 import type { DatabaseOptions, DatabaseStatus } from './contract.ts'
 import type { Programs } from './programs.ts'
 import type { Running } from './running.ts'
+import { latestChanges, type Sample, sampleOperator, sampleTopic } from './sample.ts'
 import { type DiskFigures, type ServerFigures, statusBody } from './status.ts'
 import { timeBody } from './time-status.ts'
 import { topologyBody } from './topology-status.ts'
@@ -16,6 +18,8 @@ import { volumeBody } from './volume.ts'
 
 /** Sizes on disk are looked up no more often than this. */
 const diskMs = 5000
+/** A view's changes of so many ticks are looked through for the latest. */
+const sampledTicks = 5000
 /** An engine is asked for its figures so long. */
 const patienceMs = 250
 
@@ -50,9 +54,33 @@ export class Telemetry {
     return topologyBody(this.#topology(), this.#programs, this.#status())
   }
 
+  /**
+   * GET /v1/topology/{node}/sample
+   * @throws MillraceError not-found, as the engine; the signal's reason
+   */
+  async sample(id: string, print: PrintOptions, signal: AbortSignal): Promise<Sample> {
+    const node = this.#topology().nodes.find((each) => each.id === id)
+    const { current } = this.#programs
+    switch (node?.kind) {
+      case 'operator':
+        return sampleOperator(this.#options, this.#log, current, node, print, signal)
+      case 'topic':
+        return sampleTopic(this.#log, node.topic, current.views.tick, print)
+      case 'view': {
+        const view = current.views.byId(node.view.id)
+        const after = Math.max(view.retained.expiredTick, current.views.tick - sampledTicks)
+        const changes = await latestChanges(current.views, view, after, print)
+        return { columns: view.definition.columns, changes }
+      }
+      default:
+        throw unknownNode(id)
+    }
+  }
+
   /** GET /v1/time */
   async time(): Promise<TimeBody> {
-    return timeBody(this.#programs, this.#options.io.clock.nowMicros(), this.#status())
+    await this.#figures()
+    return timeBody(this.#programs, this.#topology(), this.#options.io.clock.nowMicros(), this.#status())
   }
 
   /** GET /v1/views/{view}/changes. @param view its id @throws as changelogOf */
@@ -88,7 +116,10 @@ export class Telemetry {
     const asked = current.figures().catch(() => null)
     const figures = await Promise.race([asked, patience])
     cancel()
-    if (figures !== null && current === this.#programs.current) vitals.figures.add(figures)
+    if (figures !== null && current === this.#programs.current) {
+      vitals.figures.add(figures)
+      vitals.figures.whole = figures
+    }
     return vitals.figures.latest
   }
 
@@ -113,8 +144,7 @@ export class Telemetry {
   }
 }
 
-/** @throws MillraceError not-found */
-export function unknownNode(node: string): MillraceError {
+function unknownNode(node: string): MillraceError {
   return new MillraceError('not-found', `the topology has no node ${JSON.stringify(node.slice(0, 100))}`, {
     hint: 'GET /v1/topology lists them; an operator that no view needs any more is gone',
   })

@@ -8,10 +8,20 @@ import { Heap } from '../state/heap.ts'
 import { MemoryColdStore } from '../state/memory-cold.ts'
 import { compileProgram } from './compile.ts'
 import type { Dataflow } from './dataflow.ts'
-import { figuresOf } from './figures.ts'
+import { figuresOf, openWindows } from './figures.ts'
 import { Meter } from './meter.ts'
 import type { Step } from './operator.ts'
-import type { CaptureSlice, EngineFigures, EngineStatus, Standing, TickInput, TickOutput, ViewDelta } from './port.ts'
+import type {
+  CaptureSlice,
+  EngineFigures,
+  EngineStatus,
+  Standing,
+  TappedBlock,
+  TickInput,
+  TickOutput,
+  ViewDelta,
+} from './port.ts'
+import { Tap } from './tap.ts'
 
 export interface EngineOptions {
   /** The most memory the engine may use, in bytes; up to 4 GiB. */
@@ -35,6 +45,9 @@ export interface EngineOptions {
 
 /** Figures go along with a tick about this often. */
 const figuresMs = 1000
+
+/** A tap keeps so many rows of a batch, and so many batches. */
+const tappedRows = 20
 
 function rowsOf({ blocks }: TickInput): number {
   let rows = 0
@@ -90,6 +103,14 @@ export class Engine {
   /** What has gone through so far, and what is kept. */
   figures(): EngineFigures {
     return this.#core.figures(true)
+  }
+
+  /**
+   * Looks at what a node of the topology puts out, until it is told to look at another one or at none (null).
+   * @returns what it has seen until now
+   */
+  tap(node: string | null): readonly TappedBlock[] {
+    return this.#core.tap(node)
   }
 
   /** Begins a capture of the state after the last tick; one that is not whole yet is given up. */
@@ -148,6 +169,7 @@ class Core {
   readonly #captures: Captures
   readonly #meter: Meter | null
   #toldMs = Number.NEGATIVE_INFINITY
+  #tap: Tap | null = null
   readonly #budgetBytes: number
 
   constructor(program: Program, options: EngineOptions, cold: ColdStore | null, shiftPages: number) {
@@ -219,16 +241,26 @@ class Core {
     return this.figures(false)
   }
 
-  /** @param state whether to look at what state takes, too */
-  figures(state: boolean): EngineFigures {
+  /** @param whole whether to look at state, disorder and windows, too */
+  figures(whole: boolean): EngineFigures {
+    const timed = [...this.#flow.sources.values()].filter(({ topic }) => whole && topic.eventTime !== null)
     const busyMs = this.#meter?.busyMs ?? []
     return {
       kind: 'figures',
       atMs: this.#meter?.nowMs ?? 0,
       busyMs: busyMs.reduce((sum, ms) => sum + ms, 0),
       memoryBytes: this.#memory.u8.byteLength,
-      nodes: figuresOf(this.#flow.parts, busyMs, state ? this.#step.heap.usedBytes : null),
+      nodes: figuresOf(this.#flow.parts, busyMs, whole ? this.#step.heap.usedBytes : null),
+      disorder: timed.map(({ topic, disorder }) => ({ topic: topic.id, counts: disorder.slice() })),
+      windows: whole ? openWindows(this.#flow.parts) : [],
     }
+  }
+
+  tap(node: string | null): readonly TappedBlock[] {
+    const seen = this.#tap?.end() ?? []
+    const output = this.#flow.parts.find(({ id }) => id === node)?.output ?? null
+    this.#tap = output === null ? null : new Tap(this.#step, output, tappedRows)
+    return seen
   }
 
   standing(): Standing {

@@ -3,8 +3,9 @@ import type { StatePart } from '../state/arrangement.ts'
 import type { Size } from '../state/size.ts'
 import type { Dataflow } from './dataflow.ts'
 import { operatorId } from './names.ts'
-import type { BaseOperator } from './operator.ts'
-import type { NodeFigures } from './port.ts'
+import type { BaseOperator, Output } from './operator.ts'
+import { Final } from './operators/final.ts'
+import type { EngineFigures, NodeFigures } from './port.ts'
 
 /** A part of a running program that is counted by itself. */
 export interface Counted {
@@ -15,7 +16,14 @@ export interface Counted {
   /** Changes that came out since the engine's start. */
   readonly rows: () => number
   readonly state: readonly StatePart[]
+  /** Where its changes come out, if it is an operator. */
+  readonly output: Output | null
+  /** What holds rows back until windows close, if it does. */
+  readonly final: Final | null
 }
+
+/** Windows of one operator that are listed. */
+const mostWindows = 200
 
 /** The parts of a dataflow by their names in the topology. @param made as compile.ts made it */
 export function countedParts(
@@ -28,14 +36,35 @@ export function countedParts(
   const parts: Counted[] = []
   for (const source of flow.sources.values()) {
     const state = source.outlets.flatMap(({ operator }) => [...operator.arrangements.values()])
-    parts.push({ id: topicNodeId(source.topic.id), slot: source.slot, rows: () => source.rowsOut, state })
+    parts.push({
+      id: topicNodeId(source.topic.id),
+      slot: source.slot,
+      rows: () => source.rowsOut,
+      state,
+      output: null,
+      final: null,
+    })
   }
   for (const [meaning, { slot, operators, last }] of made) {
     const state = operators.flatMap(({ arrangements }) => [...arrangements.values()])
-    parts.push({ id: operatorId(meaning), slot, rows: () => last.output.rows, state })
+    parts.push({
+      id: operatorId(meaning),
+      slot,
+      rows: () => last.output.rows,
+      state,
+      output: last.output,
+      final: last instanceof Final ? last : null,
+    })
   }
   for (const sink of flow.sinks) {
-    parts.push({ id: viewNodeId(sink.view), slot: sink.slot, rows: () => sink.rows, state: [] })
+    parts.push({
+      id: viewNodeId(sink.view),
+      slot: sink.slot,
+      rows: () => sink.rows,
+      state: [],
+      output: null,
+      final: null,
+    })
   }
   return parts
 }
@@ -63,6 +92,12 @@ export function figuresOf(
       stateKeys: size?.keys ?? null,
     }
   })
+}
+
+export function openWindows(parts: readonly Counted[]): EngineFigures['windows'] {
+  return parts.flatMap(({ id, final }) =>
+    final === null ? [] : final.openWindows(mostWindows).map((window) => ({ node: id, ...window })),
+  )
 }
 
 function sizeOf(state: readonly StatePart[]): Size | null {

@@ -13,6 +13,7 @@ import type {
   EngineStatus,
   StateFiles,
   StateOptions,
+  Tapped,
   TickInput,
   TickOutput,
 } from './port.ts'
@@ -31,6 +32,8 @@ export interface EngineHost {
   status(): Promise<EngineStatus>
   /** What has gone through the ticks handed over so far. */
   figures(): Promise<EngineFigures>
+  /** As Engine.tap. */
+  tap(node: string | null): Promise<Tapped>
   /**
    * Begins a capture of the state after the ticks handed over so far; one under way is given up. What is captured and
    * never adopted is part of the next capture.
@@ -141,6 +144,10 @@ abstract class Host implements EngineHost {
 
   figures(): Promise<EngineFigures> {
     return this.#ask({ kind: 'figures' })
+  }
+
+  tap(node: string | null): Promise<Tapped> {
+    return this.#ask({ kind: 'tap', node })
   }
 
   beginCapture(): Promise<EngineStatus> {

@@ -45,7 +45,7 @@ export class Output {
   /** Changes that went out so far. */
   rows = 0
   readonly #meter: Meter | null
-  readonly #targets: { readonly operator: Operator; readonly port: number; readonly errors: boolean }[] = []
+  #targets: { readonly operator: Operator; readonly port: number; readonly errors: boolean }[] = []
 
   constructor(meter: Meter | null = null) {
     this.#meter = meter
@@ -54,6 +54,11 @@ export class Output {
   /** @param errors false where error rows reach the target's output on another way already */
   to(operator: Operator, port: number, errors = true): void {
     this.#targets.push({ operator, port, errors })
+  }
+
+  /** Between two ticks. */
+  leave(operator: Operator): void {
+    this.#targets = this.#targets.filter((target) => target.operator !== operator)
   }
 
   emit(batch: Batch): void {

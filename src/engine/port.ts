@@ -99,7 +99,20 @@ export interface FiguresRequest {
   readonly kind: 'figures'
 }
 
-export type EngineRequest = TickInput | StatusRequest | FiguresRequest | CaptureBegin | CaptureSliceRequest | Adopt
+/** Begins to look at what a node of the topology puts out, if it is there; null ends that. */
+export interface TapRequest {
+  readonly kind: 'tap'
+  readonly node: string | null
+}
+
+export type EngineRequest =
+  | TickInput
+  | StatusRequest
+  | FiguresRequest
+  | TapRequest
+  | CaptureBegin
+  | CaptureSliceRequest
+  | Adopt
 
 export interface ErrorRow {
   /** cell.ts's code. */
@@ -139,6 +152,22 @@ export interface EngineFigures {
   /** Linear memory taken. */
   readonly memoryBytes: number
   readonly nodes: readonly NodeFigures[]
+  /** Only where they were asked for; with an event time only. Counts as in data/log-buckets.ts, of microseconds. */
+  readonly disorder: readonly { readonly topic: number; readonly counts: Float64Array }[]
+  /** Only where they were asked for: what operators hold back until a watermark has passed, the oldest first. */
+  readonly windows: readonly { readonly node: string; readonly endMicros: bigint; readonly rows: number }[]
+}
+
+/** What was seen since the tap before; empty when one begins. */
+export interface Tapped {
+  readonly kind: 'tapped'
+  readonly blocks: readonly TappedBlock[]
+}
+
+/** Rows that an operator put out in a tick, with a `weight` column (absent: all +1). */
+export interface TappedBlock {
+  readonly tick: number
+  readonly bytes: Uint8Array
 }
 
 /** Of one node of the topology. */
@@ -192,4 +221,4 @@ export interface EngineFailure {
   readonly stack?: string
 }
 
-export type EngineReply = TickOutput | EngineStatus | EngineFigures | CaptureSlice | Adopted | EngineFailure
+export type EngineReply = TickOutput | EngineStatus | EngineFigures | Tapped | CaptureSlice | Adopted | EngineFailure

@@ -35,6 +35,8 @@ export class ServedEngine {
         return engine.step(request)
       case 'figures':
         return engine.figures()
+      case 'tap':
+        return { kind: 'tapped', blocks: engine.tap(request.node) }
       case 'status':
         return engine.status()
       case 'capture-begin':

@@ -2,6 +2,7 @@ import type { Batch, Column } from '../data/batch.ts'
 import { blockColumn } from '../data/block.ts'
 import { GatheredBlocks, sectionOf } from '../data/gathered-blocks.ts'
 import { encodeInterval } from '../data/interval.ts'
+import { logBuckets } from '../data/log-buckets.ts'
 import type { MemoryViews } from '../data/memory.ts'
 import { olderBlocks } from '../data/older-blocks.ts'
 import { type Lane, laneOf } from '../data/sql-type.ts'
@@ -47,6 +48,8 @@ export class TopicSource {
   readonly #outlets = new Map<Events, Outlet>()
   readonly #partitions = new Map<number, Watermark>()
   readonly #lateness: bigint
+  /** Since the engine's start, by microseconds (log-buckets.ts): how much older events were than the newest before. */
+  readonly disorder = new Float64Array(logBuckets)
   readonly #asNow: ((bytes: Uint8Array) => Uint8Array) | null
   /** What waits to be sent on: the blocks, and where they stood in the log. */
   readonly #gathered = new GatheredBlocks()
@@ -201,7 +204,7 @@ export class TopicSource {
     const [{ partition }] = this.#parts
     let known = this.#partitions.get(partition)
     if (known === undefined) {
-      known = new Watermark(this.#lateness)
+      known = new Watermark(this.#lateness, null, this.disorder)
       this.#partitions.set(partition, known)
     }
     for (const block of this.#gathered.blocks) {
@@ -285,7 +288,7 @@ export class TopicSource {
         const [id, time] = columns
         const missing = time.state !== 0 && memory.u8[time.state + i] === 1
         const greatest = missing ? null : memory.i64[time.data / 8 + i]
-        this.#partitions.set(memory.i32[(id.data >>> 2) + i], new Watermark(this.#lateness, greatest))
+        this.#partitions.set(memory.i32[(id.data >>> 2) + i], new Watermark(this.#lateness, greatest, this.disorder))
       }
     })
   }

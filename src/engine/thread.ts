@@ -28,13 +28,20 @@ export const engineThread: ThreadEntry = (post, io) => {
 
 /** Blocks own their buffers (block.ts), so that they change hands instead of being copied. */
 function buffersOf(reply: EngineReply): ArrayBuffer[] {
-  const blocks =
-    reply.kind === 'tick'
-      ? reply.deltas.flatMap((delta) => delta.blocks)
-      : reply.kind === 'captured'
-        ? reply.pieces.map(({ bytes }) => bytes)
-        : []
   const buffers = new Set<ArrayBuffer>()
-  for (const { buffer } of blocks) if (buffer instanceof ArrayBuffer) buffers.add(buffer)
+  for (const { buffer } of blocksOf(reply)) if (buffer instanceof ArrayBuffer) buffers.add(buffer)
   return [...buffers]
+}
+
+function blocksOf(reply: EngineReply): readonly Uint8Array[] {
+  switch (reply.kind) {
+    case 'tick':
+      return reply.deltas.flatMap((delta) => delta.blocks)
+    case 'captured':
+      return reply.pieces.map(({ bytes }) => bytes)
+    case 'tapped':
+      return reply.blocks.map(({ bytes }) => bytes)
+    default:
+      return []
+  }
 }

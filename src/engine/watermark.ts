@@ -1,4 +1,5 @@
 import type { Column } from '../data/batch.ts'
+import { bucketOf } from '../data/log-buckets.ts'
 import type { MemoryViews } from '../data/memory.ts'
 
 /** Times beyond it, in microseconds, are left to 64 bits. */
@@ -29,10 +30,13 @@ export interface FoundLate {
  */
 export class Watermark {
   readonly #lateness: bigint
+  readonly #disorder: Float64Array | null
   greatest: bigint | null
 
-  constructor(lateness: bigint, greatest: bigint | null = null) {
+  /** @param disorder counts by how many microseconds events were older than the greatest before them: log-buckets.ts */
+  constructor(lateness: bigint, greatest: bigint | null = null, disorder: Float64Array | null = null) {
     this.#lateness = lateness
+    this.#disorder = disorder
     this.greatest = greatest
   }
 
@@ -52,17 +56,22 @@ export class Watermark {
     const { flags, watermarks } = found
     const out = found.memory
     const lateness = Number(this.#lateness)
+    const disorder = this.#disorder
     const at = data >>> 2
     const skips = state !== 0 || operations !== 0
     let greatest = start
     let late = 0
+    let behind = 0
+    let timeless = 0
     let i = 0
     for (; i < rows; i++) {
       if (
         skips &&
         ((state !== 0 && u8[state + i] !== 0) || (operations !== 0 && out.i32[(operations >>> 2) + i] === 1))
-      )
+      ) {
+        timeless++
         continue
+      }
       const t = i32[at + 2 * i + 1] * 4294967296 + u32[at + 2 * i]
       if (t >= limit || t <= -limit) break
       // Before the first event it is minus infinity, and nothing is late.
@@ -76,8 +85,13 @@ export class Watermark {
         if (flags !== 0) out.u8[flags + i] = 1
         late++
       }
-      if (t > greatest) greatest = t
+      if (t >= greatest) greatest = t
+      else if (disorder !== null) {
+        behind++
+        disorder[bucketOf(greatest - t)]++
+      }
     }
+    if (disorder !== null) disorder[0] += i - behind - timeless
     this.greatest = greatest === none ? null : BigInt(greatest)
     return { rows: i, late }
   }
@@ -101,6 +115,8 @@ export class Watermark {
           late++
         }
       }
+      const behind = greatest === null || micros >= greatest ? 0 : Number(greatest - micros)
+      if (this.#disorder !== null) this.#disorder[bucketOf(behind)]++
       if (greatest === null || micros > greatest) greatest = micros
     }
     this.greatest = greatest

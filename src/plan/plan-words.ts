@@ -66,7 +66,7 @@ function aggregateWords(plan: Aggregate): OperatorWords {
 }
 
 /** The windows that rows were put into on their way here, if it is one way. */
-function hopBelow(plan: Plan): Hop | null {
+export function hopBelow(plan: Plan): Hop | null {
   if (plan.op === 'hop') return plan
   const inputs = inputsOf(plan)
   return inputs.length === 1 ? hopBelow(inputs[0]) : null
@@ -119,6 +119,13 @@ function lengthOf(micros: string): readonly [count: bigint, unit: string] {
   const length = BigInt(micros)
   const [size, unit] = units.find(([each]) => length % each === 0n) ?? units[units.length - 1]
   return [length / size, unit]
+}
+
+/** `'4 seconds'`, as a lateness is written. */
+export function durationText(micros: bigint): string {
+  if (micros === 0n) return '0 seconds'
+  const [count, unit] = lengthOf(String(micros))
+  return `${count} ${unit}${count === 1n ? '' : 's'}`
 }
 
 /** `1-minute windows`, `10-second windows every 2 seconds` */

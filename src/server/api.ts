@@ -119,7 +119,11 @@ export class Api {
         on('GET', 'status', 'read', () => this.metrics.answer()),
       ),
       ...whyRoutes(explaining),
-      ...telemetryRoutes(database, { liveStreams: () => this.streams.taken, requests: this.#requestCount }),
+      ...telemetryRoutes(database, {
+        liveStreams: () => this.streams.taken,
+        requests: this.#requestCount,
+        samples: new Gate(1, 'samples at a time'),
+      }),
       route(
         '/openapi.json',
         on('GET', 'known', 'read', () => jsonAnswer(200, describeApi(this.routes, catalogBody(database)))),

@@ -138,6 +138,114 @@ CREATE MATERIALIZED VIEW hot AS SELECT window_start, auction, count(*) AS n
   })
 })
 
+describe('GET /v1/topology/{node}/sample', () => {
+  it('shows the latest changes that left a node', async () => {
+    const { url, inspector } = await start()
+    const first = await append(url, [bidJson(1), bidJson(0)])
+    const second = await append(url, [bidJson(1)])
+    const { nodes } = await inspector.topology()
+    const of = (label: string) => inspector.sample(nodes.find((node) => node.label === label)?.id ?? '')
+    const group = await of('group by')
+    expect(group.columns.map(({ name, type }) => `${name} ${type}`)).toEqual([
+      'auction bigint',
+      'bids bigint',
+      'total numeric',
+      'channel text',
+    ])
+    const plain = (tick: number, auction: string, bids: string, weight: number) =>
+      expect.objectContaining({ tick, weight, row: expect.objectContaining({ auction, bids }) })
+    expect(group.changes).toEqual([
+      plain(first, '1', '1', 1),
+      plain(first, '0', '1', 1),
+      plain(second, '1', '1', -1),
+      plain(second, '1', '2', 1),
+    ])
+    expect((await of('by_auction')).changes).toEqual(group.changes)
+    const events = await of('bid')
+    expect(events.changes.map(({ tick, row, weight }) => [tick, row.auction, row.price, weight])).toEqual([
+      [first, '1', '1.50', 1],
+      [first, '0', '1.50', 1],
+      [second, '1', '1.50', 1],
+    ])
+    const shares = await of('select')
+    expect(shares.changes.map(({ row }) => row.share)).toEqual(['100', '100'])
+  })
+
+  it('shows twenty of many, and deletes by their keys', async () => {
+    const { url, inspector } = await start()
+    for (let i = 0; i < 3; i++)
+      await append(
+        url,
+        Array.from({ length: 30 }, (_, k) => bidJson(100 * i + k)),
+      )
+    const body = JSON.stringify({
+      events: [
+        { topic: 'account', data: { id: 1, owner: 'a' } },
+        { topic: 'account', op: 'delete', data: { id: 1 } },
+      ],
+    })
+    await fetch(`${url}/v1/append`, { method: 'POST', body, headers: { 'content-type': 'application/json' } })
+    const { nodes } = await inspector.topology()
+    for (const label of ['bid', 'group by', 'by_auction']) {
+      const { changes } = await inspector.sample(nodes.find((node) => node.label === label)?.id ?? '')
+      expect(changes.map(({ row }) => Number(row.auction))).toEqual(Array.from({ length: 20 }, (_, i) => 210 + i))
+    }
+    const { changes } = await inspector.sample(nodes.find(({ name }) => name === 'account')?.id ?? '')
+    expect(changes.map(({ row, weight }) => [row, weight])).toEqual([
+      [{ id: '1', owner: 'a', limit: null }, 1],
+      [{ id: '1' }, -1],
+    ])
+  })
+
+  it.each(['topic-99', 'op-', '../../etc/passwd', '__proto__', '%00', 'x'.repeat(500)])(
+    'finds no node %s',
+    async (node) => {
+      const { inspector } = await start()
+      await expect(inspector.sample(node)).rejects.toMatchObject({ code: 'not-found' })
+    },
+  )
+})
+
+describe('GET /v1/time', () => {
+  it('shows how events are out of order, and who waits for whom', async () => {
+    const sql = `
+CREATE TABLE bid (auction bigint NOT NULL, price numeric(20,2), at timestamp NOT NULL)
+  WITH (event_time = 'at', lateness = '1 second');
+CREATE TABLE plain (a bigint);
+CREATE MATERIALIZED VIEW closed WITH (emit = 'final') AS SELECT window_start, auction, count(*) AS n
+  FROM tumble(bid, at, interval '1 minute') GROUP BY window_start, auction;`
+    const { url, inspector } = await start({}, sql)
+    const at = (second: number, minute = 0) =>
+      bidJson(1, '1', `2026-11-21T10:0${minute}:${String(second).padStart(2, '0')}`)
+    const many = Array.from({ length: 1000 }, () => at(30))
+    await append(url, [at(10), at(30), at(27), at(27), at(40), at(30), ...many])
+    const { topics, windows } = await inspector.time()
+    const [bid, plain] = topics
+    expect(bid).toMatchObject({
+      name: 'bid',
+      event_time: 'at',
+      lateness_micros: '1000000',
+      late: 1003,
+      holds: ['closed'],
+    })
+    expect(bid.watermark_micros).toBe('1795255239000000')
+    expect(bid.newest_micros).toBe('1795255240000000')
+    expect(bid.histogram).toEqual([
+      { up_to_ms: 0, events: 3 },
+      { up_to_ms: 4096, events: 2 },
+      { up_to_ms: 16384, events: 1001 },
+    ])
+    expect(bid.suggested_lateness_micros).toBe('11000000')
+    expect(plain).toMatchObject({ event_time: null, histogram: [], behind_ms: null, holds: [] })
+    expect(windows).toEqual([
+      { view: 'closed', window_start: '1795255200000000', window_end: '1795255260000000', waits_for: 'bid', rows: 1 },
+    ])
+    await append(url, [at(5, 1)])
+    const later = await inspector.time()
+    expect(later.windows.map(({ window_end }) => window_end)).toEqual(['1795255320000000'])
+  })
+})
+
 describe('GET /v1/views/{view}/changes', () => {
   it('tells each tick by itself, whole ticks only', async () => {
     const { url, inspector } = await start()
@@ -146,10 +254,10 @@ describe('GET /v1/views/{view}/changes', () => {
     const all = await inspector.changes('by_auction', 0)
     expect(all.tick).toBe(second)
     expect(all.changes.map(({ tick, weight, row }) => [tick, weight, row.auction, row.bids])).toEqual([
-      [first, 1, 1, 1],
-      [second, -1, 1, 1],
-      [second, 1, 1, 2],
-      [second, 1, 2, 1],
+      [first, 1, '1', '1'],
+      [second, -1, '1', '1'],
+      [second, 1, '1', '2'],
+      [second, 1, '2', '1'],
     ])
     const some = await inspector.changes('by_auction', 0, { limit: 2 })
     expect(some).toMatchObject({ tick: first, changes: [{ tick: first }] })

@@ -1,12 +1,15 @@
 import { ByteWriter } from '../data/byte-writer.ts'
 import { compilePrinter } from '../data/json-print.ts'
+import { type ColumnSchema, resultTypeName } from '../data/sql-type.ts'
 import { SecondRing } from '../database/rings.ts'
 import type { Database } from '../database.ts'
 import type { Clock } from '../io/io.ts'
 import { processBytes } from '../io/process-memory.ts'
-import { type ApiAnswer, jsonAnswer, jsonType } from './exchange.ts'
+import { type ApiAnswer, type ApiRequest, jsonAnswer, jsonType, textAnswer } from './exchange.ts'
+import type { Gate } from './limits.ts'
 import { Parameters, refused } from './parameters.ts'
 import { on, type Route, route } from './routes.ts'
+import { numberForms } from './view-read.ts'
 
 const fresh = { 'cache-control': 'no-store' }
 const bucketsDefault = 60
@@ -38,6 +41,8 @@ export class RequestCount {
 export interface TelemetryOptions {
   readonly liveStreams: () => number
   readonly requests: RequestCount
+  /** Samples at a time. */
+  readonly samples: Gate
 }
 
 /** Routes that tell how it is, what runs and what went through. */
@@ -62,6 +67,10 @@ export function telemetryRoutes(database: Database, options: TelemetryOptions): 
       }),
     ),
     route(
+      '/v1/topology/{node}/sample',
+      on('GET', 'admin', 'query', ({ request, name, query }) => sample(database, options, request, name, query)),
+    ),
+    route(
       '/v1/views/{view}/changes',
       on('GET', 'read view whole', 'read', ({ name, query }) => changes(database, name, query)),
     ),
@@ -78,6 +87,32 @@ async function status(database: Database, { liveStreams, requests }: TelemetryOp
   return jsonAnswer(200, await database.telemetry.status(server), fresh)
 }
 
+/** GET /v1/topology/{node}/sample */
+async function sample(
+  database: Database,
+  { samples }: TelemetryOptions,
+  { signal }: ApiRequest,
+  id: string,
+  query: string,
+): Promise<ApiAnswer> {
+  const parameters = new Parameters(query)
+  const numbers = parameters.choice('numbers', numberForms) ?? 'exact'
+  parameters.end()
+  const leave = samples.enter()
+  try {
+    const { columns, changes } = await database.telemetry.sample(id, { numbers }, signal)
+    return sampled(id, columns, changes)
+  } finally {
+    leave()
+  }
+}
+
+function sampled(node: string, columns: readonly ColumnSchema[], changes: readonly string[]): ApiAnswer {
+  const shown = columns.map(({ name, type }) => ({ name, type: resultTypeName(type) }))
+  const text = `{"node":${JSON.stringify(node)},"columns":${JSON.stringify(shown)},"changes":[${changes.join(',')}]}\n`
+  return textAnswer(200, jsonType, text, fresh)
+}
+
 async function volume(database: Database, name: string, query: string): Promise<ApiAnswer> {
   const topic = database.topic(name)
   const parameters = new Parameters(query)
@@ -91,13 +126,14 @@ async function volume(database: Database, name: string, query: string): Promise<
 async function changes(database: Database, name: string, query: string): Promise<ApiAnswer> {
   const view = database.view(name)
   const parameters = new Parameters(query)
+  const numbers = parameters.choice('numbers', numberForms) ?? 'exact'
   const from = parameters.integer('from_tick')
   const limit = parameters.integer('limit') ?? changesDefault
   parameters.end()
   if (from === null) throw refused('from_tick', 'is missing: the tick up to which all is known already')
   if (limit < 1 || limit > changesMost) throw refused('limit', `is from 1 to ${changesMost}`)
   const told = await database.telemetry.changelog(view.id, from, limit)
-  const print = compilePrinter(view.columns)
+  const print = compilePrinter(view.columns, { numbers })
   const out = new ByteWriter(4096)
   out.ascii(`{"tick":${told.tick},"changes":[`)
   let first = true

@@ -38,6 +38,7 @@ class ManualHost implements EngineHost {
 
   status = notAsked
   figures = notAsked
+  tap = notAsked
   beginCapture = notAsked
   capture = notAsked
   adopt = notAsked

@@ -91,6 +91,18 @@ export class Final extends BaseOperator {
     }
   }
 
+  /** Windows that are still open: their ends in microseconds and how many rows wait, the oldest first. */
+  openWindows(most: number): readonly { readonly endMicros: bigint; readonly rows: number }[] {
+    const { i64 } = this.step.memory
+    const { offset } = this.#keys.layout.fields[0]
+    const open: { endMicros: bigint; rows: number }[] = []
+    this.#keys.forEach((key) => {
+      const rows = this.#bag.rowsOf(key)
+      if (rows > 0) open.push({ endMicros: i64[(key + offset) / 8], rows })
+    })
+    return open.sort((a, b) => (a.endMicros < b.endMicros ? -1 : 1)).slice(0, most)
+  }
+
   #emit(keys: readonly number[], rows: readonly number[]): void {
     const { arena, memory } = this.step
     for (let from = 0; from < rows.length; from += batchRows) {
