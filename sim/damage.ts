@@ -5,8 +5,8 @@ import { ChunkPool } from '../src/log/chunks.ts'
 import { frameHeaderBytes, readFrameHeader, viewOf } from '../src/log/frame.ts'
 import { FrameReader } from '../src/log/frame-reader.ts'
 import { History } from '../src/log/history/history.ts'
-import { HistoryFile } from '../src/log/history/history-file.ts'
-import { historyNumber } from '../src/log/history/history-format.ts'
+import { parseHistoryName } from '../src/log/history/history-format.ts'
+import { isGone } from '../src/log/history/trims.ts'
 import { decodeFileHeader, fileHeaderBytes } from '../src/log/journal-file.ts'
 
 export interface Flip {
@@ -35,10 +35,13 @@ export async function durableFlip(disk: CrashDisk, folder: string, prng: Prng): 
   if (file >= names.length) return null
   const path = `${folder}/${names[file]}`
   const bit = prng.below(8)
-  const history = historyNumber(names[file])
-  if (history !== null) {
-    const { footer } = await HistoryFile.open(disk, folder, history)
-    const places = footer.topics.flatMap(({ blocks }) => blocks.flatMap(({ columns }) => columns))
+  if (parseHistoryName(names[file]) !== null) {
+    const history = await History.open(disk, folder, false)
+    // What others took the place of, or what was trimmed, is not read any more.
+    const topics = history.files.find((each) => each.path === path)?.footer.topics ?? []
+    const places = topics.flatMap(({ topic, blocks }) =>
+      blocks.filter(({ ticks }) => !isGone(history.trims, topic, ticks[1])).flatMap(({ columns }) => columns),
+    )
     if (places.length === 0) return null
     const { at, bytes } = places[prng.below(places.length)]
     return { path, byte: at + prng.below(bytes), bit }

@@ -4,10 +4,11 @@ import type { Disk } from '../io/io.ts'
 import type { KeyedAnswer } from './commit.ts'
 import type { Frame } from './frame.ts'
 import { History } from './history/history.ts'
-import { historyNumber, type Moment } from './history/history-format.ts'
+import { type Moment, parseHistoryName } from './history/history-format.ts'
 import { replayHistory } from './history/history-replay.ts'
+import { trimsNumber } from './history/trims.ts'
 import { numberOf } from './journal-file.ts'
-import type { LoggedBlock, SealedTick } from './log.ts'
+import { endOf, type LoggedBlock, offsetOf, type SealedTick } from './log.ts'
 import { type Recovered, recover } from './recover.ts'
 
 /** What a log on disk holds, once all of it was read and found good. */
@@ -50,7 +51,7 @@ async function standing(disk: Disk, folder: string, found: Recovered) {
   let files = 0
   let bytes = 0
   for (const name of await disk.list(folder)) {
-    if (numberOf(name) === null && historyNumber(name) === null) continue
+    if (numberOf(name) === null && parseHistoryName(name) === null && trimsNumber(name) === null) continue
     const file = await disk.open(`${folder}/${name}`, { readOnly: true })
     try {
       bytes += await file.size()
@@ -123,7 +124,13 @@ class FrameChecker {
 
 /** All of the history: its blocks as a replay gives them, and that they make up what the footers say. */
 async function checkHistory(history: History, checker: FrameChecker): Promise<void> {
+  const starts = history.trims.topics
   const offsets = new Map<number, number>()
+  // Where events were thrown away they lack up to the cut, and nowhere else.
+  const follows = (topic: number, next: number): boolean => {
+    const expected = offsets.get(topic) ?? 0
+    return next === expected || (next > expected && next <= (starts.get(topic)?.firstOffset ?? 0))
+  }
   let tick = 0
   let timeMicros = 0n
   const wrong = (what: string, cause?: unknown): MillraceError => {
@@ -137,8 +144,11 @@ async function checkHistory(history: History, checker: FrameChecker): Promise<vo
   const each = (sealed: SealedTick): void => {
     if (sealed.tick !== tick + 1 || sealed.timeMicros < timeMicros) throw wrong('ticks are out of order')
     for (const block of sealed.blocks) {
-      if (block.firstOffset !== (offsets.get(block.topic) ?? 0)) throw wrong('offsets have a gap')
-      offsets.set(block.topic, block.firstOffset + block.rows)
+      for (let row = 0; row < block.rows; row = block.offsets === undefined ? block.rows : row + 1) {
+        if (!follows(block.topic, offsetOf(block, row))) throw wrong('offsets have a gap')
+        offsets.set(block.topic, offsetOf(block, row) + 1)
+      }
+      if (block.offsets === undefined) offsets.set(block.topic, endOf(block))
       checker.block(block, wrong)
     }
     tick = sealed.tick
@@ -152,7 +162,7 @@ async function checkHistory(history: History, checker: FrameChecker): Promise<vo
     if (!(await file.partsAgree())) throw wrong('its blocks are not made of the commits that they name')
   }
   const { end } = history
-  const agrees = end.tick === tick && end.offsets.every(([topic, next]) => offsets.get(topic) === next)
+  const agrees = end.tick === tick && end.offsets.every(([topic, next]) => follows(topic, next))
   if (!agrees) throw wrong('it does not end where it says')
 }
 

@@ -43,7 +43,8 @@ export class BlockKeys {
       let start = data + row * laneWidth(lane)
       let bytes: number = laneWidth(lane)
       const cellState = state === 0 ? 0 : u8[state + row]
-      if (lane === 'bytes') {
+      if (cellState !== 0) bytes = 0
+      else if (lane === 'bytes') {
         const cell = start >>> 2
         start = heap + u32[cell]
         bytes = u32[cell + 1]

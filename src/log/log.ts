@@ -212,7 +212,10 @@ export function endOf(block: Pick<LoggedBlock, 'firstOffset' | 'offsets' | 'rows
 }
 
 /** The first row of a block whose offset is not below one; the block's rows where there is none. */
-export function rowFrom({ firstOffset, offsets, rows }: LoggedBlock, offset: number): number {
+export function rowFrom(
+  { firstOffset, offsets, rows }: Pick<LoggedBlock, 'firstOffset' | 'offsets' | 'rows'>,
+  offset: number,
+): number {
   if (offsets === undefined) return Math.min(rows, Math.max(0, offset - firstOffset))
   const found = offsets.findIndex((each) => each >= offset)
   return found < 0 ? rows : found

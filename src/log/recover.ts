@@ -6,7 +6,7 @@ import type { KeyedAnswer, LogState } from './commit.ts'
 import { allocate, closedFlag, type Frame, frameHeaderBytes, readFrameHeader, viewOf } from './frame.ts'
 import { FrameReader } from './frame-reader.ts'
 import type { History } from './history/history.ts'
-import { type Moment, unfinishedName } from './history/history-format.ts'
+import { type Moment, nameOfFooter, unfinishedName } from './history/history-format.ts'
 import { IdempotencyTable, rememberedMicros } from './idempotency.ts'
 import { damaged, decodeFileHeader, fileHeaderBytes, filePath, type JournalFile, numberOf } from './journal-file.ts'
 import type { LoggedBlock } from './log.ts'
@@ -114,7 +114,7 @@ async function rememberedBy(history: History): Promise<IdempotencyTable> {
 async function takeAway(disk: Disk, folder: string, { files, all }: Useless, history: History): Promise<void> {
   const last = history.files.at(-1)
   if (last !== undefined && all <= last.footer.from.position) {
-    const unfinished = `${folder}/${unfinishedName(last.footer.number)}`
+    const unfinished = `${folder}/${unfinishedName(nameOfFooter(last.footer))}`
     await disk.rename(last.path, unfinished)
     await disk.rename(unfinished, last.path)
     await disk.syncFolder(folder)
@@ -229,7 +229,7 @@ class Scan {
     this.#timeMicros = BigInt(from.tickMicros)
     this.#commitMicros = BigInt(from.commitMicros)
     this.#sealed = from.position
-    if (from.tick > 0) this.#ticks.add(from.tick, this.#timeMicros, from.position)
+    if (from.tick > 0) this.#ticks.cut({ tick: from.tick, timeMicros: from.tickMicros, position: from.position })
     this.#watch = watch
   }
 

@@ -15,6 +15,8 @@ export class TickIndex {
   readonly #ticks: number[] = []
   readonly #times: number[] = []
   readonly #positions: number[] = []
+  /** Where whoever finds nothing begins. */
+  #begin = beginning
 
   /** Notes a seal; in the journal's order. */
   add(tick: number, timeMicros: bigint, position: number): void {
@@ -27,6 +29,8 @@ export class TickIndex {
 
   /** Forgets the ticks before one; that one is known from now on. */
   cut({ tick, timeMicros, position }: TickPlace): void {
+    // What lies below may be gone, although its file is still there.
+    this.#begin = { ...beginning, position }
     const kept = this.#positions.findIndex((each) => each > position)
     const count = kept < 0 ? this.#positions.length : kept
     this.#ticks.splice(0, count, tick)
@@ -45,7 +49,7 @@ export class TickIndex {
   }
 
   #at(count: number): TickPlace {
-    if (count === 0) return beginning
+    if (count === 0) return this.#begin
     const i = count - 1
     return { tick: this.#ticks[i], timeMicros: this.#times[i], position: this.#positions[i] }
   }

@@ -14,8 +14,10 @@ import {
   damagedHistory,
   decodeTrailer,
   type Footer,
+  type HistoryName,
   historyHeaderBytes,
   historyName,
+  nameOfFooter,
   type Place,
   trailerBytes,
 } from './history-format.ts'
@@ -56,12 +58,12 @@ export class HistoryFile {
   }
 
   /** @throws MillraceError log/corrupt, log/version */
-  static async open(disk: Disk, folder: string, number: number): Promise<HistoryFile> {
-    const path = `${folder}/${historyName(number)}`
+  static async open(disk: Disk, folder: string, name: HistoryName): Promise<HistoryFile> {
+    const path = `${folder}/${historyName(name)}`
     const file = await disk.open(path, { readOnly: true })
     try {
       const header = new Uint8Array(historyHeaderBytes)
-      checkHeader(header.subarray(0, await file.read(header, 0)), number, path)
+      checkHeader(header.subarray(0, await file.read(header, 0)), name.number, path)
       const size = await file.size()
       const start = Math.max(0, size - tailBytes)
       const tail = new Uint8Array(size - start)
@@ -72,7 +74,7 @@ export class HistoryFile {
       const text = json.subarray(0, place.bytes)
       if (crc32(text) !== place.crc) throw damagedHistory(path, place.at)
       const footer = JSON.parse(new TextDecoder().decode(text)) as Footer
-      if (footer.number !== number) throw damagedHistory(path, place.at)
+      if (historyName(nameOfFooter(footer)) !== historyName(name)) throw damagedHistory(path, place.at)
       return new HistoryFile(disk, path, size, footer)
     } finally {
       await file.close()
@@ -110,6 +112,16 @@ export class HistoryFile {
     }
   }
 
+  /** The offset of each row of a block, where they aren't one behind the other. */
+  async offsets(file: DiskFile, { offsets }: BlockPlace): Promise<Float64Array | undefined> {
+    return offsets === undefined ? undefined : this.#numbers(file, offsets)
+  }
+
+  /** Bytes as they lie in the file. @throws MillraceError log/corrupt */
+  section(file: DiskFile, place: Place): Promise<Uint8Array> {
+    return this.#place(file, place)
+  }
+
   /** Whether the commits of each block make it up, as its place says. */
   async partsAgree(): Promise<boolean> {
     return this.#reading(async (file) => {
@@ -119,6 +131,10 @@ export class HistoryFile {
           const ends = [ticks.at(0), ticks.at(-1), micros.at(0), micros.at(-1)].join()
           if (ends !== [...place.ticks, ...place.micros].join()) return false
           if (rows.reduce((sum, each) => sum + each, 0) !== place.rows) return false
+          const offsets = await this.offsets(file, place)
+          if (offsets === undefined) continue
+          if (offsets.length !== place.rows || offsets[0] !== place.firstOffset) return false
+          if (offsets[offsets.length - 1] !== place.lastOffset) return false
         }
       }
       return true

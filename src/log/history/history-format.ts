@@ -16,9 +16,16 @@ import { viewOf } from '../frame.ts'
  *
  * Files are numbered from 1, each going on where the one before ends. One is written under another name, synced,
  * and only then gets its own: whatever bears such a name is whole.
+ *
+ * Version 2 is of files that took the place of one or several others: `00000003-00000006.2.history` holds what the
+ * files 3 to 6 held, of which some may have been such files themselves. What was trimmed is missing, and where that
+ * leaves gaps a block has its rows' offsets. Of files that overlap, the one of the highest generation counts; a
+ * generation is greater by one than that of what went in.
  */
 export const historyMagic = 0x4c48_524d
 export const historyVersion = 1
+/** Of files that took the place of others. */
+export const rewrittenVersion = 2
 export const historyHeaderBytes = 64
 export const trailerBytes = 32
 
@@ -54,6 +61,21 @@ export interface BlockPlace {
   readonly columns: readonly ColumnPlace[]
   /** A single part's bytes as they were, where they are no block that could be taken apart. */
   readonly opaque?: Place
+  /** Where events between the first and the last are gone: the last one's offset, and all of them. */
+  readonly lastOffset?: number
+  readonly offsets?: Place
+}
+
+/** The offset behind a block's last event. */
+export function endOfPlace({ firstOffset, rows, lastOffset }: BlockPlace): number {
+  return lastOffset === undefined ? firstOffset + rows : lastOffset + 1
+}
+
+/** What a block takes in its file. */
+export function bytesOfPlace({ columns, opaque, offsets, partRows, partTicks, partMicros }: BlockPlace): number {
+  let sum = partRows.bytes + partTicks.bytes + partMicros.bytes + (opaque?.bytes ?? 0) + (offsets?.bytes ?? 0)
+  for (const { bytes } of columns) sum += bytes
+  return sum
 }
 
 /** A point of the timeline just behind a seal. */
@@ -74,7 +96,12 @@ export interface Moment {
 export interface Footer {
   /** The log's identity. */
   readonly log: string
+  /** The first of the numbers that it stands for. */
   readonly number: number
+  /** The last of them, if it took the place of others; which generation; and up to which ticks topics were trimmed. */
+  readonly through?: number
+  readonly generation?: number
+  readonly trimmed?: readonly (readonly [topic: number, throughTick: number])[]
   readonly from: Moment
   readonly to: Moment
   /** Of each commit: its time, the number of its blocks, whether it seals, and the time of that tick. */
@@ -93,30 +120,46 @@ export interface Footer {
   readonly topics: readonly { readonly topic: number; readonly blocks: readonly BlockPlace[] }[]
 }
 
-export function historyName(number: number): string {
-  return `${String(number).padStart(8, '0')}.history`
+/** Which files of the history a file stands for: itself, or those that it took the place of. */
+export interface HistoryName {
+  readonly number: number
+  readonly through: number
+  /** 0: written from the journal. */
+  readonly generation: number
 }
 
-/** @returns the number in a history file's name, or null for any other name */
-export function historyNumber(name: string): number | null {
-  const match = /^(\d{8,})\.history$/.exec(name)
-  return match === null ? null : Number(match[1])
+const digits = (number: number): string => String(number).padStart(8, '0')
+
+export function historyName({ number, through, generation }: HistoryName): string {
+  return generation === 0 ? `${digits(number)}.history` : `${digits(number)}-${digits(through)}.${generation}.history`
+}
+
+/** @returns what a history file's name says, or null for any other name */
+export function parseHistoryName(name: string): HistoryName | null {
+  const match = /^(\d{8,})(?:-(\d{8,})\.([1-9]\d*))?\.history$/.exec(name)
+  if (match === null) return null
+  const number = Number(match[1])
+  return { number, through: Number(match[2] ?? number), generation: Number(match[3] ?? 0) }
+}
+
+export function nameOfFooter({ number, through, generation }: Footer): HistoryName {
+  return { number, through: through ?? number, generation: generation ?? 0 }
 }
 
 /** What a history file is called until it is whole. */
-export function unfinishedName(number: number): string {
-  return `${historyName(number)}.new`
+export function unfinishedName(name: HistoryName): string {
+  return `${historyName(name)}.new`
 }
 
 export function isUnfinished(name: string): boolean {
-  return /^\d{8,}\.history\.new$/.test(name)
+  return name.endsWith('.new') && parseHistoryName(name.slice(0, -'.new'.length)) !== null
 }
 
-export function encodeHeader(number: number): Uint8Array {
+export function encodeHeader(number: number, version: number): Uint8Array {
   const bytes = new Uint8Array(historyHeaderBytes)
   const view = viewOf(bytes)
   view.setUint32(0, historyMagic, true)
-  view.setUint32(8, historyVersion, true)
+  view.setUint32(8, version, true)
   view.setUint32(12, 1, true)
   view.setBigUint64(16, BigInt(number), true)
   view.setUint32(4, crc32(bytes.subarray(8)), true)
@@ -128,13 +171,13 @@ export function checkHeader(bytes: Uint8Array, number: number, path: string): vo
   const view = viewOf(bytes)
   const whole = bytes.byteLength === historyHeaderBytes && view.getUint32(0, true) === historyMagic
   if (!whole || crc32(bytes.subarray(8)) !== view.getUint32(4, true)) throw damagedHistory(path, 0)
-  if (view.getUint32(8, true) !== historyVersion || view.getUint32(12, true) !== 1) {
+  if (!isKnown(view.getUint32(8, true)) || view.getUint32(12, true) !== 1) {
     throw otherHistory(path, view.getUint32(8, true))
   }
   if (view.getBigUint64(16, true) !== BigInt(number)) throw damagedHistory(path, 16)
 }
 
-export function encodeFooter(footer: Footer, at: number): Uint8Array {
+export function encodeFooter(footer: Footer, at: number, version: number): Uint8Array {
   const json = new TextEncoder().encode(JSON.stringify(footer))
   const bytes = new Uint8Array(((json.byteLength + 7) & ~7) + trailerBytes)
   bytes.set(json)
@@ -144,7 +187,7 @@ export function encodeFooter(footer: Footer, at: number): Uint8Array {
   view.setUint32(trailer + 8, json.byteLength, true)
   view.setUint32(trailer + 12, crc32(json), true)
   view.setUint32(trailer + 16, historyMagic, true)
-  view.setUint32(trailer + 20, historyVersion, true)
+  view.setUint32(trailer + 20, version, true)
   view.setUint32(trailer + 24, crc32(bytes.subarray(trailer, trailer + 24)), true)
   return bytes
 }
@@ -156,7 +199,7 @@ export function decodeTrailer(bytes: Uint8Array, fileBytes: number, path: string
   const view = viewOf(bytes)
   if (view.getUint32(16, true) !== historyMagic) throw broken()
   if (crc32(bytes.subarray(0, 24)) !== view.getUint32(24, true)) throw broken()
-  if (view.getUint32(20, true) !== historyVersion) throw otherHistory(path, view.getUint32(20, true))
+  if (!isKnown(view.getUint32(20, true))) throw otherHistory(path, view.getUint32(20, true))
   const place = {
     at: Number(view.getBigUint64(0, true)),
     bytes: view.getUint32(8, true),
@@ -173,10 +216,14 @@ export function damagedHistory(path: string, byte: number): MillraceError {
   })
 }
 
+function isKnown(version: number): boolean {
+  return version === historyVersion || version === rewrittenVersion
+}
+
 function otherHistory(path: string, version: number): MillraceError {
   return new MillraceError(
     'log/version',
-    `${path} has format version ${version}, this program reads ${historyVersion}`,
+    `${path} has format version ${version}, this program reads up to ${rewrittenVersion}`,
     { hint: 'open it with the version of Millrace that wrote it', place: { file: path } },
   )
 }

@@ -3,6 +3,7 @@ import type { BlockCommits, ColumnsRead, LoggedBlock, SealedTick } from '../log.
 import type { History } from './history.ts'
 import type { HistoryFile, Timeline } from './history-file.ts'
 import { TopicStream } from './topic-stream.ts'
+import type { TrimsFile } from './trims.ts'
 
 /** A stretch of the timeline that is handed over as one tick. */
 interface Group {
@@ -29,20 +30,31 @@ export interface ReplayWanted {
 /** Hands over the ticks that a history holds. Where ticks may be merged, so may their commits' blocks. */
 export async function replayHistory(history: History, wanted: ReplayWanted): Promise<void> {
   const pool = new ChunkPool(true)
+  const { trims } = history
   for (const file of [...history.files]) {
     const { from, to } = file.footer
     if (to.tick <= wanted.afterTick) continue
     if (from.tick >= wanted.throughTick) return
-    await replayFile(file, await history.timeline(file), pool, wanted)
+    await replayFile(file, await history.timeline(file), pool, wanted, trims)
   }
 }
 
-async function replayFile(file: HistoryFile, timeline: Timeline, pool: ChunkPool, wanted: ReplayWanted): Promise<void> {
+async function replayFile(
+  file: HistoryFile,
+  timeline: Timeline,
+  pool: ChunkPool,
+  wanted: ReplayWanted,
+  trims: TrimsFile,
+): Promise<void> {
   const reader = await file.reader()
   const { topics } = file.footer
   const { columns } = wanted
   const streams = topics.map(({ topic, blocks }) => new TopicStream(file, reader, blocks, pool, columns?.get(topic)))
-  const read = topics.map(({ topic }) => columns === undefined || columns.has(topic))
+  const readFrom = topics.map(({ topic }) => {
+    if (columns !== undefined && !columns.has(topic)) return Number.POSITIVE_INFINITY
+    const trim = trims.topics.get(topic)
+    return trim?.keep === 'nothing' ? trim.throughTick + 1 : 0
+  })
   try {
     for (const group of groupsOf(timeline, file.footer.from.tick, wanted)) {
       if (group.tick <= wanted.afterTick) {
@@ -50,7 +62,7 @@ async function replayFile(file: HistoryFile, timeline: Timeline, pool: ChunkPool
         continue
       }
       const held = new HeldChunks(pool)
-      const source: Source = { timeline, streams, topics: topics.map(({ topic }) => topic), read, held }
+      const source: Source = { timeline, streams, topics: topics.map(({ topic }) => topic), readFrom, held }
       const blocks = await (wanted.mergeRows === 0 ? exactly(source, group) : together(source, group))
       const { tick, timeMicros } = group
       await wanted.each({ tick, timeMicros: BigInt(timeMicros), blocks, release: () => held.release() })
@@ -94,18 +106,21 @@ interface Source {
   readonly timeline: Timeline
   readonly streams: readonly TopicStream[]
   readonly topics: readonly number[]
-  /** Whether anything of a topic is read. */
-  readonly read: readonly boolean[]
+  /** The tick from which on a topic is read. */
+  readonly readFrom: readonly number[]
   readonly held: HeldChunks
 }
 
 /** Each block as it was appended, in the journal's order. */
-async function exactly({ timeline, streams, topics, read, held }: Source, group: Group): Promise<LoggedBlock[]> {
+async function exactly({ timeline, streams, topics, readFrom, held }: Source, group: Group): Promise<LoggedBlock[]> {
   const { order, rows, times, counts } = timeline
   const blocks: LoggedBlock[] = []
   for (let i = group.commit, at = group.block; i < group.endCommit; i++) {
     for (const end = at + counts[i]; at < end; at++) {
-      if (!read[order[at]]) continue
+      if (group.tick < readFrom[order[at]]) {
+        streams[order[at]].skip(rows[at])
+        continue
+      }
       const stretch = await streams[order[at]].take(rows[at], held)
       const appendedAtMicros = BigInt(times[i])
       blocks.push({ topic: topics[order[at]], partition: 0, appendedAtMicros, ...stretch })
@@ -122,13 +137,16 @@ interface Parts {
 }
 
 /** Each topic's events in as few blocks as there are on disk, topic by topic. */
-async function together({ timeline, streams, topics, read, held }: Source, group: Group): Promise<LoggedBlock[]> {
+async function together({ timeline, streams, topics, readFrom, held }: Source, group: Group): Promise<LoggedBlock[]> {
   const { order, rows, times, counts, seals } = timeline
   const parts = new Map<number, Parts>()
   let tick = group.firstTick
   for (let i = group.commit, at = group.block; i < group.endCommit; i++) {
     for (const end = at + counts[i]; at < end; at++) {
-      if (!read[order[at]]) continue
+      if (tick < readFrom[order[at]]) {
+        streams[order[at]].skip(rows[at])
+        continue
+      }
       let own = parts.get(order[at])
       if (own === undefined) parts.set(order[at], (own = { rows: [], micros: [], ticks: [] }))
       own.rows.push(rows[at])

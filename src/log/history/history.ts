@@ -1,30 +1,13 @@
 import { openBlock } from '../../data/block.ts'
-import { MillraceError } from '../../data/errors.ts'
 import type { Disk } from '../../io/io.ts'
 import type { SettledFile } from '../backup.ts'
-import type { ReadBlock, TickMark, TickWanted } from '../log.ts'
+import { type Cut, endOf, type ReadBlock, rowFrom, type TickMark, type TickWanted } from '../log.ts'
 import type { TimedAnswer } from './answers.ts'
-import { type BlockParts, freshMemory, HistoryFile, type Timeline } from './history-file.ts'
-import {
-  type BlockPlace,
-  damagedHistory,
-  historyName,
-  historyNumber,
-  isUnfinished,
-  type Moment,
-} from './history-format.ts'
+import { type BlockParts, freshMemory, type HistoryFile, type Timeline } from './history-file.ts'
+import { beginning, openHistoryFiles } from './history-files.ts'
+import { type BlockPlace, bytesOfPlace, endOfPlace, historyName, type Moment, nameOfFooter } from './history-format.ts'
 import { sliceBlock } from './topic-stream.ts'
-
-/** Where every log begins. */
-export const beginning: Moment = {
-  position: 0,
-  sequence: 1,
-  previous: 0,
-  tick: 0,
-  tickMicros: 0,
-  commitMicros: 0,
-  offsets: [],
-}
+import { isGone, openTrims, type TrimsFile, trimsName, undecided } from './trims.ts'
 
 /** Where a block of a topic is. */
 interface Found {
@@ -35,6 +18,7 @@ interface Found {
 interface ReadPlace extends Found {
   readonly bytes: Uint8Array
   readonly parts: BlockParts
+  readonly offsets: Float64Array | undefined
 }
 
 /** All history files of a log: its timeline and events from the beginning up to a tick. */
@@ -46,8 +30,12 @@ export class History {
   /** The block read last, for those who read on from there. */
   #last: ReadPlace | null = null
 
-  private constructor(files: readonly HistoryFile[]) {
+  /** What was decided to go; `replace` takes it away. */
+  #trims: TrimsFile
+
+  private constructor(files: readonly HistoryFile[], trims: TrimsFile) {
     this.#files = []
+    this.#trims = trims
     for (const file of files) this.add(file)
   }
 
@@ -56,24 +44,14 @@ export class History {
    * @throws MillraceError log/corrupt, log/version
    */
   static async open(disk: Disk, folder: string, tidy: boolean): Promise<History> {
-    const names = await disk.list(folder)
-    if (tidy) for (const name of names) if (isUnfinished(name)) await disk.remove(`${folder}/${name}`)
-    const numbers = names.map(historyNumber).filter((number) => number !== null)
-    numbers.sort((a, b) => a - b)
-    const files: HistoryFile[] = []
-    for (const [i, number] of numbers.entries()) {
-      if (number !== i + 1) {
-        const path = `${folder}/${historyName(i + 1)}`
-        throw new MillraceError('log/corrupt', `the history’s file ${path} is missing`, {
-          hint: 'restore it from a copy: the files after it continue it',
-          place: { file: path },
-        })
+    const files = await openHistoryFiles(disk, folder, tidy)
+    const trims = await openTrims(disk, folder, tidy)
+    for (const { path, footer } of files) {
+      for (const [topic, throughTick] of footer.trimmed ?? []) {
+        if ((trims.topics.get(topic)?.throughTick ?? 0) < throughTick) throw undecided(folder, path)
       }
-      const file = await HistoryFile.open(disk, folder, number)
-      if (!follows(file, files[i - 1])) throw damagedHistory(file.path, 0)
-      files.push(file)
     }
-    return new History(files)
+    return new History(files, trims)
   }
 
   /** Takes over a file that goes on where the last one ends. */
@@ -84,6 +62,25 @@ export class History {
       if (found === undefined) this.#blocks.set(topic, (found = []))
       for (const place of blocks) found.push({ file, place })
     }
+  }
+
+  /** Puts a file in the place of neighbours whose events it holds. */
+  replace(files: readonly HistoryFile[], by: HistoryFile): void {
+    this.#files.splice(this.#files.indexOf(files[0]), files.length, by)
+    const all = this.#files.splice(0)
+    // Others may be at work with the lists as they are.
+    this.#blocks.clear()
+    for (const file of all) this.add(file)
+    this.#timeline = null
+    this.#last = null
+  }
+
+  get trims(): TrimsFile {
+    return this.#trims
+  }
+
+  set trims(trims: TrimsFile) {
+    this.#trims = trims
   }
 
   get files(): readonly HistoryFile[] {
@@ -101,7 +98,9 @@ export class History {
   }
 
   get settled(): readonly SettledFile[] {
-    return this.#files.map(({ footer, bytes }) => ({ name: historyName(footer.number), bytes }))
+    const files = this.#files.map(({ footer, bytes }) => ({ name: historyName(nameOfFooter(footer)), bytes }))
+    const { number, bytes } = this.#trims
+    return number === 0 ? files : [...files, { name: trimsName(number), bytes }]
   }
 
   /** Answers that were given at a commit time or later, with what else their files hold, in their order. */
@@ -114,9 +113,10 @@ export class History {
   }
 
   /** As Log.readTopic, for offsets that the history holds. */
-  async readTopic(topic: number, fromOffset: number, limitRows: number): Promise<ReadBlock[]> {
+  async readTopic(topic: number, wantedOffset: number, limitRows: number): Promise<ReadBlock[]> {
     const blocks = this.#blocks.get(topic) ?? []
-    let low = firstOf(blocks, ({ firstOffset, rows }) => firstOffset + rows > fromOffset)
+    const fromOffset = Math.max(wantedOffset, this.#leastOffset(topic))
+    let low = firstOf(blocks, (place) => endOfPlace(place) > fromOffset)
     const read: ReadBlock[] = []
     for (let rows = 0; low < blocks.length && rows < limitRows; low++) {
       rows += await this.#readParts(blocks[low], topic, fromOffset, limitRows - rows, read)
@@ -132,9 +132,11 @@ export class History {
     const reader = await found.file.reader()
     try {
       const parts = await found.file.parts(reader, found.place)
-      let offset = found.place.firstOffset
-      for (let i = 0; parts.micros[i] < micros; i++) offset += parts.rows[i]
-      return offset
+      const offsets = await found.file.offsets(reader, found.place)
+      let row = 0
+      for (let i = 0; parts.micros[i] < micros; i++) row += parts.rows[i]
+      const offset = offsets === undefined ? found.place.firstOffset + row : offsets[row]
+      return Math.max(offset, this.#leastOffset(topic))
     } finally {
       await reader.close()
     }
@@ -142,25 +144,71 @@ export class History {
 
   /** @returns how many rows from `fromOffset` on it put into `read` */
   async #readParts(found: Found, topic: number, fromOffset: number, limit: number, read: ReadBlock[]): Promise<number> {
-    const { bytes, parts } = await this.#read(found)
-    const { firstOffset, rows } = found.place
+    const { bytes, parts, offsets } = await this.#read(found)
+    const { firstOffset } = found.place
     const opened = parts.rows.length > 1 ? openBlock(bytes) : null
     let taken = 0
     for (let i = 0, row = 0; i < parts.rows.length && taken < limit; row += parts.rows[i++]) {
-      const first = firstOffset + row
-      if (first + parts.rows[i] <= fromOffset) continue
+      const rows = parts.rows[i]
+      const own = offsets?.subarray(row, row + rows)
+      const first = own === undefined ? firstOffset + row : own[0]
+      const block = { firstOffset: first, rows, ...(own === undefined ? {} : { offsets: own.slice() }) }
+      if (endOf(block) <= fromOffset) continue
       read.push({
         topic,
         partition: 0,
-        firstOffset: first,
+        ...block,
         appendedAtMicros: BigInt(parts.micros[i]),
-        rows: parts.rows[i],
-        bytes: opened === null ? bytes.slice() : sliceBlock(opened, row, parts.rows[i]),
+        bytes: opened === null ? bytes.slice() : sliceBlock(opened, row, rows),
         tick: parts.ticks[i],
       })
-      taken += first + parts.rows[i] - Math.max(fromOffset, first)
+      taken += rows - rowFrom(block, fromOffset)
     }
-    return Math.min(taken, rows)
+    return taken
+  }
+
+  /** Below it a topic has nothing, whatever is still on disk. */
+  #leastOffset(topic: number): number {
+    const trim = this.#trims.topics.get(topic)
+    return trim?.keep === 'nothing' ? trim.firstOffset : 0
+  }
+
+  /** The offset behind a topic's events up to a tick of the history. */
+  async offsetAt(topic: number, tick: number): Promise<number> {
+    const file = this.#files.find(({ footer }) => footer.to.tick >= tick)
+    if (file === undefined) return 0
+    const { from, to, topics } = file.footer
+    const offsetIn = (offsets: Moment['offsets']): number => offsets.find(([id]) => id === topic)?.[1] ?? 0
+    if (to.tick === tick) return offsetIn(to.offsets)
+    const blocks = topics.find((own) => own.topic === topic)?.blocks ?? []
+    let end = offsetIn(from.offsets)
+    const reader = await file.reader()
+    try {
+      for (const place of blocks) {
+        if (place.ticks[0] > tick) break
+        const { rows, ticks } = await file.parts(reader, place)
+        const offsets = await file.offsets(reader, place)
+        let row = 0
+        for (let i = 0; i < rows.length && ticks[i] <= tick; i++) row += rows[i]
+        end = (offsets === undefined ? place.firstOffset + row - 1 : offsets[row - 1]) + 1
+      }
+      return end
+    } finally {
+      await reader.close()
+    }
+  }
+
+  /** As Log.cuts. */
+  cuts(): Cut[] {
+    const bytes = new Map<number, number>()
+    return this.#files.map(({ footer }) => {
+      for (const { topic, blocks } of footer.topics) {
+        let sum = bytes.get(topic) ?? 0
+        for (const place of blocks) if (!isGone(this.#trims, topic, place.ticks[1])) sum += bytesOfPlace(place)
+        bytes.set(topic, sum)
+      }
+      return { tick: footer.to.tick, timeMicros: BigInt(footer.to.tickMicros), bytes: new Map(bytes) }
+    })
   }
 
   async #read(found: Found): Promise<ReadPlace> {
@@ -170,7 +218,8 @@ export class History {
     try {
       const parts = await file.parts(reader, place)
       const bytes = await file.block(reader, place, freshMemory)
-      const read = { file, place, bytes, parts }
+      const offsets = await file.offsets(reader, place)
+      const read = { file, place, bytes, parts, offsets }
       this.#last = read
       return read
     } finally {
@@ -182,8 +231,9 @@ export class History {
   async findTick(wanted: TickWanted): Promise<TickMark | null> {
     const isUpTo = (tick: number, micros: number): boolean =>
       'tick' in wanted ? tick <= wanted.tick : micros <= Number(wanted.timeMicros)
-    for (let i = this.#files.length - 1; i >= 0; i--) {
-      const file = this.#files[i]
+    const files = [...this.#files]
+    for (let i = files.length - 1; i >= 0; i--) {
+      const file = files[i]
       const { from, to } = file.footer
       if (i > 0 && !isUpTo(from.tick, from.tickMicros)) continue
       const { seals, sealTimes } = await this.timeline(file)
@@ -215,11 +265,4 @@ function firstOf(blocks: readonly Found[], isTrue: (place: BlockPlace) => boolea
     else low = middle + 1
   }
   return low
-}
-
-function follows({ footer }: HistoryFile, before: HistoryFile | undefined): boolean {
-  const end = before?.footer.to ?? beginning
-  const { from } = footer
-  const meets = from.position === end.position && from.sequence === end.sequence && from.tick === end.tick
-  return meets && from.previous === end.previous && (before === undefined || before.footer.log === footer.log)
 }

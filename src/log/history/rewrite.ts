@@ -9,8 +9,9 @@ import type { LoggedBlock } from '../log.ts'
 import type { Compression } from './compression.ts'
 import type { History } from './history.ts'
 import { HistoryFile } from './history-file.ts'
-import { historyName, type Moment, unfinishedName } from './history-format.ts'
+import { type HistoryName, historyName, type Moment, nameOfFooter, unfinishedName } from './history-format.ts'
 import { HistoryWriter } from './history-writer.ts'
+import { FileTrimmer, type TrimHost } from './trim-files.ts'
 
 export interface RewriteOptions {
   /** Whether closed journal files become history at all (default: yes). */
@@ -22,6 +23,12 @@ export interface RewriteOptions {
   readonly share: number
   /** The same while commits are coming in (default: an eighth). */
   readonly busyShare: number
+  /** The most memory for a table's keys while it is compacted (default: 64 MiB). */
+  readonly keyBytes: number
+  /** So many small neighbours in the history become one file (default: 8) … */
+  readonly mergeFiles: number
+  /** … of at most so many bytes (default: 4 MiB). */
+  readonly mergeBytes: number
   /** Told why it gave up. */
   readonly onNotice: (line: string) => void
 }
@@ -32,6 +39,9 @@ export const usualRewrite: RewriteOptions = {
   compression: 'auto',
   share: 0.5,
   busyShare: 0.125,
+  keyBytes: 64 << 20,
+  mergeFiles: 8,
+  mergeBytes: 4 << 20,
   onNotice: () => {},
 }
 
@@ -57,6 +67,7 @@ export class Rewriter {
   readonly #history: History
   readonly #options: RewriteOptions
   readonly #drop: (paths: readonly string[]) => Promise<void>
+  readonly #trimmer: FileTrimmer
   #stopped: boolean
   #work: Promise<void> | null = null
   #sliceStart = 0
@@ -71,6 +82,7 @@ export class Rewriter {
     history: History,
     options: RewriteOptions,
     drop: (paths: readonly string[]) => Promise<void>,
+    decide: TrimHost['decide'],
   ) {
     this.#io = io
     this.#folder = folder
@@ -79,12 +91,28 @@ export class Rewriter {
     this.#options = options
     this.#drop = drop
     this.#stopped = !options.rewrite
+    const host: TrimHost = {
+      disk: io.disk,
+      folder,
+      history,
+      breathe: () => this.#breathe(),
+      between: () => this.#rewriteJournal(),
+      publish: (from, to) => this.#publish(from, to),
+      drop,
+      decide,
+    }
+    this.#trimmer = new FileTrimmer(host, options)
   }
 
   /** A commit was made: looks whether there is something to do. */
   wake(): void {
     this.#busy = true
-    if (this.#stopped || this.#work !== null || this.#target() === null) return
+    this.look()
+  }
+
+  /** Looks whether there is something to do. */
+  look(): void {
+    if (this.#stopped || this.#work !== null || (this.#target() === null && !this.#trimmer.wanted)) return
     this.#work = this.#run().finally(() => {
       this.#work = null
     })
@@ -94,6 +122,12 @@ export class Rewriter {
   stop(): void {
     this.#stopped = true
     this.#endPause?.()
+  }
+
+  /** Ends it because of a sync that failed: the journal must not be written to any more. */
+  giveUp(failure: Error): void {
+    this.poison ??= failure
+    this.stop()
   }
 
   async idle(): Promise<void> {
@@ -111,10 +145,9 @@ export class Rewriter {
 
   async #run(): Promise<void> {
     try {
-      for (let end = this.#target(); end !== null && !this.#stopped; end = this.#target()) {
-        this.#tried = end
-        await this.#rewrite(end)
-      }
+      await this.#rewriteJournal()
+      this.#sliceStart = this.#io.clock.monotonicMs()
+      if (!this.#stopped) await this.#trimmer.run()
     } catch (error) {
       // There may be room by the time that the next file is closed.
       if (error instanceof IoError && error.failure === 'full') return
@@ -125,10 +158,18 @@ export class Rewriter {
     }
   }
 
+  async #rewriteJournal(): Promise<void> {
+    for (let end = this.#target(); end !== null && !this.#stopped; end = this.#target()) {
+      this.#tried = end
+      await this.#rewrite(end)
+    }
+  }
+
   async #rewrite(end: number): Promise<void> {
     const { disk } = this.#io
-    const number = this.#history.files.length + 1
-    const path = `${this.#folder}/${unfinishedName(number)}`
+    const number = 1 + (this.#history.files.map(({ footer }) => nameOfFooter(footer).through).at(-1) ?? 0)
+    const name: HistoryName = { number, through: number, generation: 0 }
+    const path = `${this.#folder}/${unfinishedName(name)}`
     this.#sliceStart = this.#io.clock.monotonicMs()
     const file = await disk.open(path, { create: true })
     let written = false
@@ -148,10 +189,8 @@ export class Rewriter {
       if (!written) await disk.remove(path).catch(() => {})
     }
     if (!written) return
-    if (this.#stopped) throw new Stopped()
-    await disk.rename(path, `${this.#folder}/${historyName(number)}`)
-    await this.#syncNames()
-    this.#history.add(await HistoryFile.open(disk, this.#folder, number))
+    await this.#publish(path, `${this.#folder}/${historyName(name)}`)
+    this.#history.add(await HistoryFile.open(disk, this.#folder, name))
     await this.#drop(this.#journal.forget(this.#history.end))
   }
 
@@ -159,7 +198,9 @@ export class Rewriter {
    * A sync of the folder that fails may have been about names of the journal as well; and one of the journal's that
    * failed, about ours.
    */
-  async #syncNames(): Promise<void> {
+  async #publish(from: string, to: string): Promise<void> {
+    if (this.#stopped) throw new Stopped()
+    await this.#io.disk.rename(from, to)
     try {
       await this.#io.disk.syncFolder(this.#folder)
     } catch (error) {

@@ -11,6 +11,8 @@ export interface Stretch {
   readonly firstOffset: number
   readonly rows: number
   readonly bytes: Uint8Array
+  /** Where they aren't one behind the other. */
+  readonly offsets?: Float64Array
 }
 
 /** One topic's events in a history file, from the first to the last. */
@@ -26,6 +28,7 @@ export class TopicStream {
   #chunk: Chunk | null = null
   #bytes: Uint8Array = new Uint8Array(0)
   #opened: Block | null = null
+  #offsets: Float64Array | undefined
 
   /** @param columns those that are read; all if it is left out */
   constructor(
@@ -64,13 +67,14 @@ export class TopicStream {
     const place = this.#blocks[this.#block]
     invariant(this.#row + rows <= place.rows, 'a stretch lies in one block')
     if (this.#chunk === null) await this.#decode(place)
-    const firstOffset = place.firstOffset + this.#row
+    const offsets = this.#offsets?.slice(this.#row, this.#row + rows)
+    const firstOffset = offsets === undefined ? place.firstOffset + this.#row : offsets[0]
     const whole = rows === place.rows
     const bytes = whole ? this.#bytes : sliceBlock((this.#opened ??= openBlock(this.#bytes)), this.#row, rows)
     if (whole) held.add(this.#chunk!)
     this.#row += rows
     if (this.#row === place.rows) this.close()
-    return { firstOffset, rows, bytes }
+    return { firstOffset, rows, bytes, ...(offsets === undefined ? {} : { offsets }) }
   }
 
   #next(): void {
@@ -93,6 +97,7 @@ export class TopicStream {
       },
     }
     try {
+      this.#offsets = await this.#file.offsets(this.#reader, place)
       this.#bytes = await this.#file.block(this.#reader, place, memory, this.#columns)
     } finally {
       if (source !== null) this.#pool.release(source)
