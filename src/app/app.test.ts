@@ -95,7 +95,7 @@ describe('defineApp', () => {
 
   it('refuses views that read each other in a circle', () => {
     const reads: unknown[] = []
-    const a = view('a', { kind: 'sql', text: 'SELECT * FROM b', reads: reads as never })
+    const a = view('a', { kind: 'sql', text: 'SELECT * FROM b', reads: reads as never, uses: [] })
     const b = view('b', sql`SELECT * FROM ${a}`)
     reads.push(b)
     const app = defineApp({ a, b })

@@ -2,7 +2,8 @@ import { MillraceError } from '../data/errors.ts'
 import { typeName } from '../data/sql-type.ts'
 import { fold } from '../sql/tokens.ts'
 import type { Definition, Query, Table, Topic, View } from './definitions.ts'
-import { type Named, quotedName, quotedText } from './sql-text.ts'
+import type { Named } from './expression.ts'
+import { quotedName, quotedText } from './sql-text.ts'
 
 /** A program: what is defined, by name. */
 export interface App<Definitions extends Readonly<Record<string, Definition>> = Readonly<Record<string, Definition>>> {

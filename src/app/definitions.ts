@@ -1,11 +1,14 @@
 import { MillraceError } from '../data/errors.ts'
 import type { ColumnType, NamedColumn } from './column-type.ts'
 import { type ColumnTypes, columnsOf } from './columns.ts'
-import type { AnyRow, Sql } from './sql-text.ts'
+import type { ColumnsOfRow, Expr, OfRow } from './expression.ts'
+import type { Kind } from './kinds.ts'
+import { strayUse } from './builder/select-state.ts'
+import type { AnyRow, Sql, SqlText } from './sql-text.ts'
 import { isStandardSchema, type StandardSchema } from './standard-schema.ts'
 
 /** An append-only topic. */
-export interface Topic<Name extends string = string, In = never, Row = unknown> {
+export interface Topic<Name extends string = string, In = never, Row = unknown, Cols = ColumnsOfRow<Row>> {
   readonly kind: 'topic'
   readonly name: Name
   readonly columns: readonly NamedColumn[]
@@ -15,34 +18,44 @@ export interface Topic<Name extends string = string, In = never, Row = unknown> 
   /** Checks and transforms events before they are appended; null where the columns alone decide. */
   readonly schema: StandardSchema | null
   readonly '~types'?: { readonly input: (event: In) => void; readonly row: Row }
+  readonly '~columns'?: Cols
 }
 
 /** A topic of upserts and deletes by primary key. */
-export interface Table<Name extends string = string, In = never, Row = unknown, Key = never> {
+export interface Table<
+  Name extends string = string,
+  In = never,
+  Row = unknown,
+  Key = never,
+  Cols = ColumnsOfRow<Row>,
+> {
   readonly kind: 'table'
   readonly name: Name
   readonly columns: readonly NamedColumn[]
   readonly key: readonly string[]
   readonly schema: StandardSchema | null
   readonly '~types'?: { readonly input: (event: In) => void; readonly row: Row; readonly key: (key: Key) => void }
+  readonly '~columns'?: Cols
 }
 
 /** A query whose result is kept up to date. */
-export interface View<Name extends string = string, Row = unknown> {
+export interface View<Name extends string = string, Row = unknown, Cols = ColumnsOfRow<Row>> {
   readonly kind: 'view'
   readonly name: Name
-  readonly sql: Sql
+  readonly sql: SqlText
   readonly emit: 'continuous' | 'final'
   readonly late: 'keep' | 'drop'
   readonly retain: string | null
   readonly '~types'?: { readonly row: Row }
+  readonly '~columns'?: Cols
 }
 
 /** A name for a query; nothing is kept. */
-export interface Query<Name extends string = string> {
+export interface Query<Name extends string = string, Cols = unknown> {
   readonly kind: 'query'
   readonly name: Name
-  readonly sql: Sql
+  readonly sql: SqlText
+  readonly '~columns'?: Cols
 }
 
 export type Definition = Topic | Table | View | Query
@@ -68,6 +81,13 @@ export type SchemaRow<S> = S extends { readonly '~standard': { readonly types?: 
     ? { [K in keyof Out]-?: undefined extends Out[K] ? Exclude<Out[K], undefined> | null : Out[K] }
     : never
   : { [K in keyof S]: OutputOf<S[K]> }
+
+type KindOfColumn<C> = C extends { readonly '~types'?: { readonly kind: infer K } } ? K & Kind : never
+
+/** A schema's columns, as queries see them. */
+export type SchemaColumns<S> = S extends { readonly '~standard': unknown }
+  ? ColumnsOfRow<SchemaRow<S>>
+  : { readonly [K in keyof S]: Expr<OutputOf<S[K]>, KindOfColumn<S[K]>, OfRow> }
 
 /** The type of what can be appended to a topic or table. */
 export type InferInput<D> = D extends { readonly '~types'?: { readonly input: (event: infer In) => void } } ? In : never
@@ -106,7 +126,7 @@ export type TopicOptions<S> = WithColumns<S> & {
 export function topic<const Name extends string, S extends Schema>(
   name: Name,
   options: TopicOptions<S>,
-): Topic<Name, SchemaInput<S>, SchemaRow<S>> {
+): Topic<Name, SchemaInput<S>, SchemaRow<S>, SchemaColumns<S>> {
   const columns = columnsOf(name, options.schema, options.columns)
   const time = options.time ?? null
   if (time !== null) mustHave(name, columns, time)
@@ -136,7 +156,7 @@ export type TableOptions<S, Key extends string> = WithColumns<S> & {
 export function table<const Name extends string, S extends Schema, const Key extends keyof SchemaRow<S> & string>(
   name: Name,
   options: TableOptions<S, Key>,
-): Table<Name, SchemaInput<S>, SchemaRow<S>, Simplify<Pick<SchemaRow<S>, Key>>> {
+): Table<Name, SchemaInput<S>, SchemaRow<S>, Simplify<Pick<SchemaRow<S>, Key>>, SchemaColumns<S>> {
   const columns = columnsOf(name, options.schema, options.columns)
   const key: readonly string[] = typeof options.key === 'string' ? [options.key] : options.key
   for (const column of key) mustHave(name, columns, column)
@@ -188,6 +208,8 @@ export type StatedRow<Name extends string, Row> = [AnyRow] extends [Row]
     : Row
   : Row
 
+type StatedColumns<Name extends string, Row, Cols> = [AnyRow] extends [Row] ? ColumnsOfRow<StatedRow<Name, Row>> : Cols
+
 /**
  * Defines a view: a query whose result is kept up to date. The type of its rows is the builder's, or what is stated:
  *
@@ -195,15 +217,15 @@ export type StatedRow<Name extends string, Row> = [AnyRow] extends [Row]
  *
  * or what `millrace generate` found out: see {@link SqlRows}.
  */
-export function view<const Name extends string, Row = AnyRow>(
+export function view<const Name extends string, Row = AnyRow, Cols = ColumnsOfRow<Row>>(
   name: Name,
-  query: Sql<Row>,
+  query: Sql<Row, Cols>,
   options: ViewOptions = {},
-): View<Name, StatedRow<Name, Row>> {
+): View<Name, StatedRow<Name, Row>, StatedColumns<Name, Row, Cols>> {
   return Object.freeze({
     kind: 'view',
     name,
-    sql: query,
+    sql: wholeQuery(query),
     emit: options.emit ?? 'continuous',
     late: options.late ?? 'keep',
     retain: options.retain ?? null,
@@ -211,6 +233,15 @@ export function view<const Name extends string, Row = AnyRow>(
 }
 
 /** Defines a named query: SQL that other queries can read by name. Nothing of it is kept. */
-export function query<const Name extends string>(name: Name, text: Sql): Query<Name> {
-  return Object.freeze({ kind: 'query', name, sql: text })
+export function query<const Name extends string, Row = AnyRow, Cols = ColumnsOfRow<Row>>(
+  name: Name,
+  text: Sql<Row, Cols>,
+): Query<Name, StatedColumns<Name, Row, Cols>> {
+  return Object.freeze({ kind: 'query', name, sql: wholeQuery(text) })
+}
+
+/** @throws MillraceError sql/definition where columns of another query are left in it */
+function wholeQuery(query: SqlText): SqlText {
+  if (query.uses.length > 0) throw strayUse(query.uses[0])
+  return query
 }

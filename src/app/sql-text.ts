@@ -1,26 +1,40 @@
 import { MillraceError } from '../data/errors.ts'
 import { tokenize } from '../sql/tokens.ts'
+import type { Reads } from './column-type.ts'
+import { type ColumnsOfRow, type Expr, type Fragment, levels, type Named, type Node, type Use } from './expression.ts'
+import type { Kind, KindOf } from './kinds.ts'
 
-/** SQL with everything put in, and the definitions that it reads. Made by the `sql` tag. */
-export interface Sql<Row = unknown> {
+/** SQL as it is written, whatever its rows. */
+export interface SqlText extends Fragment {
   readonly kind: 'sql'
-  readonly text: string
-  readonly reads: readonly Named[]
-  /** For the compiler alone: never there. */
-  readonly '~row'?: Row
+  /** The output columns, where they are known: see `OutputColumn`. */
+  readonly outputs?: readonly OutputColumn[]
 }
 
-/** Anything that SQL can name: a topic, table, view or named query. */
-export interface Named {
-  readonly kind: 'topic' | 'table' | 'view' | 'query'
+/**
+ * SQL with everything put in, and the definitions that it reads. Made by the `sql` tag and by the builder. Where it
+ * is an expression, `Row` is the type of its value.
+ */
+export interface Sql<Row = unknown, Cols = ColumnsOfRow<Row>> extends SqlText {
+  /** For the compiler alone: never there. */
+  readonly '~row'?: Row
+  readonly '~columns'?: Cols
+  readonly '~expr'?: { readonly value: Row; readonly kind: KindOf<Row>; readonly grade: never }
+}
+
+/** A column of a query of the builder: how its values are read follows from the columns that they come from. */
+export interface OutputColumn {
   readonly name: string
+  readonly form: Reads
+  /** Null where only the database knows. */
+  readonly type: Kind | null
 }
 
 /** A row whose type nobody stated. */
 export type AnyRow = Readonly<Record<string, unknown>>
 
-/** What may stand in `${…}`: a definition by its name, another piece of SQL, or a value. */
-export type SqlValue = Named | Sql | string | number | bigint | boolean | null | Date | Uint8Array
+/** What may stand in `${…}`: a definition by its name, another piece of SQL, a column of the builder, or a value. */
+export type SqlValue = Named | SqlText | Expr | string | number | bigint | boolean | null | Date | Uint8Array
 
 /**
  * SQL as a template. Definitions go in as quoted names, values as quoted literals: never as code.
@@ -33,6 +47,7 @@ export type SqlValue = Named | Sql | string | number | bigint | boolean | null |
  */
 export function sql<Row = AnyRow>(strings: TemplateStringsArray, ...values: readonly SqlValue[]): Sql<Row> {
   const reads: Named[] = []
+  const uses: Use[] = []
   let text = strings[0]
   values.forEach((value, i) => {
     if (!standsAlone(text)) {
@@ -40,9 +55,9 @@ export function sql<Row = AnyRow>(strings: TemplateStringsArray, ...values: read
         hint: 'take the quotes away: values are quoted for you',
       })
     }
-    text += written(value, i, reads) + strings[i + 1]
+    text += written(value, i, reads, uses) + strings[i + 1]
   })
-  return Object.freeze({ kind: 'sql', text, reads: Object.freeze(reads) })
+  return Object.freeze({ kind: 'sql', text, reads: Object.freeze(reads), uses: Object.freeze(uses) })
 }
 
 /** Whether a word behind the text would be a token of its own. */
@@ -51,15 +66,19 @@ function standsAlone(text: string): boolean {
   return last?.kind === 'word' && last.end === text.length + 2 && last.start === text.length + 1
 }
 
-function written(value: SqlValue, index: number, reads: Named[]): string {
+const namedKinds = new Set(['topic', 'table', 'view', 'query', 'function'])
+
+function written(value: SqlValue, index: number, reads: Named[], uses: Use[]): string {
   if (typeof value === 'object' && value !== null && 'kind' in value) {
-    if (value.kind === 'sql') {
+    if (value.kind === 'sql' || value.kind === 'expr') {
       reads.push(...value.reads)
-      return value.text
+      uses.push(...value.uses)
+      const loose = value.kind === 'expr' && (value as Node).level < levels.cast
+      return loose ? `(${value.text})` : value.text
     }
-    if (value.kind === 'topic' || value.kind === 'table' || value.kind === 'view' || value.kind === 'query') {
-      reads.push(value)
-      return quotedName(value.name)
+    if (namedKinds.has(value.kind)) {
+      reads.push(value as Named)
+      return quotedName((value as Named).name)
     }
   }
   const literal = literalOf(value)

@@ -1,8 +1,8 @@
 import { type ErrorDetail, MillraceError } from '../data/errors.ts'
 import type { SqlType } from '../data/sql-type.ts'
 import type { Json, NamedColumn, Reads } from './column-type.ts'
-import type { Table, Topic } from './definitions.ts'
-import { hex } from './sql-text.ts'
+import type { Definition, Table, Topic } from './definitions.ts'
+import { hex, type SqlText } from './sql-text.ts'
 import type { Issue } from './standard-schema.ts'
 
 /** An event as JSON shows it. Fields that are missing or undefined are not in it. */
@@ -126,13 +126,29 @@ export interface ReadColumn {
 /** How a topic's or view's columns are read. */
 export function readColumns(
   columns: readonly { readonly name: string; readonly type: SqlType }[],
-  written: readonly NamedColumn[] = [],
+  written: readonly Pick<NamedColumn, 'name' | 'reads'>[] = [],
 ): readonly ReadColumn[] {
   return columns.map(({ name, type }) => ({
     name,
     type,
     reads: written.find((column) => column.name === name)?.reads ?? 'plain',
   }))
+}
+
+/** How a definition says that its columns are read: a topic's by its schema, a view's by where its values come from. */
+export function writtenReads(definition: Definition | SqlText | undefined): readonly Pick<NamedColumn, 'name' | 'reads'>[] {
+  switch (definition?.kind) {
+    case 'topic':
+    case 'table':
+      return definition.columns
+    case 'view':
+    case 'query':
+      return writtenReads(definition.sql)
+    case 'sql':
+      return (definition.outputs ?? []).map(({ name, form }) => ({ name, reads: form }))
+    default:
+      return []
+  }
 }
 
 /** A row of JSON, with bigint and numeric as text, as TypeScript sees it. */

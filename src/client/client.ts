@@ -19,7 +19,7 @@ import type {
 } from '../app/database-shape.ts'
 import type { Table, Topic } from '../app/definitions.ts'
 import type { Sql } from '../app/sql-text.ts'
-import { decodeValue, encodeEvents } from '../app/values.ts'
+import { decodeValue, encodeEvents, readColumns, writtenReads } from '../app/values.ts'
 import type {
   AppendBody,
   AppendMixedBody,
@@ -202,11 +202,15 @@ async function runSql(
   const options = signal === undefined ? {} : { signal }
   const path = `/v1/sql?numbers=string${replay === true ? '&replay=true' : ''}`
   const { tick, columns, rows } = await connection.post<SqlBody>(path, body, options)
-  const types = columns.map(({ type }) => typeOfName(type))
+  const written = typeof query === 'string' ? [] : writtenReads(query)
+  const read = readColumns(
+    columns.map(({ name, type }) => ({ name, type: typeOfName(type) })),
+    written,
+  )
   const named = rows.map((row) => {
     const made: Row = {}
-    columns.forEach(({ name }, i) => {
-      made[name] = decodeValue(row[i], types[i])
+    read.forEach(({ name, type, reads }, i) => {
+      made[name] = decodeValue(row[i], type, reads)
     })
     return made
   })

@@ -1,6 +1,5 @@
 import type { App } from '../app/app.ts'
-import type { NamedColumn } from '../app/column-type.ts'
-import { decodeRow, type ReadColumn, readColumns } from '../app/values.ts'
+import { decodeRow, type ReadColumn, readColumns, writtenReads } from '../app/values.ts'
 import type { CatalogBody, WireRow } from '../protocol/answers.ts'
 import { typeOfName } from '../protocol/type-names.ts'
 import type { Connection } from './connection.ts'
@@ -37,12 +36,7 @@ export class RowReaders {
     const lower = name.toLowerCase()
     const found = all.find((one) => one.name === name) ?? all.find((one) => one.name.toLowerCase() === lower)
     const typed = (found?.columns ?? []).map((column) => ({ name: column.name, type: typeOfName(column.type) }))
-    return readColumns(typed, this.#written(name))
-  }
-
-  #written(name: string): readonly NamedColumn[] {
-    const definition = this.#app?.definitions[name]
-    return definition?.kind === 'topic' || definition?.kind === 'table' ? definition.columns : []
+    return readColumns(typed, writtenReads(this.#app?.definitions[name]))
   }
 }
 

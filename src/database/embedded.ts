@@ -17,9 +17,9 @@ import type {
   ViewHandle,
   ViewRows,
 } from '../app/database-shape.ts'
-import type { Definition, Table, Topic } from '../app/definitions.ts'
+import type { Definition, Table, Topic, View } from '../app/definitions.ts'
 import type { AnyRow, Sql } from '../app/sql-text.ts'
-import { decodeValue, encodeEvents, type ReadColumn, readColumns } from '../app/values.ts'
+import { decodeValue, encodeEvents, type ReadColumn, readColumns, writtenReads } from '../app/values.ts'
 import { cellState } from '../data/batch.ts'
 import { blockColumn, openBlock } from '../data/block.ts'
 import { cellNull } from '../data/cell.ts'
@@ -66,7 +66,7 @@ export function embed<A extends App>(core: DatabaseCore, app: A): DatabaseShape<
   const handles: Record<string, unknown> = {}
   for (const [name, definition] of Object.entries<Definition>(app.definitions)) {
     if (definition.kind === 'topic' || definition.kind === 'table') handles[name] = topicHandle(core, definition)
-    else if (definition.kind === 'view') handles[name] = viewHandle(core, name)
+    else if (definition.kind === 'view') handles[name] = viewHandle(core, definition)
   }
   const own = {
     sql: (query: string | Sql<unknown>, options?: SqlOptions) => runSql(core, query, options),
@@ -149,9 +149,10 @@ function keyOnly({ columns, primaryKey }: TopicDefinition, data: Row): Row {
   return Object.fromEntries(primaryKey.map((ordinal) => [columns[ordinal].name, data[columns[ordinal].name]]))
 }
 
-function viewHandle(core: DatabaseCore, name: string): ViewHandle<Row> {
+function viewHandle(core: DatabaseCore, definition: View): ViewHandle<Row> {
+  const { name } = definition
   const { columns } = core.view(name)
-  const reader = rowReader(columns, readColumns(columns))
+  const reader = rowReader(columns, readColumns(columns, writtenReads(definition)))
   return {
     async get(options: GetOptions<Row> = {}): Promise<ViewRows<Row>> {
       options.signal?.throwIfAborted()
@@ -235,6 +236,7 @@ async function runSql<R = AnyRow>(
   query: string | Sql<unknown>,
   options: SqlOptions = {},
 ): Promise<SqlAnswer<R>> {
+  const written = typeof query === 'string' ? [] : writtenReads(query)
   const { tick, columns, rows } = await core.query(typeof query === 'string' ? query : query.text, {
     parameters: (options.params ?? []).map(parameterText),
     ...momentOf(options),
@@ -243,7 +245,7 @@ async function runSql<R = AnyRow>(
   return {
     tick,
     columns: columns.map(({ name, type }) => ({ name, type: resultTypeName(type) })),
-    rows: [...expanded(rows, rowReader(columns, readColumns(columns)))] as R[],
+    rows: [...expanded(rows, rowReader(columns, readColumns(columns, written)))] as R[],
   }
 }
 
