@@ -7,6 +7,16 @@ import { nodeIo } from './io/node.ts'
 
 export type { App } from './app/app.ts'
 export { defineApp } from './app/app.ts'
+export type { Direction, DirectionOptions, Ordering } from './app/builder/direction.ts'
+export { asc, desc, rowNumber } from './app/builder/direction.ts'
+export type { From, Grouped } from './app/builder/from.ts'
+export { from } from './app/builder/from.ts'
+export type { Relation, SystemColumns, Windows } from './app/builder/relation.ts'
+export { system } from './app/builder/relation.ts'
+export type { Selected, TopOptions } from './app/builder/select.ts'
+export { exists, inQuery, scalar } from './app/builder/subquery.ts'
+export type { Window } from './app/builder/window.ts'
+export { hop, tumble } from './app/builder/window.ts'
 export type { ColumnType } from './app/column-type.ts'
 export { t } from './app/column-type.ts'
 export type {
@@ -34,6 +44,149 @@ export type {
 } from './app/database-shape.ts'
 export type { InferInput, InferKey, InferRow, Query, SqlRows, Table, Topic, View } from './app/definitions.ts'
 export { query, table, topic, view } from './app/definitions.ts'
+export type { Condition, Expr, Problem } from './app/expression.ts'
+export type { Aggregate, DistinctOption } from './app/functions/aggregates.ts'
+export { avg, boolAnd, boolOr, count, countDistinct, max, min, sum } from './app/functions/aggregates.ts'
+export {
+  abs,
+  acos,
+  add,
+  asin,
+  atan,
+  atan2,
+  bitAnd,
+  bitNot,
+  bitOr,
+  bitXor,
+  cbrt,
+  ceil,
+  cos,
+  degrees,
+  div,
+  exp,
+  floor,
+  gcd,
+  lcm,
+  ln,
+  log,
+  log10,
+  mod,
+  mul,
+  neg,
+  pi,
+  power,
+  quotient,
+  radians,
+  round,
+  shiftLeft,
+  shiftRight,
+  sign,
+  sin,
+  sqrt,
+  sub,
+  tan,
+  toHex,
+  trunc,
+} from './app/functions/arithmetic.ts'
+export type { Case } from './app/functions/choice.ts'
+export { caseWhen, cast, coalesce, greatest, least, literal, nullif } from './app/functions/choice.ts'
+export {
+  and,
+  between,
+  eq,
+  gt,
+  gte,
+  inList,
+  isDistinctFrom,
+  isFalse,
+  isNotDistinctFrom,
+  isNotNull,
+  isNull,
+  isTrue,
+  isUnknown,
+  lt,
+  lte,
+  ne,
+  not,
+  or,
+} from './app/functions/comparison.ts'
+export type { TimeField, TruncUnit } from './app/functions/datetime.ts'
+export {
+  age,
+  atUtc,
+  dateBin,
+  datePart,
+  dateTrunc,
+  extract,
+  interval,
+  isFiniteTime,
+  justifyDays,
+  justifyHours,
+  justifyInterval,
+  makeDate,
+  makeTime,
+  makeTimestamp,
+  now,
+  toChar,
+  toTimestamp,
+} from './app/functions/datetime.ts'
+export {
+  containedBy,
+  contains,
+  field,
+  fieldAt,
+  fieldText,
+  fieldTextAt,
+  hasKey,
+  jsonArrayLength,
+  jsonConcat,
+  jsonTypeof,
+  stripNulls,
+  without,
+} from './app/functions/json.ts'
+export type { LikeOptions } from './app/functions/text.ts'
+export {
+  ascii,
+  bitLength,
+  cat,
+  charLength,
+  chr,
+  concat,
+  concatWs,
+  decode,
+  encode,
+  ilike,
+  initcap,
+  left,
+  length,
+  like,
+  lower,
+  lpad,
+  ltrim,
+  matches,
+  md5,
+  notIlike,
+  notLike,
+  octetLength,
+  overlay,
+  position,
+  regexpCount,
+  regexpReplace,
+  regexpSubstr,
+  repeat,
+  replace,
+  reverse,
+  right,
+  rpad,
+  rtrim,
+  splitPart,
+  startsWith,
+  substring,
+  translate,
+  trim,
+  upper,
+} from './app/functions/text.ts'
+export type { Kind } from './app/kinds.ts'
 export type { Sql } from './app/sql-text.ts'
 export { sql } from './app/sql-text.ts'
 export type { ErrorCode, ErrorDetail, ErrorPlace } from './data/errors.ts'

@@ -1,9 +1,9 @@
 import { MillraceError } from '../data/errors.ts'
+import { strayUse } from './builder/select-state.ts'
 import type { ColumnType, NamedColumn } from './column-type.ts'
 import { type ColumnTypes, columnsOf } from './columns.ts'
 import type { ColumnsOfRow, Expr, OfRow } from './expression.ts'
 import type { Kind } from './kinds.ts'
-import { strayUse } from './builder/select-state.ts'
 import type { AnyRow, Sql, SqlText } from './sql-text.ts'
 import { isStandardSchema, type StandardSchema } from './standard-schema.ts'
 
@@ -22,13 +22,7 @@ export interface Topic<Name extends string = string, In = never, Row = unknown, 
 }
 
 /** A topic of upserts and deletes by primary key. */
-export interface Table<
-  Name extends string = string,
-  In = never,
-  Row = unknown,
-  Key = never,
-  Cols = ColumnsOfRow<Row>,
-> {
+export interface Table<Name extends string = string, In = never, Row = unknown, Key = never, Cols = ColumnsOfRow<Row>> {
   readonly kind: 'table'
   readonly name: Name
   readonly columns: readonly NamedColumn[]

@@ -12,11 +12,22 @@ export interface Shape {
 
 /** Makes an expression of pieces. */
 export function node(text: string, parts: readonly Fragment[], shape: Shape = {}): Node {
-  return Object.freeze({ kind: 'expr', text, ...needsOf(parts), level: levels.atom, type: null, form: 'plain', ...shape })
+  return Object.freeze({
+    kind: 'expr',
+    text,
+    ...needsOf(parts),
+    level: levels.atom,
+    type: null,
+    form: 'plain',
+    ...shape,
+  })
 }
 
 /** What fragments need, each once. */
-export function needsOf(parts: readonly Fragment[]): { readonly reads: readonly Named[]; readonly uses: readonly Use[] } {
+export function needsOf(parts: readonly Fragment[]): {
+  readonly reads: readonly Named[]
+  readonly uses: readonly Use[]
+} {
   if (parts.length === 1) return { reads: parts[0].reads, uses: parts[0].uses }
   return {
     reads: [...new Set(parts.flatMap((part) => part.reads))],

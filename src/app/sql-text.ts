@@ -15,7 +15,7 @@ export interface SqlText extends Fragment {
  * SQL with everything put in, and the definitions that it reads. Made by the `sql` tag and by the builder. Where it
  * is an expression, `Row` is the type of its value.
  */
-export interface Sql<Row = unknown, Cols = ColumnsOfRow<Row>> extends SqlText {
+export interface Sql<Row = unknown, Cols = unknown> extends SqlText {
   /** For the compiler alone: never there. */
   readonly '~row'?: Row
   readonly '~columns'?: Cols
@@ -45,7 +45,10 @@ export type SqlValue = Named | SqlText | Expr | string | number | bigint | boole
  *
  * @throws MillraceError sql/value for what has no form in SQL, and for `${…}` inside quotes or a comment
  */
-export function sql<Row = AnyRow>(strings: TemplateStringsArray, ...values: readonly SqlValue[]): Sql<Row> {
+export function sql<Row = AnyRow>(
+  strings: TemplateStringsArray,
+  ...values: readonly SqlValue[]
+): Sql<Row, ColumnsOfRow<Row>> {
   const reads: Named[] = []
   const uses: Use[] = []
   let text = strings[0]

@@ -136,7 +136,9 @@ export function readColumns(
 }
 
 /** How a definition says that its columns are read: a topic's by its schema, a view's by where its values come from. */
-export function writtenReads(definition: Definition | SqlText | undefined): readonly Pick<NamedColumn, 'name' | 'reads'>[] {
+export function writtenReads(
+  definition: Definition | SqlText | undefined,
+): readonly Pick<NamedColumn, 'name' | 'reads'>[] {
   switch (definition?.kind) {
     case 'topic':
     case 'table':

@@ -1,4 +1,4 @@
-import { type Expr, type GradeIn, type OfRow } from '../expression.ts'
+import type { Expr, GradeIn, OfRow } from '../expression.ts'
 import { identifier } from '../identifier.ts'
 import { as, node, nodeOf } from '../node.ts'
 
@@ -33,7 +33,10 @@ function isDirection(value: unknown): value is Direction<string | Expr> {
 }
 
 /** As ORDER BY has it. @param names the output columns there are, lest a name with a minus be one of them */
-export function printDirection(ordering: unknown, names: readonly string[]): { readonly name: string; readonly text: string } {
+export function printDirection(
+  ordering: unknown,
+  names: readonly string[],
+): { readonly name: string; readonly text: string } {
   const given = String(isDirection(ordering) ? ordering.by : ordering)
   const minus = !isDirection(ordering) && !names.includes(given) && given.startsWith('-')
   const name = minus ? given.slice(1) : given

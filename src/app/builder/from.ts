@@ -33,11 +33,12 @@ export type GroupScope<S, K> = { readonly [A in keyof S]: Loose<S[A]> } & { read
 /** Outputs of rows, or aggregates over all rows, but not of both. */
 type Outputs<G extends string> = Readonly<Record<string, Expr<unknown, Kind, G>>>
 
-type Unmixed<O> = OfGroup extends GradeIn<O[keyof O]>
-  ? OfRow extends GradeIn<O[keyof O]>
-    ? Problem<"a column stands beside an aggregate: group by it, with groupBy(({ o }) => ({ x: o.x }))">
+type Unmixed<O> =
+  OfGroup extends GradeIn<O[keyof O]>
+    ? OfRow extends GradeIn<O[keyof O]>
+      ? Problem<'a column stands beside an aggregate: group by it, with groupBy(({ o }) => ({ x: o.x }))'>
+      : O
     : O
-  : O
 
 interface FromState {
   readonly from: readonly FromItem[]
@@ -106,7 +107,9 @@ export class From<S> {
     const scope = this.#scope()
     const made = Object.entries(keys(scope as S)).map(([name, key]) => ({ name, node: nodeOf(key) }))
     if (made.length === 0) {
-      throw new MillraceError('sql/grouping', 'groupBy without a key', { hint: 'leave it out: aggregates are of all rows' })
+      throw new MillraceError('sql/grouping', 'groupBy without a key', {
+        hint: 'leave it out: aggregates are of all rows',
+      })
     }
     // A number there would mean the output of that place.
     for (const { name, node } of made) {
@@ -203,7 +206,8 @@ function selected<O extends Columns>(
   outputs: O,
 ): Selected<O> {
   const made = Object.entries(outputs).map(([name, output]): Output => ({ name, node: nodeOf(output) }))
-  if (made.length === 0) throw new MillraceError('sql/definition', 'select shows no column', { hint: 'name at least one' })
+  if (made.length === 0)
+    throw new MillraceError('sql/definition', 'select shows no column', { hint: 'name at least one' })
   const grouping = keys === null ? null : keys.map(({ node }) => node)
   return new Selected<O>({
     kind: 'select',

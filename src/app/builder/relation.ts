@@ -16,7 +16,11 @@ export interface Relation<Cols = unknown> {
 }
 
 /** A relation's columns. */
-export type ColumnsIn<R> = R extends { readonly '~columns'?: infer Cols } ? (Cols extends Columns ? Cols : never) : never
+export type ColumnsIn<R> = R extends { readonly '~columns'?: infer Cols }
+  ? Cols extends Columns
+    ? Cols
+    : never
+  : never
 
 /** A relation cut into windows: see `tumble` and `hop`. */
 export interface Windows<Cols = unknown> extends Relation<Cols> {
@@ -182,5 +186,9 @@ export function indented(text: string): string {
   const broken = tokenize(text).some(
     ({ kind, start, end }) => (kind === 'string' || kind === 'quoted') && text.slice(start, end).includes('\n'),
   )
-  return broken ? text : text.replace(/^/gm, '  ')
+  if (broken) return text
+  return text
+    .split('\n')
+    .map((line) => `  ${line}`)
+    .join('\n')
 }

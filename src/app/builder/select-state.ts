@@ -1,9 +1,9 @@
 import { MillraceError } from '../../data/errors.ts'
 import { fold } from '../../sql/tokens.ts'
 import type { Fragment, Named, Node, Use, WindowCut } from '../expression.ts'
+import { levels } from '../expression.ts'
 import { identifier } from '../identifier.ts'
 import { bracketed, needsOf } from '../node.ts'
-import { levels } from '../expression.ts'
 import { type BoundSource, indented, printRelation } from './relation.ts'
 
 /** A relation of FROM, and how it is joined to those before it. */
@@ -58,7 +58,10 @@ export function printSelect(state: SelectState, distinct: boolean | readonly str
   if (where.length > 0) lines.push(`WHERE ${conjunction(where)}`)
   if (keys !== null && keys.length > 0) lines.push(`GROUP BY ${keys.map(({ text }) => text).join(', ')}`)
   if (having.length > 0) lines.push(`HAVING ${conjunction(having)}`)
-  const outer = outerUses(from.map(({ source }) => source), needs.uses)
+  const outer = outerUses(
+    from.map(({ source }) => source),
+    needs.uses,
+  )
   const inner = needsOf(relations)
   if (inner.uses.length > 0) throw strayUse(inner.uses[0])
   return { text: lines.join('\n'), reads: merged(inner.reads, needs.reads), uses: outer }

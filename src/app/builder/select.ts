@@ -7,7 +7,15 @@ import { needsOf, nodeOf } from '../node.ts'
 import type { OutputColumn, Sql } from '../sql-text.ts'
 import { type Ordering, printDirection } from './direction.ts'
 import { bindSource, indented, rowOf } from './relation.ts'
-import { type Ending, noEnding, type Output, printSelect, type SelectState, withEnding } from './select-state.ts'
+import {
+  type Ending,
+  noEnding,
+  type Output,
+  printSelect,
+  type SelectState,
+  strayUse,
+  withEnding,
+} from './select-state.ts'
 
 /** The rows of a query, as reads show them. */
 export type RowOf<O> = { readonly [C in keyof O]: O[C] extends Expr<infer T> ? T : never }
@@ -36,7 +44,12 @@ type Either<O, P> = {
 
 type Body =
   | { readonly kind: 'select'; readonly state: SelectState; readonly distinct: boolean | readonly string[] }
-  | { readonly kind: 'set'; readonly word: SetWord; readonly left: Selected<Columns>; readonly right: Selected<Columns> }
+  | {
+      readonly kind: 'set'
+      readonly word: SetWord
+      readonly left: Selected<Columns>
+      readonly right: Selected<Columns>
+    }
 
 type SetWord = 'UNION' | 'UNION ALL' | 'INTERSECT' | 'EXCEPT'
 
@@ -71,8 +84,12 @@ export class Selected<O extends Columns> implements Sql<RowOf<O>, OutputsOf<O>> 
         : body.state.outputs.map(({ name, node }) => ({ name, form: node.form, type: node.type }))
   }
 
-  /** The SQL that the query stands for. */
+  /**
+   * The SQL that the query stands for.
+   * @throws MillraceError sql/definition where it uses columns of a query around it
+   */
   toSql(): string {
+    if (this.uses.length > 0) throw strayUse(this.uses[0])
     return this.text
   }
 
@@ -99,10 +116,12 @@ export class Selected<O extends Columns> implements Sql<RowOf<O>, OutputsOf<O>> 
   /** The order that reads have unless they ask for another: `.orderBy('-revenue', 'minute')`. */
   orderBy(...orderings: readonly Ordering<keyof O & string>[]): Selected<O> {
     const names = this.outputs.map(({ name }) => name)
-    const order = orderings.map((ordering) => printDirection(ordering, names)).map(({ name, text }) => {
-      this.#mustHave(name)
-      return text
-    })
+    const order = orderings
+      .map((ordering) => printDirection(ordering, names))
+      .map(({ name, text }) => {
+        this.#mustHave(name)
+        return text
+      })
     if (this.#ending.limit !== null || this.#ending.offset !== null) return this.#wrapped().orderBy(...orderings)
     return new Selected(this.#body, { ...this.#ending, order })
   }
@@ -115,7 +134,7 @@ export class Selected<O extends Columns> implements Sql<RowOf<O>, OutputsOf<O>> 
 
   /** Without so many rows at the beginning. */
   offset(rows: number): Selected<O> {
-    if (this.#ending.offset !== null || this.#ending.limit !== null) return this.#wrapped().offset(rows)
+    if (this.#ending.offset !== null) return this.#wrapped().offset(rows)
     return new Selected(this.#body, { ...this.#ending, offset: wholeNumber(rows, 'offset') })
   }
 
@@ -147,9 +166,11 @@ export class Selected<O extends Columns> implements Sql<RowOf<O>, OutputsOf<O>> 
     for (const name of [...keys, ...orders.map((order) => order.name)]) this.#mustHave(name)
     let place = 'place'
     while (names.some((name) => fold(name) === place)) place += '_'
-    const ranked = new Selected<Columns>(
-      { kind: 'select', state: this.#readBy('numbered', (row) => [...outputsOf(row, names), placeOutput()]), distinct: false },
-    )
+    const ranked = new Selected<Columns>({
+      kind: 'select',
+      state: this.#readBy('numbered', (row) => [...outputsOf(row, names), placeOutput()]),
+      distinct: false,
+    })
     function placeOutput(): Output {
       const partition = keys.length === 0 ? '' : `PARTITION BY ${keys.map(identifier).join(', ')} `
       const text = `row_number() OVER (${partition}ORDER BY ${orders.map((order) => order.text).join(', ')})`
@@ -184,12 +205,18 @@ export class Selected<O extends Columns> implements Sql<RowOf<O>, OutputsOf<O>> 
     const names = this.outputs.map(({ name }) => name)
     const others = other.outputs.map(({ name }) => name)
     if (names.length !== others.length || names.some((name) => !others.includes(name))) {
-      throw new MillraceError('sql/type', `${word}: one query has ${names.join(', ')}, the other ${others.join(', ')}`, {
-        hint: 'select the same names in both',
-      })
+      throw new MillraceError(
+        'sql/type',
+        `${word}: one query has ${names.join(', ')}, the other ${others.join(', ')}`,
+        {
+          hint: 'select the same names in both',
+        },
+      )
     }
     const isSame = names.every((name, i) => name === others[i])
-    const right = isSame ? other : new Selected({ kind: 'select', state: other.#readBy('other', (row) => outputsOf(row, names)), distinct: false })
+    const right = isSame
+      ? other
+      : new Selected({ kind: 'select', state: other.#readBy('other', (row) => outputsOf(row, names)), distinct: false })
     return new Selected<Columns>({
       kind: 'set',
       word,
@@ -201,12 +228,22 @@ export class Selected<O extends Columns> implements Sql<RowOf<O>, OutputsOf<O>> 
   /** One SELECT over this query. */
   #readBy(alias: string, outputs: (row: Columns) => readonly Output[]): SelectState {
     const source = bindSource(alias, this)
-    return { from: [{ source, join: 'first', on: null }], where: [], keys: null, having: [], outputs: outputs(rowOf(source)) }
+    return {
+      from: [{ source, join: 'first', on: null }],
+      where: [],
+      keys: null,
+      having: [],
+      outputs: outputs(rowOf(source)),
+    }
   }
 
   #wrapped(): Selected<O> {
     const names = this.outputs.map(({ name }) => name)
-    return new Selected({ kind: 'select', state: this.#readBy('rows', (row) => outputsOf(row, names)), distinct: false })
+    return new Selected({
+      kind: 'select',
+      state: this.#readBy('rows', (row) => outputsOf(row, names)),
+      distinct: false,
+    })
   }
 
   #isOpen(): boolean {

@@ -1,4 +1,15 @@
-import type { Condition, Expr, GradeIn, KindIn, NullIn, OfGroup, OfRow, Ungrouped, ValueIn, Node } from '../expression.ts'
+import type {
+  Condition,
+  Expr,
+  GradeIn,
+  KindIn,
+  Node,
+  NullIn,
+  OfGroup,
+  OfRow,
+  Ungrouped,
+  ValueIn,
+} from '../expression.ts'
 import {
   type AverageKinds,
   averageKind,

@@ -1,4 +1,14 @@
-import { type Expr, type GradeIn, type KindIn, levels, type NullIn, type Problem, type Strict, type ValueIn } from '../expression.ts'
+import type { Node } from '../expression.ts'
+import {
+  type Expr,
+  type GradeIn,
+  type KindIn,
+  levels,
+  type NullIn,
+  type Problem,
+  type Strict,
+  type ValueIn,
+} from '../expression.ts'
 import {
   type IntegerKind,
   type Kind,
@@ -9,7 +19,6 @@ import {
   widerKind,
 } from '../kinds.ts'
 import { as, bracketed, called, infix, node, nodeOf, type Shape } from '../node.ts'
-import type { Node } from '../expression.ts'
 
 /** A number: a column, an expression or a value. */
 export type NumberOperand = Expr<unknown, NumberKind> | number | bigint
@@ -77,9 +86,8 @@ type Difference<A, B> = [KindIn<A | B>] extends [NumberKind]
     ? Expr<Moved<A, Subtracted[Pair<A, B>]> | NullIn<A | B>, Subtracted[Pair<A, B>], GradeIn<A | B>>
     : Problem<`${KindIn<A> & string} - ${KindIn<B> & string} has no meaning`>
 
-type Product<A, B> = 'interval' extends KindIn<A | B>
-  ? Expr<string | NullIn<A | B>, 'interval', GradeIn<A | B>>
-  : NumbersOf<A, B>
+type Product<A, B> =
+  'interval' extends KindIn<A | B> ? Expr<string | NullIn<A | B>, 'interval', GradeIn<A | B>> : NumbersOf<A, B>
 
 const timeKinds: readonly (Kind | null)[] = ['timestamp', 'string', 'date', 'time', 'interval']
 
@@ -111,10 +119,10 @@ export function sub<A extends Calculated, const B extends Calculated>(left: A, r
 }
 
 /** `left * right`: numbers, or an interval and a number. */
-export function mul<A extends NumberOperand | Expr<unknown, 'interval'>, const B extends NumberOperand | Expr<unknown, 'interval'>>(
-  left: A,
-  right: B,
-): Product<A, B> {
+export function mul<
+  A extends NumberOperand | Expr<unknown, 'interval'>,
+  const B extends NumberOperand | Expr<unknown, 'interval'>,
+>(left: A, right: B): Product<A, B> {
   return calculated('*', left, right, levels.product)
 }
 
@@ -149,11 +157,12 @@ export function abs<A extends Expr<unknown, NumberKind>>(operand: A): Strict<Val
 }
 
 /** What rounding and its like make: PostgreSQL has them of numeric and double precision only. */
-type Rounded<A> = 'number' extends KindIn<A>
-  ? Strict<number, 'number', A>
-  : 'numeric' extends KindIn<A>
-    ? Strict<number | string, 'numeric', A>
-    : Strict<number, 'double', A>
+type Rounded<A> =
+  'number' extends KindIn<A>
+    ? Strict<number, 'number', A>
+    : 'numeric' extends KindIn<A>
+      ? Strict<number | string, 'numeric', A>
+      : Strict<number, 'double', A>
 
 function rounded<E>(name: string, operands: readonly unknown[]): E {
   const { type } = nodeOf(operands[0])
@@ -167,12 +176,18 @@ export function sign<A extends NumberOperand>(operand: A): Rounded<A> {
 }
 
 /** The nearest whole number; with places, of numeric only, that many digits behind the point. */
-export function round<A extends NumberOperand>(operand: A, places?: A extends Expr<unknown, 'numeric'> ? IntegerOperand : never): Rounded<A> {
+export function round<A extends NumberOperand>(
+  operand: A,
+  places?: A extends Expr<unknown, 'numeric'> ? IntegerOperand : never,
+): Rounded<A> {
   return rounded('round', places === undefined ? [operand] : [operand, places])
 }
 
 /** Cuts off what is behind the point, or behind so many places of a numeric. */
-export function trunc<A extends NumberOperand>(operand: A, places?: A extends Expr<unknown, 'numeric'> ? IntegerOperand : never): Rounded<A> {
+export function trunc<A extends NumberOperand>(
+  operand: A,
+  places?: A extends Expr<unknown, 'numeric'> ? IntegerOperand : never,
+): Rounded<A> {
   return rounded('trunc', places === undefined ? [operand] : [operand, places])
 }
 
@@ -207,7 +222,10 @@ export function log10<A extends NumberOperand>(operand: A): Rounded<A> {
 }
 
 /** The logarithm of a numeric to a base. */
-export function log<A extends NumberOperand, const B extends NumberOperand>(base: A, operand: B): Strict<number | string, 'numeric', A | B> {
+export function log<A extends NumberOperand, const B extends NumberOperand>(
+  base: A,
+  operand: B,
+): Strict<number | string, 'numeric', A | B> {
   return as(called('log', [base, operand], { type: 'numeric' }))
 }
 
@@ -219,7 +237,10 @@ export function power<A extends NumberOperand, const B extends NumberOperand>(ba
 }
 
 /** How often the right goes into the left, as a whole number: `div` of numerics. */
-export function quotient<A extends NumberOperand, const B extends NumberOperand>(left: A, right: B): Strict<number | string, 'numeric', A | B> {
+export function quotient<A extends NumberOperand, const B extends NumberOperand>(
+  left: A,
+  right: B,
+): Strict<number | string, 'numeric', A | B> {
   return as(called('div', [left, right], { type: 'numeric' }))
 }
 
@@ -268,13 +289,19 @@ export function bitNot<A extends Expr<unknown, IntegerKind>>(operand: A): Strict
 }
 
 /** `operand << places` */
-export function shiftLeft<A extends Expr<unknown, IntegerKind>>(operand: A, places: IntegerOperand): Strict<ValueIn<A>, KindIn<A>, A> {
+export function shiftLeft<A extends Expr<unknown, IntegerKind>>(
+  operand: A,
+  places: IntegerOperand,
+): Strict<ValueIn<A>, KindIn<A>, A> {
   const { type, form } = nodeOf(operand)
   return as(infix('<<', operand, places, levels.operator, { type, form }))
 }
 
 /** `operand >> places` */
-export function shiftRight<A extends Expr<unknown, IntegerKind>>(operand: A, places: IntegerOperand): Strict<ValueIn<A>, KindIn<A>, A> {
+export function shiftRight<A extends Expr<unknown, IntegerKind>>(
+  operand: A,
+  places: IntegerOperand,
+): Strict<ValueIn<A>, KindIn<A>, A> {
   const { type, form } = nodeOf(operand)
   return as(infix('>>', operand, places, levels.operator, { type, form }))
 }

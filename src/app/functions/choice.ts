@@ -1,3 +1,5 @@
+import { MillraceError } from '../../data/errors.ts'
+import { typeName } from '../../data/sql-type.ts'
 import type { ColumnType } from '../column-type.ts'
 import {
   type Condition,
@@ -10,11 +12,9 @@ import {
   type Value,
   type ValueIn,
 } from '../expression.ts'
-import { type Kind, kindOfColumn, readsOfKind, type WiderKind, type NumberKind } from '../kinds.ts'
-import { typeName } from '../../data/sql-type.ts'
+import { type Kind, kindOfColumn, type NumberKind, readsOfKind, type WiderKind } from '../kinds.ts'
 import { as, bracketed, called, node, nodeOf, sharedForm } from '../node.ts'
 import { literalOf } from '../sql-text.ts'
-import { MillraceError } from '../../data/errors.ts'
 
 /** The kind that values share: the wider one of numbers, the column's one beside literals. */
 type SharedKind<A> = [KindIn<A>] extends [NumberKind] ? WiderKind<KindIn<A>> : KindIn<A>
@@ -23,7 +23,15 @@ type SharedKind<A> = [KindIn<A>] extends [NumberKind] ? WiderKind<KindIn<A>> : K
 type Shared<A> = [Extract<A, Expr>] extends [never] ? SharedKind<A> : SharedKind<Extract<A, Expr>>
 
 /** A branch's value: a literal's wider type, for it is what the column shows. */
-type Widened<A> = A extends string ? string : A extends number ? number : A extends bigint ? bigint : A extends boolean ? boolean : ValueIn<A>
+type Widened<A> = A extends string
+  ? string
+  : A extends number
+    ? number
+    : A extends bigint
+      ? bigint
+      : A extends boolean
+        ? boolean
+        : ValueIn<A>
 
 /** `NULL` if none of the operands is certain to have a value. */
 type NullInAll<A extends readonly unknown[]> = A extends readonly [infer First, ...infer Rest]
@@ -71,9 +79,14 @@ export function least<A extends Expr, const B extends readonly (Expr | Value)[]>
 /** CASE under construction: more branches, or its end. */
 export interface Case<A, G extends string> {
   /** `WHEN condition THEN result` */
-  when<C extends Condition, const B extends Expr | Value>(condition: C, result: B): Case<A | B, G | GradeIn<B> | GradeIn<C>>
+  when<C extends Condition, const B extends Expr | Value>(
+    condition: C,
+    result: B,
+  ): Case<A | B, G | GradeIn<B> | GradeIn<C>>
   /** `ELSE result` */
-  else<const B extends Expr | Value>(result: B): Expr<Widened<A | B> | NullIn<A | B>, Shared<A | B> & Kind, G | GradeIn<B>>
+  else<const B extends Expr | Value>(
+    result: B,
+  ): Expr<Widened<A | B> | NullIn<A | B>, Shared<A | B> & Kind, G | GradeIn<B>>
   /** NULL where no branch's condition holds. */
   end(): Expr<Widened<A> | null, Shared<A> & Kind, G>
 }
@@ -108,11 +121,11 @@ function branches(list: readonly Branch[]): unknown {
   })
 }
 
-type OutputOf<C> = C extends ColumnType<never, infer Out, Kind> ? Out : never
-type KindOfType<C> = C extends ColumnType<never, unknown, infer K> ? K : never
+type OutputOf<C> = C extends ColumnType<infer _, infer Out> ? Out : never
+type KindOfType<C> = C extends ColumnType<infer _, unknown, infer K> ? K : never
 
 /** `CAST(operand AS type)`, to one of Millrace's column types: `cast(o.code, t.bigint())`. */
-export function cast<A extends Expr | Value, C extends ColumnType<never, unknown>>(
+export function cast<A extends Expr | Value, C extends ColumnType>(
   operand: A,
   type: C,
 ): Strict<OutputOf<C>, KindOfType<C>, A> {

@@ -1,3 +1,4 @@
+import type { Json } from '../column-type.ts'
 import {
   type Condition,
   type Expr,
@@ -8,7 +9,6 @@ import {
   type Strict,
   type Value,
 } from '../expression.ts'
-import type { Json } from '../column-type.ts'
 import { as, bracketed, infix, node, nodeOf } from '../node.ts'
 
 /** What a kind can be compared with; `string` columns may be text, a uuid or a time. */
@@ -188,12 +188,12 @@ function connected(word: 'AND' | 'OR', conditions: readonly Condition[]): Return
 }
 
 /** All conditions hold; of none it is true. */
-export function and<A extends Condition>(...conditions: readonly A[]): Strict<boolean, 'boolean', A> {
+export function and<const A extends readonly Condition[]>(...conditions: A): Strict<boolean, 'boolean', A[number]> {
   return as(connected('AND', conditions))
 }
 
 /** One of the conditions holds; of none it is false. */
-export function or<A extends Condition>(...conditions: readonly A[]): Strict<boolean, 'boolean', A> {
+export function or<const A extends readonly Condition[]>(...conditions: A): Strict<boolean, 'boolean', A[number]> {
   return as(connected('OR', conditions))
 }
 
@@ -202,4 +202,3 @@ export function not<A extends Condition>(condition: A): Strict<boolean, 'boolean
   const subject = nodeOf(condition)
   return as(node(`NOT ${bracketed(subject, levels.not)}`, [subject], { level: levels.not, type: 'boolean' }))
 }
-

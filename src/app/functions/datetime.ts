@@ -60,11 +60,16 @@ export function now(): Expr<string, 'timestamp', never> {
 type SameMoment<A> = A extends Date ? Expr<string, 'timestamp', never> : Strict<ValueIn<A>, KindIn<A>, A>
 
 function moment(operand: unknown): ReturnType<typeof nodeOf> {
-  return operand instanceof Date ? node(`timestamptz ${nodeOf(operand).text}`, [], { type: 'timestamp' }) : nodeOf(operand)
+  return operand instanceof Date
+    ? node(`timestamptz ${nodeOf(operand).text}`, [], { type: 'timestamp' })
+    : nodeOf(operand)
 }
 
 /** Cut to a unit: `dateTrunc('hour', o.at)`. */
-export function dateTrunc<A extends MomentOperand | Expr<unknown, 'interval'>>(unit: TruncUnit, operand: A): SameMoment<A> {
+export function dateTrunc<A extends MomentOperand | Expr<unknown, 'interval'>>(
+  unit: TruncUnit,
+  operand: A,
+): SameMoment<A> {
   const subject = moment(operand)
   return as(called('date_trunc', [unit, subject], { type: subject.type, form: subject.form }))
 }
@@ -81,7 +86,10 @@ export function dateBin<A extends MomentOperand>(
 }
 
 /** A field of a time, exactly: `extract('hour', o.at)`. */
-export function extract<A extends CalendarOperand>(field: TimeField, operand: A): Strict<number | string, 'numeric', A> {
+export function extract<A extends CalendarOperand>(
+  field: TimeField,
+  operand: A,
+): Strict<number | string, 'numeric', A> {
   const subject = nodeOf(operand)
   return as(node(`extract(${field} FROM ${subject.text})`, [subject], { type: 'numeric' }))
 }
@@ -92,7 +100,10 @@ export function datePart<A extends CalendarOperand>(field: TimeField, operand: A
 }
 
 /** From the second moment to the first, in years, months, days and a time. */
-export function age<A extends MomentOperand, B extends MomentOperand>(later: A, earlier: B): Strict<string, 'interval', A | B> {
+export function age<A extends MomentOperand, B extends MomentOperand>(
+  later: A,
+  earlier: B,
+): Strict<string, 'interval', A | B> {
   return as(called('age', [moment(later), moment(earlier)], { type: 'interval' }))
 }
 
@@ -119,7 +130,11 @@ export function makeDate<A extends IntegerOperand>(year: A, month: A, day: A): S
 }
 
 /** A time of day of its parts. */
-export function makeTime<A extends IntegerOperand, B extends NumberOperand>(hour: A, minute: A, second: B): Strict<string, 'time', A | B> {
+export function makeTime<A extends IntegerOperand, B extends NumberOperand>(
+  hour: A,
+  minute: A,
+  second: B,
+): Strict<string, 'time', A | B> {
   return as(called('make_time', [hour, minute, second], { type: 'time' }))
 }
 

@@ -21,7 +21,10 @@ export function field<A extends JsonColumn, const Key extends string | number>(
 }
 
 /** `operand ->> key`: the same as text. */
-export function fieldText<A extends JsonColumn>(operand: A, key: string | number): Expr<string | null, 'text', GradeIn<A>> {
+export function fieldText<A extends JsonColumn>(
+  operand: A,
+  key: string | number,
+): Expr<string | null, 'text', GradeIn<A>> {
   return inside('->>', operand, key, 'text')
 }
 
@@ -31,12 +34,18 @@ function pathText(path: readonly (string | number)[]): string {
 }
 
 /** `operand #> path`: what is under a path of keys and places. */
-export function fieldAt<A extends JsonColumn>(operand: A, path: readonly (string | number)[]): Expr<Json | null, 'jsonb', GradeIn<A>> {
+export function fieldAt<A extends JsonColumn>(
+  operand: A,
+  path: readonly (string | number)[],
+): Expr<Json | null, 'jsonb', GradeIn<A>> {
   return inside('#>', operand, pathText(path), 'jsonb')
 }
 
 /** `operand #>> path`: the same as text. */
-export function fieldTextAt<A extends JsonColumn>(operand: A, path: readonly (string | number)[]): Expr<string | null, 'text', GradeIn<A>> {
+export function fieldTextAt<A extends JsonColumn>(
+  operand: A,
+  path: readonly (string | number)[],
+): Expr<string | null, 'text', GradeIn<A>> {
   return inside('#>>', operand, pathText(path), 'text')
 }
 
@@ -46,17 +55,26 @@ export function hasKey<A extends JsonColumn>(operand: A, key: string): Strict<bo
 }
 
 /** `left @> right`: whether the right's content is in the left. */
-export function contains<A extends JsonOperand, B extends JsonOperand>(left: A, right: B): Strict<boolean, 'boolean', A | B> {
+export function contains<A extends JsonOperand, B extends JsonOperand>(
+  left: A,
+  right: B,
+): Strict<boolean, 'boolean', A | B> {
   return inside('@>', left, right, 'boolean')
 }
 
 /** `left <@ right`: whether the left's content is in the right. */
-export function containedBy<A extends JsonOperand, B extends JsonOperand>(left: A, right: B): Strict<boolean, 'boolean', A | B> {
+export function containedBy<A extends JsonOperand, B extends JsonOperand>(
+  left: A,
+  right: B,
+): Strict<boolean, 'boolean', A | B> {
   return inside('<@', left, right, 'boolean')
 }
 
 /** `left || right`: objects merged, the right's keys win; arrays one behind the other. */
-export function jsonConcat<A extends JsonOperand, B extends JsonOperand>(left: A, right: B): Strict<Json, 'jsonb', A | B> {
+export function jsonConcat<A extends JsonOperand, B extends JsonOperand>(
+  left: A,
+  right: B,
+): Strict<Json, 'jsonb', A | B> {
   return inside('||', left, right, 'jsonb')
 }
 

@@ -1,4 +1,4 @@
-import { type Expr, type GradeIn, levels, type Strict, type Value } from '../expression.ts'
+import { type Expr, type GradeIn, levels, type NullIn, type Strict, type Value } from '../expression.ts'
 import type { NumberKind, TextKind } from '../kinds.ts'
 import { as, bracketed, called, infix, node, nodeOf } from '../node.ts'
 import { quotedText } from '../sql-text.ts'
@@ -20,7 +20,9 @@ function count<E>(name: string, operands: readonly unknown[]): E {
 }
 
 /** `a || b || …`: texts one behind the other, NULL if one of them is. */
-export function cat<const A extends Expr | string | number>(...operands: readonly [A, ...A[]]): Text<A> {
+export function cat<const A extends readonly [Expr | string | number, ...(Expr | string | number)[]]>(
+  ...operands: A
+): Text<A[number]> {
   const nodes = operands.map(nodeOf)
   if (nodes.length === 1) return as(node(`(${nodes[0].text})::text`, nodes, { type: 'text' }))
   const joined = nodes.map((part) => bracketed(part, levels.operator + 1)).join(' || ')
@@ -28,15 +30,17 @@ export function cat<const A extends Expr | string | number>(...operands: readonl
 }
 
 /** All operands as one text; NULLs are passed over. */
-export function concat<const A extends Expr | Value>(...operands: readonly A[]): Expr<string, 'text', GradeIn<A>> {
+export function concat<const A extends readonly (Expr | Value)[]>(
+  ...operands: A
+): Expr<string, 'text', GradeIn<A[number]>> {
   return text('concat', operands)
 }
 
 /** All operands as one text with a separator between them; NULLs are passed over. */
-export function concatWs<const S extends TextOperand, const A extends Expr | Value>(
+export function concatWs<const S extends TextOperand, const A extends readonly (Expr | Value)[]>(
   separator: S,
-  ...operands: readonly A[]
-): Expr<Text<S> extends Expr<infer T> ? T : string, 'text', GradeIn<S | A>> {
+  ...operands: A
+): Expr<string | NullIn<S>, 'text', GradeIn<S | A[number]>> {
   return text('concat_ws', [separator, ...operands])
 }
 
@@ -129,7 +133,10 @@ export function position<A extends TextOperand, B extends TextOperand>(operand: 
 }
 
 /** Whether a text begins with another. */
-export function startsWith<A extends TextOperand, B extends TextOperand>(operand: A, prefix: B): Strict<boolean, 'boolean', A | B> {
+export function startsWith<A extends TextOperand, B extends TextOperand>(
+  operand: A,
+  prefix: B,
+): Strict<boolean, 'boolean', A | B> {
   return as(called('starts_with', [operand, prefix], { type: 'boolean' }))
 }
 
@@ -184,7 +191,10 @@ export function encode<A extends BytesOperand>(operand: A, format: 'hex' | 'base
 }
 
 /** Text as bytes. */
-export function decode<A extends TextOperand>(operand: A, format: 'hex' | 'base64' | 'escape'): Strict<Uint8Array, 'bytea', A> {
+export function decode<A extends TextOperand>(
+  operand: A,
+  format: 'hex' | 'base64' | 'escape',
+): Strict<Uint8Array, 'bytea', A> {
   return as(called('decode', [operand, format], { type: 'bytea', form: 'bytes' }))
 }
 
@@ -196,31 +206,47 @@ export interface LikeOptions {
 
 type Match<A> = Strict<boolean, 'boolean', A>
 
-function like_<E>(operator: string, operand: unknown, pattern: unknown, options: LikeOptions): E {
+function matched<E>(operator: string, operand: unknown, pattern: unknown, options: LikeOptions): E {
   const [a, b] = [operand, pattern].map(nodeOf)
-  const escape = options.escape === undefined ? '' : ` ESCAPE ${quotedText(options.escape)}`
-  const [left_, right_] = [a, b].map((part) => bracketed(part, levels.operator))
-  return as(node(`${left_} ${operator} ${right_}${escape}`, [a, b], { level: levels.within, type: 'boolean' }))
+  const mark = options.escape === undefined ? '' : ` ESCAPE ${quotedText(options.escape)}`
+  const [subject, wanted] = [a, b].map((part) => bracketed(part, levels.operator))
+  return as(node(`${subject} ${operator} ${wanted}${mark}`, [a, b], { level: levels.within, type: 'boolean' }))
 }
 
 /** `operand LIKE pattern`: `%` is any characters, `_` is any one. */
-export function like<A extends TextOperand, B extends TextOperand>(operand: A, pattern: B, options: LikeOptions = {}): Match<A | B> {
-  return like_('LIKE', operand, pattern, options)
+export function like<A extends TextOperand, B extends TextOperand>(
+  operand: A,
+  pattern: B,
+  options: LikeOptions = {},
+): Match<A | B> {
+  return matched('LIKE', operand, pattern, options)
 }
 
 /** `operand NOT LIKE pattern` */
-export function notLike<A extends TextOperand, B extends TextOperand>(operand: A, pattern: B, options: LikeOptions = {}): Match<A | B> {
-  return like_('NOT LIKE', operand, pattern, options)
+export function notLike<A extends TextOperand, B extends TextOperand>(
+  operand: A,
+  pattern: B,
+  options: LikeOptions = {},
+): Match<A | B> {
+  return matched('NOT LIKE', operand, pattern, options)
 }
 
 /** `operand ILIKE pattern`: LIKE that takes capital and small letters for the same. */
-export function ilike<A extends TextOperand, B extends TextOperand>(operand: A, pattern: B, options: LikeOptions = {}): Match<A | B> {
-  return like_('ILIKE', operand, pattern, options)
+export function ilike<A extends TextOperand, B extends TextOperand>(
+  operand: A,
+  pattern: B,
+  options: LikeOptions = {},
+): Match<A | B> {
+  return matched('ILIKE', operand, pattern, options)
 }
 
 /** `operand NOT ILIKE pattern` */
-export function notIlike<A extends TextOperand, B extends TextOperand>(operand: A, pattern: B, options: LikeOptions = {}): Match<A | B> {
-  return like_('NOT ILIKE', operand, pattern, options)
+export function notIlike<A extends TextOperand, B extends TextOperand>(
+  operand: A,
+  pattern: B,
+  options: LikeOptions = {},
+): Match<A | B> {
+  return matched('NOT ILIKE', operand, pattern, options)
 }
 
 /** `operand ~ pattern`: whether a regular expression matches somewhere. With `ignoreCase` it is `~*`. */
@@ -234,7 +260,12 @@ export function matches<A extends TextOperand>(
 }
 
 /** The first match of a regular expression replaced; with the flag `g` each. */
-export function regexpReplace<A extends TextOperand>(operand: A, pattern: string, by: TextOperand, flags?: string): Text<A> {
+export function regexpReplace<A extends TextOperand>(
+  operand: A,
+  pattern: string,
+  by: TextOperand,
+  flags?: string,
+): Text<A> {
   return text('regexp_replace', flags === undefined ? [operand, pattern, by] : [operand, pattern, by, flags])
 }
 
@@ -244,7 +275,9 @@ export function regexpCount<A extends TextOperand>(operand: A, pattern: string):
 }
 
 /** What a regular expression matches first; NULL where it doesn't. */
-export function regexpSubstr<A extends TextOperand>(operand: A, pattern: string): Expr<string | null, 'text', GradeIn<A>> {
+export function regexpSubstr<A extends TextOperand>(
+  operand: A,
+  pattern: string,
+): Expr<string | null, 'text', GradeIn<A>> {
   return text('regexp_substr', [operand, pattern])
 }
-
