@@ -197,10 +197,15 @@ export class Database {
 
   /**
    * Appends `{"events": [{"topic", "op"?, "data"}, …]}` atomically over topics; pointers count from the body.
+   * @param mayAppend others than these topics are as if they were not there; null: all are
    * @throws MillraceError event/invalid, and as Log.append
    */
-  async appendMixed(body: Uint8Array, idempotency?: Idempotency): Promise<AppendAnswer> {
-    const append = this.#running.ingest.decodeList(body, idempotency)
+  async appendMixed(
+    body: Uint8Array,
+    idempotency?: Idempotency,
+    mayAppend: ((topic: string) => boolean) | null = null,
+  ): Promise<AppendAnswer> {
+    const append = this.#running.ingest.decodeList(body, idempotency, mayAppend)
     if (append.blocks.length > 0) return this.append(append)
     return { tick: this.#log.position().tick, offsets: [], repeated: false }
   }

@@ -186,6 +186,19 @@ export {
   trim,
   upper,
 } from './app/functions/text.ts'
+export type {
+  AuthOptions,
+  EnvironmentValue,
+  Gateway,
+  GatewayOptions,
+  JwtOptions,
+  Mask,
+  Policy,
+  PolicyOptions,
+  Rate,
+  Role,
+} from './app/gateway.ts'
+export { claim, defineGateway, env, policy } from './app/gateway.ts'
 export type { Kind } from './app/kinds.ts'
 export type { Sql } from './app/sql-text.ts'
 export { sql } from './app/sql-text.ts'

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import type { App } from '../app/app.ts'
+import { checkGatewayNames, type Gateway } from '../app/gateway.ts'
 import { MillraceError } from '../data/errors.ts'
 import { appDefinition, type Definition, sqlDefinition } from '../engine/definitions.ts'
 import { type Disk, IoError } from '../io/io.ts'
@@ -8,6 +9,8 @@ import { type Disk, IoError } from '../io/io.ts'
 export interface LoadedApp {
   readonly path: string
   readonly definition: Definition
+  /** Who may ask for what: the module's `gateway`. */
+  readonly gateway: Gateway | null
 }
 
 /** What is looked for where no app is named. */
@@ -20,13 +23,17 @@ const defaultApps = ['millrace.ts', 'millrace.sql']
  */
 export async function loadApp(disk: Disk, named: string | undefined, again = false): Promise<LoadedApp> {
   const path = named ?? (await findApp(disk))
-  if (/\.sql$/i.test(path)) return { path, definition: sqlDefinition(await readText(disk, path), path) }
+  if (/\.sql$/i.test(path)) {
+    return { path, definition: sqlDefinition(await readText(disk, path), path), gateway: null }
+  }
   if (!/\.[cm]?[jt]s$/i.test(path)) {
     throw new MillraceError('app/load', `${path} is no app`, { hint: 'name a .sql, .ts or .js file' })
   }
   // Whether the file is there is told apart from what goes wrong inside it.
   await readText(disk, path)
-  return { path, definition: appDefinition(appOf(path, await importModule(path, again))) }
+  const module = await importModule(path, again)
+  const app = appOf(path, module)
+  return { path, definition: appDefinition(app), gateway: gatewayOf(path, app, module) }
 }
 
 async function findApp(disk: Disk): Promise<string> {
@@ -92,4 +99,17 @@ function appOf(path: string, module: unknown): App {
     place: { file: path },
     hint: 'write export default defineApp({ … })',
   })
+}
+
+function gatewayOf(path: string, app: App, module: unknown): Gateway | null {
+  const gateway = (module as { readonly gateway?: unknown }).gateway
+  if (gateway === undefined) return null
+  if ((gateway as { readonly kind?: unknown } | null)?.kind !== 'gateway') {
+    throw new MillraceError('app/load', `${path} exports a gateway that is none`, {
+      place: { file: path },
+      hint: 'write export const gateway = defineGateway({ … })',
+    })
+  }
+  checkGatewayNames(gateway as Gateway, app)
+  return gateway as Gateway
 }

@@ -5,6 +5,8 @@ import { nodeIo } from '../io/node.ts'
 import { append } from './append.ts'
 import { diff } from './diff.ts'
 import { explain } from './explain.ts'
+import { addGatewayFlags, type GatewayFlags } from './gateway-flags.ts'
+import { addKeys } from './keys.ts'
 import { endWithReader } from './output.ts'
 import { type Format, formats } from './print-views.ts'
 import { addProject } from './project.ts'
@@ -42,6 +44,7 @@ async function main(): Promise<number> {
   addWhy(program, ends)
   addProject(program, ends)
   addUpkeep(program, ends)
+  addKeys(program, ends)
   try {
     await program.parseAsync()
   } catch (error) {
@@ -67,9 +70,8 @@ function listenToSignals(): void {
 function addServe(program: Command, ends: Ends): void {
   const describe = { dev: 'run in one process and reload on save', start: 'run in one process, for production' }
   for (const name of ['dev', 'start'] as const) {
-    program
-      .command(name)
-      .description(describe[name])
+    const command = program.command(name).description(describe[name])
+    addGatewayFlags(command, repeated)
       .argument('[app]', 'a .sql, .ts or .js file (default: millrace.ts or millrace.sql)')
       .option('--data <DIR>', 'where log and state are kept', '.millrace')
       .option('--port <N>', '0 picks a free one', portNumber, defaultPort)
@@ -96,13 +98,14 @@ function addServe(program: Command, ends: Ends): void {
           memoryBytes: flags.memory === undefined ? null : flags.memory * 1024 * 1024,
           snapshotBytes: flags.snapshotEvery === undefined ? null : flags.snapshotEvery * 1024,
           logLevel: flags.logLevel,
+          front: flags,
         }
         await ends((name === 'dev' ? dev : start)(nodeIo(), app, options, stop.signal))
       })
   }
 }
 
-interface ServeFlags {
+interface ServeFlags extends GatewayFlags {
   readonly data: string
   readonly port: number
   readonly host: string
@@ -136,10 +139,11 @@ function addRemote(program: Command, ends: Ends): void {
     .addOption(new Option('--numbers <FORM>', 'bigint and numeric').choices(['exact', 'string']).default('exact'))
     .option('--as-of <TICK|TIME>', 'the answer as it was at a past tick or time')
     .option('--replay', 'where views no longer know it: read the log again up to there')
+    .option('--as <CALLER>', 'what another caller would get, for admins: {"role": …, "claims": {…}}')
     .action((sql: string, flags: QueryCommandFlags) => {
       const format = flags.json ? 'json' : (flags.format ?? (process.stdout.isTTY ? 'table' : 'ndjson'))
       const { numbers, param: parameters, asOf = null, replay = false } = flags
-      return ends(query(connect(flags.url), sql, { format, numbers, parameters, asOf, replay }))
+      return ends(query(connect(flags.url, flags.as), sql, { format, numbers, parameters, asOf, replay }))
     })
   program
     .command('diff')
@@ -176,6 +180,7 @@ interface QueryCommandFlags {
   readonly numbers: 'exact' | 'string'
   readonly asOf?: string
   readonly replay?: boolean
+  readonly as?: string
 }
 
 function addExplain(program: Command, ends: Ends): void {

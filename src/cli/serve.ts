@@ -1,11 +1,14 @@
 import path from 'node:path'
 import { pino } from 'pino'
+import type { Gateway } from '../app/gateway.ts'
+import { MillraceError } from '../data/errors.ts'
 import { Database, type Difference } from '../database.ts'
 import type { Definition } from '../engine/definitions.ts'
 import type { Io } from '../io/io.ts'
 import { watchFolder } from '../io/watch.ts'
 import { type RunningServer, startServer } from '../server/listen.ts'
 import { describeDifference } from './diff.ts'
+import { type GatewayFlags, gatewayOf, refuseOpenDoor } from './gateway-flags.ts'
 import { regenerate } from './generate.ts'
 import { loadApp } from './load-app.ts'
 import { say } from './output.ts'
@@ -22,6 +25,8 @@ export interface ServeOptions {
   /** A snapshot after so many bytes of log. */
   readonly snapshotBytes: number | null
   readonly logLevel: string
+  /** What stands in front. */
+  readonly front: GatewayFlags
 }
 
 /** Editors save in several steps: what follows within this time is the same save. */
@@ -34,8 +39,8 @@ export async function start(
   options: ServeOptions,
   stop: AbortSignal,
 ): Promise<number> {
-  const { path: file, definition } = await loadApp(io.disk, app)
-  const serving = await Serving.begin(io, definition, options)
+  const { path: file, definition, gateway } = await loadApp(io.disk, app)
+  const serving = await Serving.begin(io, definition, gateway, options)
   say(`serving ${file} at ${serving.url}`)
   await aborted(stop)
   await serving.end()
@@ -47,8 +52,8 @@ export async function start(
  * go on with what they have.
  */
 export async function dev(io: Io, app: string | undefined, options: ServeOptions, stop: AbortSignal): Promise<number> {
-  const { path: file, definition } = await loadApp(io.disk, app)
-  const serving = await Serving.begin(io, definition, options)
+  const { path: file, definition, gateway } = await loadApp(io.disk, app)
+  const serving = await Serving.begin(io, definition, gateway, options)
   say(`serving ${file} at ${serving.url}`)
   await generateTypes(io, file, definition)
   const saves = new Saves(io, path.dirname(path.resolve(file)), stop)
@@ -120,7 +125,13 @@ class Serving {
     this.#server = server
   }
 
-  static async begin(io: Io, definition: Definition, options: ServeOptions): Promise<Serving> {
+  static async begin(io: Io, definition: Definition, own: Gateway | null, options: ServeOptions): Promise<Serving> {
+    const { tlsCert, tlsKey, trustProxy } = options.front
+    if ((tlsCert === undefined) !== (tlsKey === undefined)) {
+      throw new MillraceError('usage', '--tls-cert and --tls-key go together')
+    }
+    const gateway = await gatewayOf(io.disk, own, options.front)
+    refuseOpenDoor(options.host, gateway, options.front)
     const bar = new ProgressBar('replaying the log')
     const database = await Database.open({
       io,
@@ -142,6 +153,9 @@ class Serving {
         port: options.port,
         allowedHosts: options.allowedHosts,
         allowedOrigins: options.allowedOrigins,
+        gateway,
+        trustedProxies: trustProxy,
+        ...(tlsCert === undefined || tlsKey === undefined ? {} : { tls: { certFile: tlsCert, keyFile: tlsKey } }),
         logger: pino({ level: options.logLevel }, pino.destination({ fd: 2, sync: true })),
       })
       try {

@@ -7,6 +7,7 @@ import type { Order } from '../plan/plan.ts'
 import type { TopicDefinition, ViewDefinition } from '../plan/program.ts'
 import type { Rows } from '../views/rows.ts'
 import type { ReplayWait } from './replays.ts'
+import type { Sight } from './sight.ts'
 
 /** What goes into a database and what comes out of it. */
 
@@ -76,6 +77,8 @@ export interface ReadOptions {
   /** How long to wait for `minTick` (default 10 s). */
   readonly timeoutMs?: number
   readonly asOf?: AsOf
+  /** What the reader sees; absent: everything. */
+  readonly sight?: Sight
 }
 
 export interface ReadAnswer {
@@ -93,6 +96,8 @@ export interface QueryOptions {
   /** More rows than this are refused (default 10 000). */
   readonly maxRows?: number
   readonly asOf?: AsOf
+  /** What the reader sees; absent: everything. */
+  readonly sight?: Sight
   readonly signal?: AbortSignal
 }
 

@@ -37,7 +37,8 @@ export interface IngestAnswer {
 export class Ingest {
   readonly #topics: readonly TopicDefinition[]
   readonly #decoders = new Map<number, TopicDecoder>()
-  #lists: EventListDecoder | null = null
+  /** By the topics that they know. */
+  readonly #lists = new Map<string, EventListDecoder>()
 
   constructor(topics: readonly TopicDefinition[]) {
     this.#topics = topics
@@ -63,9 +64,16 @@ export class Ingest {
   }
 
   /** @throws MillraceError event/invalid with one pointer per bad event, request/malformed */
-  decodeList(body: Uint8Array, idempotency?: Idempotency): Append {
-    this.#lists ??= new EventListDecoder(this.#topics)
-    const decoded = this.#lists.decodeBody(body)
+  decodeList(
+    body: Uint8Array,
+    idempotency?: Idempotency,
+    mayAppend: ((topic: string) => boolean) | null = null,
+  ): Append {
+    const topics = this.#topics.filter(({ name }) => mayAppend === null || mayAppend(name))
+    const key = topics.map(({ id }) => id).join()
+    const decoder = this.#lists.get(key) ?? new EventListDecoder(topics)
+    this.#lists.set(key, decoder)
+    const decoded = decoder.decodeBody(body)
     refuseBad(decoded, 'reject')
     return { blocks: decoded.blocks, ...(idempotency === undefined ? {} : { idempotency }) }
   }

@@ -14,6 +14,7 @@ import type { View } from '../views/view.ts'
 import type { DatabaseOptions, QueryAnswer, QueryOptions } from './contract.ts'
 import { listedErrors } from './listed-errors.ts'
 import type { Past } from './past.ts'
+import { refusePositions, seenCatalog } from './seen-catalog.ts'
 
 const queryRowsDefault = 10_000
 const errorsDefault = 100
@@ -45,12 +46,13 @@ export class Queries {
       const hint = 'events go in by append; definitions come with the app'
       throw new MillraceError('sql/not-select', 'one SELECT is wanted, and nothing else', { hint })
     }
-    const catalog = await this.#queryCatalog()
-    const { parameters = [] } = options
+    const { parameters = [], sight } = options
+    const { catalog, restrictions } = await seenCatalog(await this.#queryCatalog(), sight)
     const bound = planSelect(catalog, statement.node, statement, { adHoc: true, parameters })
     const scans = nodesOf(bound.plan).filter((node) => node.op === 'scan')
+    refusePositions(scans, restrictions, catalog)
     const scene = await this.#past.scene(options.asOf, promised, new Set(scans.map(({ relation }) => relation)))
-    const source: AdHocSource = { io: this.#options.io, program: this.#program, log: this.#log, ...scene }
+    const source: AdHocSource = { io: this.#options.io, program: this.#program, log: this.#log, restrictions, ...scene }
     const rows = await runOnce(source, bound, this.#runOptions(options))
     // Columns behind those of the query were there to order by.
     const shown = new Rows(bound.columns, rows.pages, rows.refs, rows.weights)

@@ -48,17 +48,20 @@ export class Catalog {
   readonly #ids: ReadonlyMap<string, number>
   readonly #before: ReadonlyMap<string, TopicDefinition>
   readonly #later: ReadonlySet<string>
+  readonly #whole: Catalog | null
 
   private constructor(
     byName: ReadonlyMap<string, Relation>,
     ids: ReadonlyMap<string, number>,
     before: ReadonlyMap<string, TopicDefinition>,
     later: ReadonlySet<string>,
+    whole: Catalog | null = null,
   ) {
     this.#byName = byName
     this.#ids = ids
     this.#before = before
     this.#later = later
+    this.#whole = whole
   }
 
   /**
@@ -69,6 +72,11 @@ export class Catalog {
     const ids = [...previous.topics, ...previous.views].map(({ name, id }) => [fold(name), id] as const)
     const before = new Map(previous.topics.map((topic) => [fold(topic.name), topic]))
     return new Catalog(new Map(), new Map(ids), before, new Set(later.map(fold)))
+  }
+
+  /** An empty catalog for some of another one's relations, whose plans may read the others. */
+  static within(whole: Catalog): Catalog {
+    return new Catalog(new Map(), new Map(), new Map(), new Set(), whole)
   }
 
   /** The catalog of a program alone. Named queries are not in it: a program has no need of them. */
@@ -126,6 +134,7 @@ export class Catalog {
     for (const relation of this.#byName.values()) {
       if (relation.kind !== 'query' && relation.definition.id === id) return relation
     }
+    if (this.#whole !== null) return this.#whole.byId(id)
     invariant(false, `no relation has the id ${id}`)
   }
 
@@ -147,7 +156,7 @@ export class Catalog {
   add(relation: Relation): Catalog {
     const name = fold(relation.name)
     invariant(!this.#byName.has(name), `${relation.name} is defined twice`)
-    return new Catalog(new Map([...this.#byName, [name, relation]]), this.#ids, this.#before, this.#later)
+    return new Catalog(new Map([...this.#byName, [name, relation]]), this.#ids, this.#before, this.#later, this.#whole)
   }
 }
 

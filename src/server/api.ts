@@ -1,9 +1,12 @@
+import type { Gateway } from '../app/gateway.ts'
 import { MillraceError } from '../data/errors.ts'
 import type { Database } from '../database.ts'
 import type { Io } from '../io/io.ts'
+import { hex } from './api-keys.ts'
 import { backUp } from './backup.ts'
 import { diff } from './diff.ts'
 import { type ApiAnswer, type ApiRequest, jsonAnswer, problemAnswer } from './exchange.ts'
+import { Front, refusalHeaders } from './front.ts'
 import { Guard, type GuardOptions } from './guard.ts'
 import { appendEvents, appendMixed } from './ingest.ts'
 import { Gate, type Limits } from './limits.ts'
@@ -12,8 +15,9 @@ import { Metrics } from './metrics.ts'
 import { describeApi } from './openapi/document.ts'
 import { Page } from './page.ts'
 import { allowed, type Found, methodOf, on, type Route, Routes, route, WrongMethod } from './routes.ts'
+import { seenCatalogBody } from './seen-catalog.ts'
 import { runSql } from './sql.ts'
-import { catalog, catalogBody, livez, readyz } from './status.ts'
+import { livez, readyz } from './status.ts'
 import { RequestCount, telemetryRoutes } from './telemetry.ts'
 import { readEvents } from './topic-events.ts'
 import { viewErrors } from './view-errors.ts'
@@ -23,6 +27,8 @@ import { whyRoutes } from './why.ts'
 export interface ApiOptions extends GuardOptions {
   readonly io: Io
   readonly limits: Limits
+  /** Who may ask for what; null: everybody for everything. */
+  readonly gateway: Gateway | null
   /** Told of what is our own mistake. */
   readonly onMistake: (error: unknown) => void
 }
@@ -40,6 +46,7 @@ export class Api {
   readonly metrics: Metrics
   readonly #options: ApiOptions
   readonly #guard: Guard
+  readonly #front: Front
   readonly #requests: Gate
   readonly #closing = new AbortController()
   readonly #routes: Routes
@@ -50,6 +57,7 @@ export class Api {
     const { io, limits } = options
     this.#options = options
     this.#guard = new Guard(options)
+    this.#front = new Front(options.gateway, database, io)
     this.#requests = new Gate(limits.requests, 'requests at a time')
     this.streams = new Gate(limits.liveStreams, 'live streams')
     this.metrics = new Metrics(database, () => this.streams.taken)
@@ -69,18 +77,22 @@ export class Api {
     return [
       route(
         '/v1/topics/{topic}/events',
-        on('POST', 'append topic', 'append', ({ request, name, query }) =>
-          appendEvents(database, request, name, query),
+        on('POST', 'append topic', 'append', ({ request, caller, name, query }) =>
+          appendEvents(database, request, this.#front.scopeOf(caller), name, query),
         ),
-        on('GET', 'read topic', 'read', ({ name, query }) => readEvents(database, limits, name, query)),
+        on('GET', 'read topic', 'read', ({ sight, name, query }) => readEvents(database, limits, name, query, sight)),
       ),
       route(
         '/v1/append',
-        on('POST', 'append', 'append', ({ request, query }) => appendMixed(database, request, query)),
+        on('POST', 'append', 'append', ({ request, caller, query }) =>
+          appendMixed(database, request, this.#front.appender(caller), query),
+        ),
       ),
       route(
         '/v1/views/{view}',
-        on('GET', 'read view', 'read', ({ request, name, query }) => readView(reader, request, name, query)),
+        on('GET', 'read view', 'read', ({ request, sight, name, query }) =>
+          readView(reader, request, sight, name, query),
+        ),
       ),
       route(
         '/v1/views/{view}/errors',
@@ -88,11 +100,13 @@ export class Api {
       ),
       route(
         '/v1/views/{view}/live',
-        on('GET', 'read view', 'live', ({ request, name, query }) => streamView(live, request, name, query)),
+        on('GET', 'read view', 'live', ({ request, caller, sight, name, query }) =>
+          streamView({ ...live, sight, until: caller.until }, request, name, query),
+        ),
       ),
       route(
         '/v1/sql',
-        on('POST', 'sql', 'query', ({ request, query }) => runSql(sql, request, query)),
+        on('POST', 'sql', 'query', ({ request, sight, query }) => runSql(sql, request, sight, query)),
       ),
       route(
         '/v1/backup',
@@ -104,7 +118,18 @@ export class Api {
       ),
       route(
         '/v1/catalog',
-        on('GET', 'known', 'read', () => catalog(database)),
+        on('GET', 'known', 'read', async ({ caller }) => {
+          const body = await seenCatalogBody(database, this.#front.viewer(caller))
+          return jsonAnswer(200, body, { 'cache-control': 'no-store' })
+        }),
+      ),
+      route(
+        '/v1/ticket',
+        on('POST', 'known', 'read', ({ caller }) => this.#front.ticket(caller)),
+      ),
+      route(
+        '/v1/whoami',
+        on('GET', 'known', 'read', ({ caller }) => this.#front.whoami(caller)),
       ),
       route(
         '/livez',
@@ -126,7 +151,10 @@ export class Api {
       }),
       route(
         '/openapi.json',
-        on('GET', 'known', 'read', () => jsonAnswer(200, describeApi(this.routes, catalogBody(database)))),
+        on('GET', 'known', 'read', async ({ caller }) => {
+          const body = await seenCatalogBody(database, this.#front.viewer(caller))
+          return jsonAnswer(200, describeApi(this.routes, body))
+        }),
       ),
       ...this.#page.routes(),
     ]
@@ -156,17 +184,21 @@ export class Api {
       }
     } catch (error) {
       if (!(error instanceof MillraceError) && !request.signal.aborted) this.#options.onMistake(error)
-      answer = problemAnswer(error, error instanceof WrongMethod ? { allow: error.allow } : {})
+      answer = problemAnswer(error, error instanceof WrongMethod ? { allow: error.allow } : refusalHeaders(error))
     }
     const seconds = (clock.monotonicMs() - start) / 1000
     this.metrics.observe(route?.pattern ?? 'none', request.method, answer.status, seconds)
     return { ...answer, headers: { ...safeHeaders, ...answer.headers, ...this.#crossOrigin(request) } }
   }
 
-  #call(request: ApiRequest, { route, names, query }: Found): Promise<ApiAnswer> | ApiAnswer {
+  async #call(request: ApiRequest, found: Found): Promise<ApiAnswer> {
+    const { route, names } = found
     if (request.method === 'OPTIONS') return { status: 204, headers: { allow: allowed(route.methods) }, body: null }
-    const { answer } = methodOf(route, request.method)
-    return answer({ request, name: Object.values(names)[0] ?? '', names, query })
+    const method = methodOf(route, request.method)
+    const { caller, query, headers } = await this.#front.admit(request, found, method)
+    const sight = this.#front.sightOf(caller)
+    const answer = await method.answer({ request, caller, sight, name: Object.values(names)[0] ?? '', names, query })
+    return { ...answer, headers: { ...headers, ...answer.headers } }
   }
 
   /** Pages of origins that were allowed by name may read answers. */
@@ -175,7 +207,7 @@ export class Api {
     if (origin === null || !this.#guard.isAllowed(origin)) return {}
     const shared = {
       'access-control-allow-origin': origin,
-      'access-control-expose-headers': 'Millrace-Tick, ETag, Retry-After',
+      'access-control-expose-headers': 'Millrace-Tick, ETag, Retry-After, RateLimit, RateLimit-Policy',
       'cross-origin-resource-policy': 'cross-origin',
       vary: 'Origin',
     }
@@ -183,7 +215,7 @@ export class Api {
     return {
       ...shared,
       'access-control-allow-methods': 'GET, POST',
-      'access-control-allow-headers': 'Content-Type, Idempotency-Key, If-None-Match, Last-Event-ID',
+      'access-control-allow-headers': 'Authorization, Content-Type, Idempotency-Key, If-None-Match, Last-Event-ID',
       'access-control-max-age': '600',
     }
   }
@@ -193,8 +225,4 @@ export class Api {
     this.#closing.abort()
     this.metrics.close()
   }
-}
-
-function hex(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
 }

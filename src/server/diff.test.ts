@@ -107,10 +107,11 @@ describe('POST /v1/diff', () => {
   it('is for callers on this machine', async () => {
     const { database } = await start()
     const names = { host: '127.0.0.1', allowedHosts: [], allowedOrigins: [] }
-    const api = new Api(database, { io: nodeIo(), limits: defaultLimits, ...names, onMistake: () => {} })
+    const api = new Api(database, { io: nodeIo(), limits: defaultLimits, ...names, gateway: null, onMistake: () => {} })
     const answer = await api.answer({
       method: 'POST',
       local: false,
+      address: '10.0.0.1',
       target: '/v1/diff',
       header: (name) => (name === 'host' ? '127.0.0.1' : null),
       headerNames: () => ['host'],

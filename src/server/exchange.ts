@@ -5,6 +5,8 @@ export interface ApiRequest {
   readonly method: string
   /** Whether it came from this machine. Behind a proxy on this machine every request does. */
   readonly local: boolean
+  /** Where it came from: an IP address; behind proxies that are trusted, the one that they name. */
+  readonly address: string
   /** The request's target as it came: path and query, still encoded. */
   readonly target: string
   /** @param name in lower case */

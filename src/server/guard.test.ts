@@ -9,6 +9,7 @@ function asked(host: string, origin: string | null = null): ApiRequest {
     header: (name) => (name === 'host' ? host : name === 'origin' ? origin : null),
     headerNames: () => ['host', 'origin'],
     local: true,
+    address: '127.0.0.1',
     readBody: () => Promise.resolve(new Uint8Array()),
     signal: new AbortController().signal,
   }

@@ -22,6 +22,7 @@ const formats: Readonly<Record<string, EventFormat>> = {
 export async function appendEvents(
   database: Database,
   request: ApiRequest,
+  scope: string,
   name: string,
   query: string,
 ): Promise<ApiAnswer> {
@@ -33,7 +34,7 @@ export async function appendEvents(
   const format = mode === null ? formatOf(request) : null
   const key = idempotencyKey(request)
   const body = await request.readBody()
-  const options = { onInvalid, ...keyed(`/v1/topics/${topic.name}/events`, key, body) }
+  const options = { onInvalid, ...keyed(`/v1/topics/${topic.name}/events${scope}`, key, body) }
   const { tick, firstOffset, lastOffset, repeated, skipped, skippedEvents } =
     mode === null
       ? await database.appendText(topic.name, body, format!, options)
@@ -49,8 +50,21 @@ export async function appendEvents(
   return jsonAnswer(201, answer, replayed(repeated))
 }
 
+/** Whom events over several topics come from. */
+export interface Appender {
+  /** Sets his idempotency keys apart. */
+  readonly scope: string
+  /** Null: to all topics. */
+  readonly mayAppend: ((topic: string) => boolean) | null
+}
+
 /** POST /v1/append */
-export async function appendMixed(database: Database, request: ApiRequest, query: string): Promise<ApiAnswer> {
+export async function appendMixed(
+  database: Database,
+  request: ApiRequest,
+  { scope, mayAppend }: Appender,
+  query: string,
+): Promise<ApiAnswer> {
   new Parameters(query).end()
   if (cloudEventMode(request) !== null) {
     throw new MillraceError('request/media-type', 'CloudEvents go to one topic at a time', {
@@ -60,8 +74,8 @@ export async function appendMixed(database: Database, request: ApiRequest, query
   requireJson(request)
   const key = idempotencyKey(request)
   const body = await request.readBody()
-  const { idempotency } = keyed('/v1/append', key, body)
-  const { tick, offsets, repeated } = await database.appendMixed(body, idempotency)
+  const { idempotency } = keyed(`/v1/append${scope}`, key, body)
+  const { tick, offsets, repeated } = await database.appendMixed(body, idempotency, mayAppend)
   const names = new Map(database.catalog().topics.map((topic) => [topic.id, topic.name]))
   const answer: AppendMixedBody = {
     tick,

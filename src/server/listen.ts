@@ -1,15 +1,19 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import type { Server as TlsServer } from 'node:tls'
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify'
 import type { Logger } from 'pino'
+import type { Gateway } from '../app/gateway.ts'
 import { Bug, type ErrorCode, MillraceError } from '../data/errors.ts'
 import type { Database } from '../database.ts'
 import type { Clock, Io } from '../io/io.ts'
 import { nodeIo } from '../io/node.ts'
 import { Api } from './api.ts'
 import { BodyBuffer, bodyTooSlow } from './body.ts'
+import { type Certificate, readCertificate, type TlsOptions, watchCertificate } from './certificate.ts'
 import { type ApiAnswer, type ApiRequest, problemAnswer } from './exchange.ts'
 import { defaultLimits, defaultPort, Gate, type Limits } from './limits.ts'
+import { Proxies } from './origin.ts'
 
 export interface ServerOptions {
   /** Address to listen on (default 127.0.0.1: this machine alone). */
@@ -21,6 +25,12 @@ export interface ServerOptions {
   /** Origins, such as `https://app.example.com`, whose pages may ask. */
   readonly allowedOrigins?: readonly string[]
   readonly limits?: Partial<Limits>
+  /** Who may ask for what (default: everybody for everything, which is why it listens on this machine alone). */
+  readonly gateway?: Gateway | null
+  /** HTTPS instead of HTTP; the files are read again when they change. */
+  readonly tls?: TlsOptions
+  /** Addresses and networks of proxies whose X-Forwarded-For is believed (default: none's). */
+  readonly trustedProxies?: readonly string[]
   /** Requests are logged at `debug`, without query and body; our own mistakes at `error`. */
   readonly logger?: Logger
   readonly io?: Io
@@ -49,12 +59,15 @@ export async function startServer(database: Database, options: ServerOptions = {
   const api = new Api(database, {
     io,
     limits,
+    gateway: options.gateway ?? null,
     host,
     allowedHosts: options.allowedHosts ?? [],
     allowedOrigins: options.allowedOrigins ?? [],
     onMistake: (error) => logger?.error({ err: error }, 'a request met a mistake of ours'),
   })
-  const door = new Door(api, io.clock, limits, logger)
+  const { tls, trustedProxies = [] } = options
+  const certificate = tls === undefined ? null : await readCertificate(io.disk, tls)
+  const door = new Door(api, io.clock, limits, logger, new Proxies(trustedProxies), certificate)
   const app = door.app
   try {
     await app.listen({ host, port })
@@ -71,8 +84,9 @@ export async function startServer(database: Database, options: ServerOptions = {
   if (address === null || typeof address === 'string') throw new Bug('a server that listens has an address')
   const name = host === '0.0.0.0' || host === '::' ? 'localhost' : host.includes(':') ? `[${host}]` : host
   let closing: Promise<void> | null = null
+  if (tls !== undefined) door.keepRenewed(io, tls)
   return {
-    url: `http://${name}:${address.port}`,
+    url: `${certificate === null ? 'http' : 'https'}://${name}:${address.port}`,
     host: address.address,
     port: address.port,
     close: () => (closing ??= door.close()),
@@ -87,30 +101,62 @@ class Door {
   readonly #limits: Limits
   readonly #logger: Logger | undefined
   readonly #bodies: Gate
+  readonly #proxies: Proxies
+  readonly #secure: boolean
   #closing = false
+  #endWatch = (): void => {}
 
-  constructor(api: Api, clock: Clock, limits: Limits, logger: Logger | undefined) {
+  /** @throws MillraceError usage for a certificate that is none */
+  constructor(
+    api: Api,
+    clock: Clock,
+    limits: Limits,
+    logger: Logger | undefined,
+    proxies: Proxies,
+    certificate: Certificate | null,
+  ) {
+    this.#proxies = proxies
+    this.#secure = certificate !== null
     this.#api = api
     this.#clock = clock
     this.#limits = limits
     this.#logger = logger
     this.#bodies = new Gate(limits.bodyBytesInAll, 'bytes of bodies at a time')
-    this.app = fastify({
+    const reading = {
+      maxHeaderSize: limits.headerBytes,
+      headersTimeout: limits.headersMs,
+      connectionsCheckingInterval: Math.min(1000, limits.headersMs),
+    }
+    const options = {
       logger: false,
       // Routing is ours: a path never meets another router's idea of dots and slashes.
       rewriteUrl: () => '/',
       forceCloseConnections: false,
       keepAliveTimeout: keepAliveMs,
       requestTimeout: limits.headersMs + limits.bodyMs,
-      http: {
-        maxHeaderSize: limits.headerBytes,
-        headersTimeout: limits.headersMs,
-        connectionsCheckingInterval: Math.min(1000, limits.headersMs),
-      },
-      clientErrorHandler: (error, socket) => refuseConnection(error, socket),
-    })
+      clientErrorHandler: (error: NodeJS.ErrnoException, socket: Socket) => refuseConnection(error, socket),
+    } as const
+    try {
+      this.app =
+        certificate === null
+          ? fastify({ ...options, http: reading })
+          : (fastify({ ...options, https: { ...reading, ...certificate } }) as unknown as FastifyInstance)
+    } catch (error) {
+      throw new MillraceError('usage', `the certificate or its key is none: ${(error as Error).message}`)
+    }
     this.app.server.maxConnections = limits.connections
     this.#takeRequests()
+  }
+
+  /** Connections from now on get the renewed certificate. */
+  keepRenewed({ disk, clock }: Io, tls: TlsOptions): void {
+    this.#endWatch = watchCertificate(disk, clock, tls, (certificate) => {
+      try {
+        ;(this.app.server as unknown as TlsServer).setSecureContext(certificate)
+      } catch (error) {
+        this.#logger?.error({ err: error }, 'the new certificate is none: the one before stays')
+      }
+    })
   }
 
   #takeRequests(): void {
@@ -135,10 +181,12 @@ class Door {
       if (!response.writableFinished) gone.abort(hungUp)
     })
     let release = (): void => {}
+    const address = this.#proxies.clientOf(message.socket.remoteAddress ?? '', headerOf(message, 'x-forwarded-for'))
     const request: ApiRequest = {
       method: message.method ?? 'GET',
       target,
-      local: isLoopback(message.socket.remoteAddress ?? ''),
+      local: isLoopback(address),
+      address,
       header: (name) => headerOf(message, name),
       headerNames: () => Object.keys(message.headers),
       readBody: async () => {
@@ -208,6 +256,7 @@ class Door {
     const unread = !message.complete && hasBody(message)
     response.writeHead(status, {
       ...headers,
+      ...(this.#secure ? { 'strict-transport-security': 'max-age=31536000' } : {}),
       ...(body instanceof Uint8Array ? { 'content-length': body.length } : {}),
       ...(unread ? { connection: 'close' } : {}),
     })
@@ -269,6 +318,7 @@ class Door {
 
   async close(): Promise<void> {
     this.#closing = true
+    this.#endWatch()
     this.#api.close()
     const { server } = this.app
     const cancel = this.#clock.after(graceMs, () => server.closeAllConnections())

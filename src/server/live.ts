@@ -1,9 +1,11 @@
 import { MillraceError } from '../data/errors.ts'
 import type { PrintOptions } from '../data/json-print.ts'
+import { type Sight, seenLive, viewRestriction } from '../database/sight.ts'
 import type { Database, LiveMessage } from '../database.ts'
 import type { Clock } from '../io/io.ts'
 import { eventEnd, eventHead, eventStreamType, heartbeat, retryLine } from '../protocol/event-stream.ts'
 import { problemOf } from '../protocol/problem.ts'
+import { openOrder } from '../views/restricted-read.ts'
 import type { ApiAnswer, ApiRequest } from './exchange.ts'
 import type { Gate, Limits } from './limits.ts'
 import { Parameters, wholeNumber } from './parameters.ts'
@@ -17,6 +19,10 @@ export interface LiveServer {
   readonly streams: Gate
   /** Aborted when the server closes. */
   readonly closing: AbortSignal
+  /** What the reader sees; absent: everything. */
+  readonly sight: Sight | undefined
+  /** Until when he may look, in seconds since 1970; null: for good. */
+  readonly until: number | null
 }
 
 const encoder = new TextEncoder()
@@ -36,6 +42,9 @@ export async function streamView(
   parameters.end()
   const last = request.header('last-event-id')
   const fromTick = last === null || last === '' ? null : wholeNumber('Last-Event-ID', last)
+  // A policy that doesn't fit is told before the stream begins.
+  const restriction = await viewRestriction(server.sight, view)
+  const order = restriction === null ? {} : { order: openOrder(view.order, restriction) }
   const headers = {
     'content-type': eventStreamType,
     'cache-control': 'no-store',
@@ -45,10 +54,12 @@ export async function streamView(
   if (request.method === 'HEAD') return { status: 200, headers, body: null }
   const leave = server.streams.enter()
   const ending = new AbortController()
+  const cancel = server.until === null ? (): void => {} : afterSeconds(server.clock, server.until, () => end())
   const signals = [request.signal, server.closing]
   // What a stream left behind at the server's own signal would be there as long as the server; and a stream that
   // nobody begins to read has no end of its own.
   const end = (): void => {
+    cancel()
     for (const signal of signals) signal.removeEventListener('abort', end)
     ending.abort()
     leave()
@@ -61,12 +72,19 @@ export async function streamView(
     const cursor =
       fromTick === null && afterTick !== null
         ? await server.database.changesAfter(view.name, afterTick, signal)
-        : server.database.live(view.name, { signal, ...(fromTick === null ? {} : { fromTick }) })
-    return { status: 200, headers, body: streamOf(server, cursor, { numbers }, end) }
+        : server.database.live(view.name, { signal, ...order, ...(fromTick === null ? {} : { fromTick }) })
+    const seen = seenLive(cursor, server.sight, view.name)
+    return { status: 200, headers, body: streamOf(server, seen, { numbers }, end) }
   } catch (error) {
     end()
     throw error
   }
+}
+
+/** When a token is over, so is what it opened. */
+function afterSeconds(clock: Clock, until: number, task: () => void): () => void {
+  const left = until * 1000 - Number(clock.nowMicros() / 1000n)
+  return clock.after(Math.max(0, left), task)
 }
 
 /**

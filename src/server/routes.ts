@@ -1,4 +1,6 @@
 import { MillraceError } from '../data/errors.ts'
+import type { Sight } from '../database/sight.ts'
+import type { Caller } from './caller.ts'
 import type { ApiAnswer, ApiRequest } from './exchange.ts'
 
 /** The table of routes: what a path takes, what a caller needs for it, and how it is bounded. */
@@ -39,6 +41,9 @@ export type LimitClass = (typeof limitClasses)[number]
 /** One call of a route. */
 export interface Call {
   readonly request: ApiRequest
+  readonly caller: Caller
+  /** What he sees of relations; absent: everything. Whoever reads rows hands it on to the database. */
+  readonly sight: Sight | undefined
   /** The path's first variable part, decoded; empty where the pattern has none. */
   readonly name: string
   /** All variable parts by their names in the pattern, decoded. */

@@ -1,6 +1,7 @@
 import { MillraceError } from '../data/errors.ts'
 import { JsonScanner } from '../data/ingest/json-scan.ts'
 import { resultTypeName } from '../data/sql-type.ts'
+import type { Sight } from '../database/sight.ts'
 import { asOfMember, asOfParameter, stillReplaying } from './as-of.ts'
 import { type ApiAnswer, type ApiRequest, jsonType, piecedAnswer } from './exchange.ts'
 import { requireJson } from './media-type.ts'
@@ -10,11 +11,21 @@ import { rowsJson } from './rows-json.ts'
 import { numberForms } from './view-read.ts'
 
 /** POST /v1/sql */
-export function runSql(server: QueryServer, request: ApiRequest, query: string): Promise<ApiAnswer> {
-  return answerSql(server, request, query).catch(stillReplaying)
+export function runSql(
+  server: QueryServer,
+  request: ApiRequest,
+  sight: Sight | undefined,
+  query: string,
+): Promise<ApiAnswer> {
+  return answerSql(server, request, sight, query).catch(stillReplaying)
 }
 
-async function answerSql(server: QueryServer, request: ApiRequest, query: string): Promise<ApiAnswer> {
+async function answerSql(
+  server: QueryServer,
+  request: ApiRequest,
+  sight: Sight | undefined,
+  query: string,
+): Promise<ApiAnswer> {
   const parameters = new Parameters(query)
   const numbers = parameters.choice('numbers', numberForms) ?? 'exact'
   requireJson(request)
@@ -23,7 +34,13 @@ async function answerSql(server: QueryServer, request: ApiRequest, query: string
   const asOf = asOfParameter(moment, parameters, limits, request.signal)
   parameters.end()
   const { tick, columns, rows } = await bounded(server, request.signal, (signal) => {
-    const options = { parameters: params, maxRows: limits.sqlRows, signal, ...(asOf === null ? {} : { asOf }) }
+    const options = {
+      parameters: params,
+      maxRows: limits.sqlRows,
+      signal,
+      ...(asOf === null ? {} : { asOf }),
+      ...(sight === undefined ? {} : { sight }),
+    }
     return database.query(sql, options)
   })
   const named = columns.map(({ name, type }) => ({ name, type: resultTypeName(type) }))

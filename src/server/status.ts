@@ -27,11 +27,6 @@ export function readyz(database: Database): ApiAnswer {
   return jsonAnswer(ready ? 200 : 503, body, ready ? fresh : { ...fresh, 'retry-after': '1' })
 }
 
-/** GET /v1/catalog */
-export function catalog(database: Database): ApiAnswer {
-  return jsonAnswer(200, catalogBody(database), fresh)
-}
-
 /** What is defined, and how it stands. */
 export function catalogBody(database: Database): CatalogBody {
   const { topics, views } = database.catalog()

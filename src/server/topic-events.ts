@@ -4,12 +4,16 @@ import { ByteWriter } from '../data/byte-writer.ts'
 import { cellNull } from '../data/cell.ts'
 import { bytesLength, bytesStart, type Cells, isNull } from '../data/cell-access.ts'
 import { parseTimestamptz } from '../data/datetime.ts'
+import { MillraceError } from '../data/errors.ts'
 import { compilePrinter, type PrintOptions, type RowWriter } from '../data/json-print.ts'
 import type { MemoryViews } from '../data/memory.ts'
-import { storedCells } from '../data/stored-column.ts'
+import { columnIds, storedCells } from '../data/stored-column.ts'
+import { type Sight, topicRestriction } from '../database/sight.ts'
 import type { Database } from '../database.ts'
-import { offsetOf, type ReadBlock, rowFrom } from '../log/log.ts'
+import { endOf, offsetOf, type ReadBlock, rowFrom } from '../log/log.ts'
 import type { TopicDefinition } from '../plan/program.ts'
+import { seenTopic } from '../views/ad-hoc.ts'
+import type { Restriction } from '../views/restriction.ts'
 import { type ApiAnswer, jsonType } from './exchange.ts'
 import type { Limits } from './limits.ts'
 import { Parameters, refused } from './parameters.ts'
@@ -18,7 +22,13 @@ import { numberForms } from './view-read.ts'
 const defaultEvents = 1000
 
 /** GET /v1/topics/{topic}/events: events in the order of their offsets, as many as one answer holds. */
-export async function readEvents(database: Database, limits: Limits, name: string, query: string): Promise<ApiAnswer> {
+export async function readEvents(
+  database: Database,
+  limits: Limits,
+  name: string,
+  query: string,
+  sight?: Sight,
+): Promise<ApiAnswer> {
   const topic = database.topic(name)
   const parameters = new Parameters(query)
   const fromOffset = parameters.integer('from')
@@ -32,13 +42,41 @@ export async function readEvents(database: Database, limits: Limits, name: strin
   if (fromTime !== null && fromOffset !== null) throw refused('from_time', 'cannot be given beside from')
   const from = fromTime === null ? (fromOffset ?? 0) : await database.findOffset(topic.name, microsOf(fromTime))
   const blocks = limit === 0 ? [] : await database.readTopic(topic.name, from, limit)
-  const printer = new EventPrinter(topic, from, limit, limits.topicBytes, { numbers })
-  for (const block of blocks) if (!printer.print(block)) break
+  const restriction = await topicRestriction(sight, topic)
+  const seen = restriction === null ? { topic, blocks } : seenEvents(topic, blocks, restriction)
+  const printer = new EventPrinter(seen.topic, from, limit, limits.topicBytes, { numbers })
+  const whole = seen.blocks.every((block) => printer.print(block))
+  // Events that are hidden are behind the reader as well.
+  if (whole && restriction !== null) for (const block of blocks) printer.pass(endOf(block))
   return {
     status: 200,
     headers: { 'content-type': jsonType, 'cache-control': 'no-store' },
     body: printer.finish(),
   }
+}
+
+/**
+ * Events as a reader sees them, at their own offsets. Fields that no column has are not shown: no mask knows them.
+ * @throws MillraceError auth/forbidden for a table, of which only all events say which rows there are
+ */
+function seenEvents(
+  topic: TopicDefinition,
+  blocks: readonly ReadBlock[],
+  restriction: Restriction,
+): { readonly topic: TopicDefinition; readonly blocks: readonly ReadBlock[] } {
+  const { name, columns, primaryKey } = topic
+  if (primaryKey.length > 0) {
+    throw new MillraceError('auth/forbidden', `you see some rows of ${name} only: its events are not to be had`, {
+      hint: 'ask for its rows by a query, or define a view of them',
+    })
+  }
+  const seen = blocks.flatMap((block) => {
+    const { bytes, from } = restriction.seen(block.bytes, columnIds(columns))
+    if (bytes === null) return []
+    const offsets = Float64Array.from(from, (row) => offsetOf(block, row))
+    return [{ ...block, bytes, rows: from.length, firstOffset: offsets[0], offsets }]
+  })
+  return { topic: seenTopic(topic, restriction), blocks: seen }
 }
 
 /** @throws MillraceError request/parameter */
@@ -118,6 +156,11 @@ class EventPrinter {
     }
     const fitting = this.#topic.columns.filter((_, i) => fits(cells[i]))
     compilePrinter(fitting, this.#options)(memory, cells.filter(fits), row, this.#out)
+  }
+
+  /** Nothing before this offset is left to be read. */
+  pass(offset: number): void {
+    this.#next = Math.max(this.#next, offset)
   }
 
   finish(): Uint8Array {

@@ -1,5 +1,6 @@
 import { MillraceError } from '../data/errors.ts'
 import type { ColumnSchema } from '../data/sql-type.ts'
+import type { Sight } from '../database/sight.ts'
 import type { Database } from '../database.ts'
 import type { Clock } from '../io/io.ts'
 import type { Order } from '../plan/plan.ts'
@@ -21,13 +22,20 @@ export interface ViewReader {
 }
 
 /** GET /v1/views/{view} */
-export function readView(reader: ViewReader, request: ApiRequest, name: string, query: string): Promise<ApiAnswer> {
-  return readRows(reader, request, name, query).catch(stillReplaying)
+export function readView(
+  reader: ViewReader,
+  request: ApiRequest,
+  sight: Sight | undefined,
+  name: string,
+  query: string,
+): Promise<ApiAnswer> {
+  return readRows(reader, request, sight, name, query).catch(stillReplaying)
 }
 
 async function readRows(
   { database, clock, limits, nonce }: ViewReader,
   request: ApiRequest,
+  sight: Sight | undefined,
   name: string,
   query: string,
 ): Promise<ApiAnswer> {
@@ -42,7 +50,13 @@ async function readRows(
   if (minTick !== null) await database.waitForTick(minTick, limits.minTickMs)
   // A limit beyond what one answer may have is none of the reader's business as long as there are fewer rows.
   const most = Math.min(limit ?? Number.POSITIVE_INFINITY, limits.viewRows + 1)
-  const options = { where, order, limit: most, ...(asOf === null ? {} : { asOf }) }
+  const options = {
+    where,
+    order,
+    limit: most,
+    ...(asOf === null ? {} : { asOf }),
+    ...(sight === undefined ? {} : { sight }),
+  }
   const { tick, errors, rows } = await database.read(view.name, options)
   if (rows.count > limits.viewRows) {
     const what = `${view.name} has more than the ${limits.viewRows} rows that one answer may have`

@@ -1,5 +1,8 @@
 import { batchRows } from '../data/batch.ts'
+import { openBlock } from '../data/block.ts'
 import { MillraceError } from '../data/errors.ts'
+import { olderBlocks } from '../data/older-blocks.ts'
+import { columnIds } from '../data/stored-column.ts'
 import { type EngineHost, startEngine } from '../engine/host.ts'
 import type { TopicBlock } from '../engine/port.ts'
 import type { Io } from '../io/io.ts'
@@ -9,6 +12,7 @@ import { systemColumn } from '../plan/plan.ts'
 import type { Program, TopicDefinition, ViewDefinition } from '../plan/program.ts'
 import { gatherBlock } from './gather.ts'
 import { readVersion } from './read.ts'
+import type { Restriction } from './restriction.ts'
 import type { Rows } from './rows.ts'
 import type { View } from './view.ts'
 import { type Moment, ViewSet } from './view-set.ts'
@@ -31,6 +35,8 @@ export interface AdHocSource {
   readonly views: ViewSet
   readonly moment: Moment
   readonly log: Log
+  /** What the reader sees of relations, by id; what isn't here he sees whole. */
+  readonly restrictions?: ReadonlyMap<number, Restriction>
   /** Final views are as if every watermark were infinite: the end of a batch run. */
   readonly closed?: boolean
 }
@@ -60,6 +66,7 @@ export async function runTogether(
 ): Promise<readonly Rows[]> {
   const scans = queries.flatMap(({ plan }) => nodesOf(plan)).filter((node) => node.op === 'scan')
   const relations = new Set(scans.map((scan) => scan.relation))
+  const { restrictions = new Map<number, Restriction>() } = source
   const topics = source.program.topics.filter((topic) => relations.has(topic.id))
   const inputs = source.views.views.filter((view) => relations.has(view.definition.id))
   const firstId = 1 + Math.max(0, ...relations)
@@ -75,7 +82,10 @@ export async function runTogether(
     }),
   )
   const program: Program = {
-    topics: [...topics, ...inputs.map(({ definition }) => asTopic(definition))],
+    topics: [
+      ...topics.map((topic) => seenTopic(topic, restrictions.get(topic.id))),
+      ...inputs.map(({ definition }) => asTopic(definition, restrictions.get(definition.id))),
+    ],
     views,
   }
   let rows = 0
@@ -104,8 +114,20 @@ export async function runTogether(
 }
 
 /** The engine reads a view's rows as the events of a topic. */
-function asTopic({ id, name, columns }: ViewDefinition): TopicDefinition {
-  return { id, name, columns, primaryKey: [], eventTime: null, latenessMicros: '0' }
+function asTopic({ id, name, columns }: ViewDefinition, restriction: Restriction | undefined): TopicDefinition {
+  const seen = restriction?.columns ?? columns
+  return { id, name, columns: seen, primaryKey: [], eventTime: null, latenessMicros: '0' }
+}
+
+/** A topic as its reader sees it: its rows are sifted before the engine gets them, and have columns of their own. */
+export function seenTopic(topic: TopicDefinition, restriction: Restriction | undefined): TopicDefinition {
+  if (restriction === undefined) return topic
+  const { id, name, columns, primaryKey } = topic
+  const seen = restriction.columns.map(({ name: own, type, nullable }, i) => ({
+    ...{ name: own, type, nullable },
+    ...(columns[i].added === true ? { added: true as const } : {}),
+  }))
+  return { id, name, columns: seen, primaryKey, eventTime: null, latenessMicros: '0' }
 }
 
 class Feed {
@@ -138,18 +160,20 @@ class Feed {
   }
 
   /** The rows that a view has at the moment, each as often as it is there. */
-  async viewRows({ views, moment }: AdHocSource, definition: ViewDefinition): Promise<void> {
+  async viewRows({ views, moment, restrictions }: AdHocSource, definition: ViewDefinition): Promise<void> {
     const view = views.views.find((other) => other.definition.id === definition.id)!
     const version = moment.version(view)
+    const restriction = restrictions?.get(definition.id)
     if (version.errors > 0) {
-      const what = `view ${definition.name} has ${version.errors} error rows, so that a query over it has no answer`
+      const what = `view ${definition.name} has ${restriction === undefined ? version.errors : 'some'} error rows, so that a query over it has no answer`
       throw new MillraceError('sql/error-rows', what, {
         hint: `mend what causes them, or read ${definition.name} itself`,
       })
     }
-    const rows = await readVersion(view, version, { where: null, order: [], limit: null }, views.slices())
+    const whole = await readVersion(view, version, { where: null, order: [], limit: null }, views.slices())
+    const rows = restriction === undefined ? whole : restriction.apply(whole)
     for (const refs of repeated(rows)) {
-      await this.step([this.#block(definition.id, gatherBlock(rows.pages, refs, null, definition.columns), 0n)])
+      await this.step([this.#block(definition.id, gatherBlock(rows.pages, refs, null, rows.columns), 0n)])
     }
   }
 
@@ -242,15 +266,33 @@ function* repeated(rows: Rows): Iterable<Uint32Array> {
   if (filled > 0) yield refs.subarray(0, filled)
 }
 
-async function* eventsUpTo({ log, moment }: AdHocSource, topic: TopicDefinition): AsyncIterable<ReadBlock> {
+async function* eventsUpTo(source: AdHocSource, topic: TopicDefinition): AsyncIterable<ReadBlock> {
+  const { log, moment } = source
+  const restriction = source.restrictions?.get(topic.id)
+  const asNow = restriction === undefined ? null : olderBlocks(topic.columns)
   const end = log.position().offsets.get(topic.id) ?? 0
   for (let offset = 0; offset < end; ) {
     const blocks = await log.readTopic(topic.id, offset, readRows)
     if (blocks.length === 0) return
     for (const block of blocks) {
       if (block.tick > moment.tick) return
-      yield block
+      const seen = restriction === undefined ? block : seenBlock(block, restriction, topic, asNow)
+      if (seen !== null) yield seen
       offset = endOf(block)
     }
   }
+}
+
+/** Positions are not kept: no query over sifted events may ask for them. */
+function seenBlock(
+  block: ReadBlock,
+  restriction: Restriction,
+  { columns, primaryKey }: TopicDefinition,
+  asNow: ((bytes: Uint8Array) => Uint8Array) | null,
+): ReadBlock | null {
+  const { offsets: _, commits: __, ...rest } = block
+  const bytes = asNow === null ? block.bytes : asNow(block.bytes)
+  const ids = columnIds(columns)
+  const seen = primaryKey.length > 0 ? restriction.seenUpserts(bytes, ids) : restriction.seen(bytes, ids).bytes
+  return seen === null ? null : { ...rest, bytes: seen, rows: openBlock(seen).rows }
 }

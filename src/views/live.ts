@@ -1,4 +1,5 @@
 import { MillraceError } from '../data/errors.ts'
+import type { Order } from '../plan/plan.ts'
 import type { Merge } from './merge.ts'
 import { netChange, openRead, rowsOf } from './read.ts'
 import type { Rows } from './rows.ts'
@@ -25,6 +26,8 @@ export interface LiveOptions {
   readonly signal?: AbortSignal
   /** Rows in one piece of a snapshot (default 1000). */
   readonly pieceRows?: number
+  /** The order of the snapshot's rows (default: the view's own). */
+  readonly order?: readonly Order[]
 }
 
 /**
@@ -35,6 +38,7 @@ export class LiveCursor implements AsyncIterableIterator<LiveMessage> {
   #set: ViewSet
   #view: View
   readonly #pieceRows: number
+  readonly #order: readonly Order[]
   readonly #signal: AbortSignal | undefined
   readonly #failure: () => Error | null
   /** Up to here each tick's change is told by itself. */
@@ -57,6 +61,7 @@ export class LiveCursor implements AsyncIterableIterator<LiveMessage> {
     this.#set = set
     this.#view = view
     this.#pieceRows = Math.max(1, options.pieceRows ?? 1000)
+    this.#order = options.order ?? []
     this.#tick = options.fromTick ?? null
     this.#singlyThrough = options.eachTick === true ? set.tick : 0
     this.#failure = failure
@@ -137,7 +142,7 @@ export class LiveCursor implements AsyncIterableIterator<LiveMessage> {
 
   async #open(): Promise<null> {
     const moment = this.#set.pin()
-    const plan = { where: null, order: [], limit: null }
+    const plan = { where: null, order: this.#order, limit: null }
     const merge = await openRead(this.#view, moment.version(this.#view), plan, this.#set.slices())
     this.#snapshot = { tick: moment.tick, merge }
     return null

@@ -1,0 +1,100 @@
+import { MillraceError } from '../data/errors.ts'
+import { defineGateway, type Gateway, type GatewayOptions, policy } from './gateway.ts'
+
+/** Says what a member must be, or checks it and throws. */
+type Check = (value: unknown, path: string) => void
+
+const text: Check = (value, path) =>
+  must(typeof value === 'string' && value !== '', path, 'a text with something in it')
+const flag: Check = (value, path) => must(typeof value === 'boolean', path, 'true or false')
+const number: Check = (value, path) => must(typeof value === 'number', path, 'a number')
+const names: Check = (value, path) =>
+  must(value === '*' || (Array.isArray(value) && value.every((each) => typeof each === 'string')), path, '"*" or names')
+const texts: Check = (value, path) =>
+  must(Array.isArray(value) && value.every((each) => typeof each === 'string'), path, 'a list of texts')
+
+function object(members: Readonly<Record<string, Check>>, needed: readonly string[] = []): Check {
+  return (value, path) => {
+    const found = membersOf(value, path)
+    for (const name of needed) must(Object.hasOwn(found, name), `${path}.${name}`, 'there')
+    for (const [name, member] of Object.entries(found)) {
+      must(Object.hasOwn(members, name), `${path}.${name}`, `one of ${Object.keys(members).join(', ')}`)
+      members[name](member, `${path}.${name}`)
+    }
+  }
+}
+
+function each(check: Check): Check {
+  return (value, path) => {
+    for (const [name, member] of Object.entries(membersOf(value, path))) check(member, `${path}.${name}`)
+  }
+}
+
+function list(check: Check): Check {
+  return (value, path) => {
+    must(Array.isArray(value), path, 'a list')
+    for (const [i, member] of (value as readonly unknown[]).entries()) check(member, `${path}[${i}]`)
+  }
+}
+
+const environment = object({ env: text }, ['env'])
+const shape = object(
+  {
+    auth: object({
+      jwt: object({
+        issuer: text,
+        audience: text,
+        jwks: text,
+        jwksFile: text,
+        secret: environment,
+        algorithms: texts,
+        roleClaim: text,
+        clockToleranceSeconds: number,
+      }),
+      apiKeys: object({ file: text }, ['file']),
+    }),
+    anonymous: text,
+    roles: each(object({ admin: flag, read: names, append: names, sql: flag, status: flag })),
+    policies: list(object({ relation: text, role: text, rows: text, mask: each(text) }, ['relation', 'role'])),
+    rates: each(object({ requests: number, seconds: number }, ['requests', 'seconds'])),
+    maskKey: environment,
+  },
+  ['auth', 'roles'],
+)
+
+interface JsonPolicy {
+  readonly relation: string
+  readonly role: string
+  readonly rows?: string
+  readonly mask?: Readonly<Record<string, string>>
+}
+
+/**
+ * A gateway written as JSON, for apps in SQL: the members of `defineGateway`. Claims in conditions are written
+ * `current_claim('tenant')`.
+ * @param file names the text in errors
+ * @throws MillraceError app/load
+ */
+export function gatewayFromJson(json: string, file: string): Gateway {
+  let value: unknown
+  try {
+    value = JSON.parse(json)
+  } catch (error) {
+    throw new MillraceError('app/load', `${file} is no JSON: ${(error as Error).message}`, { place: { file } })
+  }
+  shape(value, 'gateway')
+  const { policies = [], ...options } = value as Omit<GatewayOptions, 'policies'> & {
+    readonly policies?: readonly JsonPolicy[]
+  }
+  return defineGateway({ ...options, policies: policies.map(({ relation, ...how }) => policy(relation, how)) })
+}
+
+function membersOf(value: unknown, path: string): Readonly<Record<string, unknown>> {
+  must(typeof value === 'object' && value !== null && !Array.isArray(value), path, 'an object')
+  return value as Readonly<Record<string, unknown>>
+}
+
+function must(holds: boolean, path: string, what: string): void {
+  if (holds) return
+  throw new MillraceError('app/load', `${path} must be ${what}`, { hint: 'docs/SECURITY.md shows a whole file' })
+}

@@ -1,0 +1,63 @@
+import type { Command } from 'commander'
+import type { Gateway } from '../app/gateway.ts'
+import { gatewayFromJson } from '../app/gateway-json.ts'
+import { MillraceError } from '../data/errors.ts'
+import type { Disk } from '../io/io.ts'
+import { readText } from './load-app.ts'
+import { say } from './output.ts'
+
+/** What stands in front of an app that is served. */
+export interface GatewayFlags {
+  readonly auth?: string
+  readonly insecurePublic?: boolean
+  readonly tlsCert?: string
+  readonly tlsKey?: string
+  readonly trustProxy: readonly string[]
+}
+
+export function addGatewayFlags(
+  command: Command,
+  repeated: (value: string, before: readonly string[]) => readonly string[],
+): Command {
+  return command
+    .option('--auth <FILE>', 'who may ask for what, as JSON (an app in TypeScript exports `gateway`)')
+    .option('--tls-cert <FILE>', 'serve HTTPS with this certificate (PEM); read again when it changes')
+    .option('--tls-key <FILE>', "the certificate's private key (PEM)")
+    .option(
+      '--trust-proxy <ADDRESS>',
+      'believe X-Forwarded-For of this address or network; may be repeated',
+      repeated,
+      [],
+    )
+    .option('--insecure-public', 'listen beyond this machine though everybody may do everything')
+}
+
+/**
+ * The gateway of an app: its own, or a file's.
+ * @throws MillraceError app/load, and usage where both are given
+ */
+export async function gatewayOf(disk: Disk, own: Gateway | null, { auth }: GatewayFlags): Promise<Gateway | null> {
+  if (auth === undefined) return own
+  if (own !== null) {
+    throw new MillraceError('usage', 'the app exports a gateway, and --auth names another one', {
+      hint: 'leave one of them out',
+    })
+  }
+  return gatewayFromJson(await readText(disk, auth), auth)
+}
+
+/** @throws MillraceError usage for an address that others reach, where everybody may do everything */
+export function refuseOpenDoor(host: string, gateway: Gateway | null, { insecurePublic }: GatewayFlags): void {
+  if (gateway !== null || isLoopback(host)) return
+  if (insecurePublic === true) {
+    say(`anybody who reaches ${host} may read, append and query everything: --insecure-public`)
+    return
+  }
+  throw new MillraceError('usage', `on ${host} anybody could read, append and query everything: there is no auth`, {
+    hint: 'export a gateway from the app, give --auth FILE, or say --insecure-public where that is meant',
+  })
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host)
+}

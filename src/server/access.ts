@@ -1,0 +1,118 @@
+import type { Gateway, Policy, Role } from '../app/gateway.ts'
+import { MillraceError } from '../data/errors.ts'
+import type { Database } from '../database.ts'
+import { nodesOf } from '../plan/nodes.ts'
+import type { Caller } from './caller.ts'
+import { forbidden } from './caller.ts'
+import type { Permission } from './routes.ts'
+
+/** Says what a caller may do. What no role grants is refused, whether it exists or not. */
+export class Access {
+  readonly #gateway: Gateway
+  readonly #database: Database
+
+  constructor(gateway: Gateway, database: Database) {
+    this.#gateway = gateway
+    this.#database = database
+  }
+
+  /**
+   * @param caller null: nobody
+   * @param name the topic or view that the path names
+   * @throws MillraceError auth/required, auth/forbidden
+   */
+  check(caller: Caller | null, needs: Permission, name: string): void {
+    if (needs === 'public') return
+    if (caller === null) {
+      throw new MillraceError('auth/required', 'this call is not for everybody: it needs a token or an API key', {
+        hint: 'send it as Authorization: Bearer …',
+      })
+    }
+    if (caller.admin || needs === 'known') return
+    if (!this.#grants(caller, needs, name)) throw refused(needs, name)
+  }
+
+  #grants(caller: Caller, needs: Exclude<Permission, 'public' | 'known'>, name: string): boolean {
+    const role = this.#role(caller)
+    switch (needs) {
+      case 'read view':
+      case 'read topic':
+        return this.mayRead(caller, name)
+      case 'read view whole':
+      case 'read topic whole':
+        return this.seesWhole(caller, name)
+      case 'trace view':
+        return this.mayTrace(caller, name)
+      case 'append topic':
+        return this.mayAppend(caller, name)
+      case 'append':
+        return role.append !== undefined
+      case 'sql':
+        return role.sql === true
+      case 'status':
+        return role.status === true
+      case 'admin':
+        return false
+    }
+  }
+
+  mayRead(caller: Caller, name: string): boolean {
+    return caller.admin || lists(this.#role(caller).read, name)
+  }
+
+  mayAppend(caller: Caller, topic: string): boolean {
+    // What Millrace writes itself nobody else writes.
+    return !topic.startsWith('_') && (caller.admin || lists(this.#role(caller).append, topic))
+  }
+
+  /** What the caller sees of a relation that it may read; null: all of it. */
+  policy({ role }: Caller, name: string): Policy | null {
+    return this.#gateway.policies.find((each) => each.role === role && same(each.relation, name)) ?? null
+  }
+
+  /** Whether no policy stands between the caller and a relation that it may read. */
+  seesWhole(caller: Caller, name: string): boolean {
+    if (caller.admin) return true
+    const { policies } = this.#gateway
+    return (
+      this.mayRead(caller, name) && !policies.some((each) => each.role === caller.role && same(each.relation, name))
+    )
+  }
+
+  /** Whether the caller sees a view and all that it is computed from. */
+  mayTrace(caller: Caller, view: string): boolean {
+    return caller.admin || this.#below(view).every((name) => this.seesWhole(caller, name))
+  }
+
+  /** A view's name and those of all relations below it. */
+  #below(view: string): readonly string[] {
+    const { topics, views } = this.#database.catalog()
+    const names = new Map([...topics, ...views].map(({ id, name }) => [id, name]))
+    const seen = new Set([view])
+    for (const name of seen) {
+      const plan = views.find((each) => same(each.name, name))?.plan
+      if (plan === undefined) continue
+      for (const node of nodesOf(plan)) if (node.op === 'scan') seen.add(names.get(node.relation) ?? '')
+    }
+    return [...seen]
+  }
+
+  #role({ role }: Caller): Role {
+    return this.#gateway.roles[role]
+  }
+}
+
+function lists(list: Role['read'], name: string): boolean {
+  if (list === undefined) return false
+  if (list === '*') return !name.startsWith('_')
+  return list.some((each) => same(typeof each === 'string' ? each : each.name, name))
+}
+
+function same(one: string, other: string): boolean {
+  return one.toLowerCase() === other.toLowerCase()
+}
+
+function refused(needs: Permission, name: string): MillraceError {
+  const of = needs.endsWith('view') || needs.endsWith('topic') || needs.endsWith('whole') ? ` ${name}` : ''
+  return forbidden(`your role may not: ${needs}${of}`, 'ask with another token, or have the role extended')
+}

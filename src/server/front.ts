@@ -1,0 +1,175 @@
+import type { Gateway } from '../app/gateway.ts'
+import { MillraceError } from '../data/errors.ts'
+import type { Sight } from '../database/sight.ts'
+import type { Database } from '../database.ts'
+import { environment } from '../io/environment.ts'
+import type { Io } from '../io/io.ts'
+import { claimsOf } from '../plan/policy.ts'
+import { Access } from './access.ts'
+import { hex } from './api-keys.ts'
+import { anybody, type Caller, Callers } from './caller.ts'
+import { type ApiAnswer, type ApiRequest, jsonAnswer } from './exchange.ts'
+import type { Appender } from './ingest.ts'
+import { Rates, TooOften } from './rates.ts'
+import type { Found, Method } from './routes.ts'
+import type { Viewer } from './seen-catalog.ts'
+
+/** A call that was let in. */
+export interface Admitted {
+  readonly caller: Caller
+  /** The query without what the front took out of it. */
+  readonly query: string
+  /** Where the caller stands with its rate. */
+  readonly headers: Readonly<Record<string, string>>
+}
+
+/** What each request passes before anything is answered: who asks, how often, and whether he may. */
+export class Front {
+  readonly #gateway: Gateway | null
+  readonly #callers: Callers | null
+  readonly #access: Access | null
+  readonly #rates: Rates | null
+  /** What the policies of each role ask tokens for. */
+  readonly #claimsByRole = new Map<string, Set<string>>()
+  readonly #maskKey: string
+
+  /** @param gateway null: everybody may do everything @throws MillraceError app/load */
+  constructor(gateway: Gateway | null, database: Database, io: Io) {
+    this.#gateway = gateway
+    this.#callers = gateway === null ? null : new Callers(gateway, io)
+    this.#access = gateway === null ? null : new Access(gateway, database)
+    this.#rates = gateway === null ? null : new Rates(gateway.rates)
+    this.#maskKey = maskKeyOf(gateway, io)
+    for (const each of gateway?.policies ?? []) {
+      const claims = this.#claimsByRole.get(each.role) ?? new Set()
+      for (const claim of claimsOf(each)) claims.add(claim)
+      this.#claimsByRole.set(each.role, claims)
+    }
+  }
+
+  /** Null where everybody may do everything. */
+  get access(): Access | null {
+    return this.#access
+  }
+
+  /** @throws MillraceError auth/required, auth/invalid, auth/forbidden, auth/unavailable, request/rate */
+  async admit(request: ApiRequest, { names, query }: Found, method: Method): Promise<Admitted> {
+    if (this.#callers === null || this.#access === null || this.#rates === null || method.needs === 'public') {
+      return { caller: anybody, query, headers: {} }
+    }
+    const split = method.limits === 'live' ? withoutTicket(query) : { ticket: null, query }
+    const name = Object.values(names)[0] ?? ''
+    let caller: Caller | null
+    try {
+      caller = await this.#callers.of(request, split.ticket)
+      if (caller === null) this.#access.check(caller, method.needs, name)
+    } catch (error) {
+      if (error instanceof MillraceError && error.status === 401) await this.#rates.take('failures', request.address)
+      throw error
+    }
+    if (caller === null) throw new MillraceError('auth/required', 'this call needs a token')
+    const counted = caller.id === 'nobody' ? `nobody at ${request.address}` : caller.id
+    const headers = await this.#rates.take(method.limits, counted)
+    try {
+      this.#access.check(caller, method.needs, name)
+    } catch (error) {
+      throw new Refused(error as MillraceError, headers)
+    }
+    return { caller, query: split.query, headers }
+  }
+
+  /** What a caller sees; absent: everything. */
+  sightOf(caller: Caller): Sight | undefined {
+    if (this.#access === null || caller.admin) return undefined
+    const access = this.#access
+    const { role, claims } = caller
+    const asked = new Set(this.#claimsByRole.get(role) ?? [])
+    const known = Object.entries(claims).filter(([name]) => asked.has(name))
+    return {
+      key: JSON.stringify([role, known]),
+      of: (relation) => (access.mayRead(caller, relation) ? (access.policy(caller, relation) ?? 'whole') : 'hidden'),
+      claims,
+      maskKey: this.#maskKey,
+    }
+  }
+
+  /** Who looks at what is defined. */
+  viewer(caller: Caller): Viewer {
+    const access = this.#access
+    return {
+      sight: this.sightOf(caller),
+      mayAppend: (topic) => access === null || access.mayAppend(caller, topic),
+      mayTrace: (view) => access === null || access.mayTrace(caller, view),
+    }
+  }
+
+  /** Callers don't meet each other's idempotency keys. */
+  scopeOf({ id }: Caller): string {
+    return this.#gateway === null ? '' : ` ${id}`
+  }
+
+  /** Whom a list of events over several topics comes from, and to which of them it may append; null: to all. */
+  appender(caller: Caller): Appender {
+    const access = this.#access
+    const mayAppend = access === null ? null : (topic: string) => access.mayAppend(caller, topic)
+    return { scope: this.scopeOf(caller), mayAppend }
+  }
+
+  /** POST /v1/ticket */
+  ticket(caller: Caller): ApiAnswer {
+    if (this.#callers === null) {
+      throw new MillraceError('request/parameter', 'nobody needs a ticket here: there is no gateway')
+    }
+    const { ticket, seconds } = this.#callers.issue(caller)
+    return jsonAnswer(201, { ticket, expires_in: seconds }, { 'cache-control': 'no-store' })
+  }
+
+  /** GET /v1/whoami */
+  whoami({ id, role, admin, actor }: Caller): ApiAnswer {
+    const body = { gateway: this.#gateway !== null, id, role, admin, ...(actor === null ? {} : { actor }) }
+    return jsonAnswer(200, body, { 'cache-control': 'no-store' })
+  }
+}
+
+const shortestMaskKey = 16
+
+/** @throws MillraceError app/load */
+function maskKeyOf(gateway: Gateway | null, io: Io): string {
+  if (gateway === null || gateway.maskKey === null) return hex(io.random.bytes(32))
+  const { env } = gateway.maskKey
+  const key = environment(env) ?? ''
+  if (key.length >= shortestMaskKey) return key
+  throw new MillraceError(
+    'app/load',
+    `the environment's ${env}, the key of masks, has under ${shortestMaskKey} characters`,
+    {
+      hint: 'give it random ones',
+    },
+  )
+}
+
+/** A refusal that tells where the caller stands with its rate, too. */
+class Refused extends MillraceError {
+  readonly headers: Readonly<Record<string, string>>
+
+  constructor({ code, message, hint }: MillraceError, headers: Readonly<Record<string, string>>) {
+    super(code, message, hint === undefined ? {} : { hint })
+    this.headers = headers
+  }
+}
+
+/** What a refusal says in headers. */
+export function refusalHeaders(error: unknown): Readonly<Record<string, string>> {
+  if (error instanceof TooOften || error instanceof Refused) return error.headers
+  if (!(error instanceof MillraceError)) return {}
+  if (error.code === 'auth/required') return { 'www-authenticate': 'Bearer' }
+  return error.code === 'auth/invalid' ? { 'www-authenticate': 'Bearer error="invalid_token"' } : {}
+}
+
+function withoutTicket(query: string): { ticket: string | null; query: string } {
+  const parts = query.split('&')
+  const tickets = parts.filter((part) => part.startsWith('ticket='))
+  if (tickets.length === 0) return { ticket: null, query }
+  if (tickets.length > 1) throw new MillraceError('request/parameter', 'ticket is there more than once')
+  return { ticket: tickets[0].slice('ticket='.length), query: parts.filter((part) => part !== tickets[0]).join('&') }
+}
