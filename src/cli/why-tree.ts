@@ -103,7 +103,7 @@ function valueText(value: unknown): string {
 }
 
 /** A line's first columns; colours take none. */
-function cut(line: string, columns: number): string {
+export function cut(line: string, columns: number): string {
   const colour = /\u001b\[[0-9;]*m/g
   if (line.replace(colour, '').length <= columns) return line
   let shown = ''

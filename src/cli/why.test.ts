@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { bidJson, type Running, startRunning } from '../../test/support/running-server.ts'
 import { createInspector } from '../client/inspector.ts'
 import type { WhyBody } from '../protocol/why.ts'
+import { findText, journeyText } from './journey-text.ts'
 import { plain, whyText } from './why-tree.ts'
 
 let running: Running
@@ -109,6 +110,39 @@ describe('GET /v1/topics/{topic}/find', () => {
     ['bid/find?nothing=1', 400],
     ['bid/find?limit=100000', 400],
     ['none/find', 404],
+  ])('refuses %s', async (path, status) => {
+    expect((await get(`/v1/topics/${path}`)).status).toBe(status)
+  })
+})
+
+describe('GET /v1/topics/{topic}/events/{offset}/journey', () => {
+  it('tells what became of an event, also as text', async () => {
+    const body = await createInspector({ url: running.url }).journey('bid', 1)
+    expect(body.event).toMatchObject({ topic: 'bid', offset: 1, tick: 2 })
+    expect(journeyText(body, plain).split('\n').slice(3)).toEqual([
+      'passed      bid',
+      'aggregated  group by auction: count(*), sum(price), max(channel)  auction = 1: count(*) 1 → 2, sum(price) 1.50 → 3.00  [by_auction]',
+      'passed      by_auction  2 rows changed  [by_auction]',
+      'passed      select auction, 100 / auction as share  1 row changed  [shares]',
+      'passed      shares  1 row changed  [shares]',
+      '',
+      'rows that changed',
+      '  by_auction  auction: 1',
+      '    − bids: 1, total: 1.50, channel: null',
+      '    + bids: 2, total: 3.00, channel: null',
+      '  shares  auction: 1, share: 100',
+      '    + auction: 1, share: 100',
+      '',
+    ])
+    const found = await createInspector({ url: running.url }).find('bid', { auction: 1 }, { limit: 1 })
+    expect(findText(found, plain)).toMatch(/^bid 1, tick 2 {2}auction: 1, .*\n1 found among \d+ events; older/)
+  })
+
+  it.each([
+    ['bid/events/99/journey', 404],
+    ['bid/events/x/journey', 400],
+    ['bid/events/1/journey?a=b', 400],
+    ['none/events/1/journey', 404],
   ])('refuses %s', async (path, status) => {
     expect((await get(`/v1/topics/${path}`)).status).toBe(status)
   })

@@ -1,7 +1,8 @@
 import { styleText } from 'node:util'
 import { type Command, Option } from 'commander'
 import { MillraceError } from '../data/errors.ts'
-import type { WhyBody } from '../protocol/why.ts'
+import type { FindBody, JourneyBody, WhyBody } from '../protocol/why.ts'
+import { findText, journeyText } from './journey-text.ts'
 import { writeOut } from './output.ts'
 import { connect, defaultUrl } from './remote.ts'
 import { type Paint, plain, whyText } from './why-tree.ts'
@@ -19,6 +20,29 @@ export function addWhy(program: Command, ends: (action: Promise<number>) => Prom
     .option('--limit <N>', 'events listed at most')
     .option('--json', "print the server's answer")
     .action((view: string, where: readonly string[], flags: WhyFlags) => ends(why(view, where, flags)))
+  program
+    .command('journey')
+    .description('what became of an event: what it did at each operator, and which rows it changed')
+    .argument('<topic>')
+    .argument('<offset>')
+    .addOption(new Option('--url <URL>', 'the running server').default(defaultUrl))
+    .option('--json', "print the server's answer")
+    .action((topic: string, offset: string, flags: Answered) => ends(journey(topic, offset, flags)))
+  program
+    .command('find')
+    .description('find events of a topic by what is in them, the newest first')
+    .argument('<topic>')
+    .argument('[column=value...]')
+    .addOption(new Option('--url <URL>', 'the running server').default(defaultUrl))
+    .option('--is-null <COLUMN>', 'a column that is NULL; may be repeated', repeated, [])
+    .option('--limit <N>', 'events listed at most')
+    .option('--json', "print the server's answer")
+    .action((topic: string, where: readonly string[], flags: WhyFlags) => ends(find(topic, where, flags)))
+}
+
+interface Answered {
+  readonly url: string
+  readonly json?: boolean
 }
 
 interface WhyFlags {
@@ -30,16 +54,36 @@ interface WhyFlags {
 }
 
 async function why(view: string, where: readonly string[], flags: WhyFlags): Promise<number> {
-  const { url, isNull, asOf, limit, json = false } = flags
+  const path = `/v1/views/${encodeURIComponent(view)}/why?${queryOf(where, flags)}`
+  return answered(flags, path, (answer) => whyText(JSON.parse(answer) as WhyBody, painter(), width()))
+}
+
+async function journey(topic: string, offset: string, flags: Answered): Promise<number> {
+  const path = `/v1/topics/${encodeURIComponent(topic)}/events/${encodeURIComponent(offset)}/journey`
+  return answered(flags, path, (answer) => journeyText(JSON.parse(answer) as JourneyBody, painter(), width()))
+}
+
+async function find(topic: string, where: readonly string[], flags: WhyFlags): Promise<number> {
+  const path = `/v1/topics/${encodeURIComponent(topic)}/find?${queryOf(where, flags)}`
+  return answered(flags, path, (answer) => findText(JSON.parse(answer) as FindBody, painter(), width()))
+}
+
+async function answered(
+  { url, json = false }: Answered,
+  path: string,
+  text: (answer: string) => string,
+): Promise<number> {
+  const answer = await (await connect(url).open(path)).text()
+  await writeOut(json ? answer : text(answer))
+  return 0
+}
+
+function queryOf(where: readonly string[], { isNull, asOf, limit }: WhyFlags): URLSearchParams {
   const query = new URLSearchParams(where.map(equality))
   for (const column of isNull) query.append('isnull', column)
   if (asOf !== undefined) query.append('as_of', asOf)
   if (limit !== undefined) query.append('limit', limit)
-  const response = await connect(url).open(`/v1/views/${encodeURIComponent(view)}/why?${query}`)
-  const answer = await response.text()
-  if (json) await writeOut(answer)
-  else await writeOut(whyText(JSON.parse(answer) as WhyBody, painter(), width()))
-  return 0
+  return query
 }
 
 /** @throws MillraceError usage */

@@ -1,4 +1,4 @@
-import type { FindBody, WhyBody } from '../protocol/why.ts'
+import type { FindBody, JourneyBody, WhyBody } from '../protocol/why.ts'
 import type { Connection } from './connection.ts'
 import { pathOf, queryOf } from './request-path.ts'
 import { parameterText } from './row-reader.ts'
@@ -10,6 +10,8 @@ export interface ExplainCalls {
    * @param key as many columns as tell the row from the others
    */
   why(view: string, key: Key, options?: WhyCallOptions): Promise<WhyBody>
+  /** GET /v1/topics/{topic}/events/{offset}/journey: what an event did at each operator, and which rows it changed. */
+  journey(topic: string, offset: number, options?: { readonly signal?: AbortSignal }): Promise<JourneyBody>
   /** GET /v1/topics/{topic}/find: events by what is in them, the newest first. */
   find(topic: string, where: Key, options?: FindCallOptions): Promise<FindBody>
 }
@@ -40,6 +42,8 @@ export function explainCalls(connection: Connection): ExplainCalls {
       const query = queryOf([...equalities(key), ['as_of', asOf], ['limit', limit]])
       return connection.get(`${pathOf('views', view)}/why${query}`, signal)
     },
+    journey: (topic, offset, { signal } = {}) =>
+      connection.get(`${pathOf('topics', topic)}/events/${offset}/journey`, signal),
     find(topic, where, { offset, before, limit, signal } = {}) {
       const query = queryOf([...equalities(where), ['_offset', offset], ['before', before], ['limit', limit]])
       return connection.get(`${pathOf('topics', topic)}/find${query}`, signal)

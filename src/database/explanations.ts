@@ -2,10 +2,11 @@ import { MillraceError } from '../data/errors.ts'
 import { defaultMemoryBytes } from '../engine/host.ts'
 import type { Log } from '../log/log.ts'
 import type { Program, TopicDefinition } from '../plan/program.ts'
-import type { FindBody, WhyBody } from '../protocol/why.ts'
+import type { FindBody, JourneyBody, WhyBody } from '../protocol/why.ts'
 import type { AdHocSource } from '../views/ad-hoc.ts'
 import type { DatabaseOptions, FindOptions, WhyOptions } from './contract.ts'
 import { searchEvents } from './event-search.ts'
+import { journeyOf } from './journey.ts'
 import { byName, known, ordinalOf } from './names.ts'
 import type { Past } from './past.ts'
 import { canonical, whyRow } from './why.ts'
@@ -59,6 +60,23 @@ export class Explanations {
       ...(signal === undefined ? {} : { signal }),
     })
     return whyRow(run, view, { where: wanted, limit, closed: this.#closed })
+  }
+
+  /**
+   * What became of an event: what it did at each operator, and which rows it changed.
+   * @throws MillraceError topic/unknown; not-found where there is no such event
+   */
+  async journey(
+    name: string,
+    offset: number,
+    { signal }: { readonly signal?: AbortSignal } = {},
+  ): Promise<JourneyBody> {
+    const topic = this.#topic(name)
+    const { options, log } = this.#of
+    const { io, engine = 'worker', memoryBytes = defaultMemoryBytes } = options
+    const run = await this.#run(signal === undefined ? {} : { signal })
+    const source = { io, log, engine, memoryBytes, ...(signal === undefined ? {} : { signal }) }
+    return journeyOf(run, source, topic, offset)
   }
 
   /**

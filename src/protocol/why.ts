@@ -130,6 +130,10 @@ export interface JourneyTimes {
   readonly sealed_at: string
 }
 
+/**
+ * `superseded`: it took the place of a table's row; `held`: it waits for a window to close; `nothing changed`: all that
+ * follows is as it was.
+ */
 export type JourneyOutcome =
   | 'passed'
   | 'filtered'
@@ -138,6 +142,7 @@ export type JourneyOutcome =
   | 'error'
   | 'superseded'
   | 'aggregated'
+  | 'held'
   | 'nothing changed'
 
 export interface JourneyStepBody {
@@ -149,11 +154,14 @@ export interface JourneyStepBody {
   readonly outcome: JourneyOutcome
   /** Such as `late by 12 s` or `price > 1000 is false: price = 12`. */
   readonly detail: string
+  /** The first of the rows that it changed behind it: +n more, −n less. */
   readonly rows_out: readonly { readonly row: WhyRow; readonly weight: number }[]
 }
 
+/** A row of a view before the event, and with it. */
 export interface JourneyChangeBody {
   readonly view: string
+  /** Columns that tell the view's rows apart. */
   readonly key: WhyRow
   readonly before: WhyRow | null
   readonly after: WhyRow | null

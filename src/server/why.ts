@@ -1,7 +1,7 @@
-import type { FindBody, WhyBody } from '../protocol/why.ts'
+import type { FindBody, JourneyBody, WhyBody } from '../protocol/why.ts'
 import { asOfParameter } from './as-of.ts'
 import { type ApiAnswer, jsonAnswer } from './exchange.ts'
-import { Parameters, refused } from './parameters.ts'
+import { Parameters, refused, wholeNumber } from './parameters.ts'
 import { bounded, type QueryServer } from './query-server.ts'
 import { type Call, on, type Route, route } from './routes.ts'
 import { equalities } from './view-read.ts'
@@ -19,6 +19,11 @@ export function whyRoutes(server: QueryServer): readonly Route[] {
     route(
       '/v1/topics/{topic}/find',
       on('GET', 'read topic whole', 'query', (call) => find(server, call)),
+    ),
+    // It shows rows of all views that the event reaches, and of what they join it with.
+    route(
+      '/v1/topics/{topic}/events/{offset}/journey',
+      on('GET', 'admin', 'query', (call) => journey(server, call)),
     ),
   ]
 }
@@ -50,6 +55,18 @@ async function find(server: QueryServer, { request, name, query }: Call): Promis
   const options = { where, limit, ...(offset === null ? {} : { offset }), ...(before === null ? {} : { before }) }
   const body: FindBody = await bounded(server, request.signal, (signal) =>
     database.explanations.find(topic.name, { ...options, signal }),
+  )
+  return jsonAnswer(200, body, { 'cache-control': 'no-store' })
+}
+
+/** GET /v1/topics/{topic}/events/{offset}/journey: what became of an event. */
+async function journey(server: QueryServer, { request, names, query }: Call): Promise<ApiAnswer> {
+  const { database } = server
+  const topic = database.topic(names.topic)
+  const offset = wholeNumber('the offset', names.offset)
+  new Parameters(query).end()
+  const body: JourneyBody = await bounded(server, request.signal, (signal) =>
+    database.explanations.journey(topic.name, offset, { signal }),
   )
   return jsonAnswer(200, body, { 'cache-control': 'no-store' })
 }
