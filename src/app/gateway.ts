@@ -1,7 +1,8 @@
 import { MillraceError } from '../data/errors.ts'
 import { fold } from '../sql/tokens.ts'
 import type { App } from './app.ts'
-import { type Named, quotedText, type Sql } from './sql-text.ts'
+import type { Named } from './expression.ts'
+import { quotedText, type SqlText } from './sql-text.ts'
 
 /** What stands in front of an app: who may ask, for what, and how often. Plain data. */
 
@@ -50,7 +51,7 @@ export interface Role {
 }
 
 /** Shown instead of a column's values: NULL, a keyed hash (equal values stay equal), or an expression over the row. */
-export type Mask = 'null' | 'hash' | Sql | string
+export type Mask = 'null' | 'hash' | SqlText | string
 
 export interface Policy {
   readonly relation: string
@@ -62,7 +63,7 @@ export interface Policy {
 
 export interface PolicyOptions {
   readonly role: string
-  readonly rows?: Sql | string
+  readonly rows?: SqlText | string
   readonly mask?: Readonly<Record<string, Mask>>
 }
 
@@ -103,8 +104,13 @@ export function env(name: string): EnvironmentValue {
  * A claim of the caller's token, for a policy: sql`tenant = ${claim('tenant')}`. It is a value, never code; who lacks
  * it sees nothing.
  */
-export function claim(name: string): Sql {
-  return Object.freeze({ kind: 'sql', text: `current_claim(${quotedText(name)})`, reads: Object.freeze([]) })
+export function claim(name: string): SqlText {
+  return Object.freeze({
+    kind: 'sql',
+    text: `current_claim(${quotedText(name)})`,
+    reads: Object.freeze([]),
+    uses: Object.freeze([]),
+  })
 }
 
 /**
@@ -164,7 +170,7 @@ function nameOf(relation: Named | string): string {
   return typeof relation === 'string' ? relation : relation.name
 }
 
-function textOf(value: Sql | string): string {
+function textOf(value: SqlText | string): string {
   return typeof value === 'string' ? value : value.text
 }
 
