@@ -13,7 +13,7 @@ import { damageOf, durableFlip, mustBeSeen } from './damage.ts'
 import { type Backup, History, type LogContent, Violation } from './history.ts'
 import { codeOf, Life } from './life.ts'
 import { quietLife, type SimulationPlan } from './plan.ts'
-import { definitionOf, folder, smallSizes } from './program.ts'
+import { definitionOf, folder, logOf } from './program.ts'
 import type { Trace } from './trace.ts'
 
 /** How often each thing happened. */
@@ -32,6 +32,7 @@ export interface Counts {
   passedOver: number
   mended: number
   redefined: number
+  trimmed: number
   verified: number
   backups: number
   /** Damages of copies: named, without effect, and taken for a torn tail. */
@@ -43,7 +44,7 @@ export interface Counts {
 export function noCounts(): Counts {
   const log = { appends: 0, crashes: 0, kills: 0, poisoned: 0, full: 0, flipped: 0 }
   const state = { restored: 0, damagedStates: 0, passedOver: 0, mended: 0 }
-  return { ...log, ...state, redefined: 0, verified: 0, backups: 0, named: 0, harmless: 0, shortened: 0 }
+  return { ...log, ...state, redefined: 0, trimmed: 0, verified: 0, backups: 0, named: 0, harmless: 0, shortened: 0 }
 }
 
 /** What a log and its views were found to be. */
@@ -187,13 +188,13 @@ export class BetweenLives {
    * @param asLogged with the definitions that the log holds: others would be a tick of their own
    */
   async #open(io: SimulatedIo, data: string, asLogged = false): Promise<Found> {
-    const seen = new History()
+    const seen = new History(this.#history.trims)
     let log: Log | null = null
     const hanging = new Promise<never>((_, reject) => {
       io.clock.after(longestMs, () => reject(new Violation('nothing hangs', `a copy of ${data} is never open`)))
     })
     const look = async (): Promise<Found> => {
-      const { views, stateBytes, snapshotBytes, smallFiles } = this.#plan
+      const { views, stateBytes, snapshotBytes } = this.#plan
       const database = await Database.open({
         io,
         ...(asLogged ? {} : { definition: definitionOf(views) }),
@@ -203,7 +204,7 @@ export class BetweenLives {
         snapshots: snapshotBytes === null ? false : { everyBytes: snapshotBytes },
         ...(stateBytes === null ? {} : { stateBytes }),
         openLog: async (given, path, options) => {
-          log = await openFileLog(given, path, { ...options, ...(smallFiles ? { sizes: smallSizes } : {}) })
+          log = await openFileLog(given, path, { ...options, ...logOf(this.#plan) })
           return log
         },
       })

@@ -252,7 +252,8 @@ export class Client {
     const prng = this.#prng
     const newest = life.database.status().tick
     if (newest === 0) return
-    const tick = Math.max(1, newest - prng.below(prng.chance(0.5) ? 4 : newest))
+    const wanted = Math.max(1, newest - prng.below(prng.chance(0.5) ? 4 : newest))
+    const tick = Math.max(wanted, this.#history.trims.tried)
     const views = this.#someViews(life)
     const replay = prng.chance(0.4)
     try {

@@ -1,6 +1,7 @@
 // What clients did and saw over all lives of the program, and what the log must therefore hold.
 import type { ViewName } from './app.ts'
 import { type Event, eventText, Model, sortedTexts } from './model.ts'
+import { Trims } from './trims.ts'
 
 /** Something that must never be so, was. */
 export class Violation extends Error {
@@ -89,8 +90,11 @@ export class History {
   #tell!: (violation: Violation) => void
   /** The newest tick that anybody saw. */
   seenTick = 0
+  readonly trims: Trims
 
-  constructor() {
+  /** @param trims of the log that this one is a copy of */
+  constructor(trims = new Trims()) {
+    this.trims = trims
     this.broken = new Promise((_, reject) => {
       this.#tell = reject
     })

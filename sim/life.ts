@@ -4,13 +4,14 @@ import { MillraceError } from '../src/data/errors.ts'
 import { compileRowTexts } from '../src/data/text-print.ts'
 import type { Database, ReadAnswer } from '../src/database.ts'
 import type { SimulatedIo } from '../src/io/twin/simulated-io.ts'
-import type { Log, ReadBlock } from '../src/log/log.ts'
+import { type Log, offsetOf, type ReadBlock } from '../src/log/log.ts'
 import type { Rows } from '../src/views/rows.ts'
 import type { ViewName } from './app.ts'
 import { type History, type LogContent, type LoggedEvent, type TopicName, Violation } from './history.ts'
 import type { LifePlan } from './plan.ts'
 import type { Planted } from './planted.ts'
 import type { Trace } from './trace.ts'
+import { checkOrder } from './trims.ts'
 
 /** One life of the program, as those see it who use it. */
 export class Life {
@@ -100,32 +101,31 @@ export class Life {
     for (const topic of ['bid', 'account'] as const) {
       const { id } = this.database.topic(topic)
       const blocks = await this.within(`reading ${topic}`, this.log.readTopic(id, 0, 1_000_000))
-      content[topic] = this.events(topic, blocks, 0).filter((event) => event.tick <= tick)
+      const events = this.events(topic, blocks, 0).filter((event) => event.tick <= tick)
+      const { trims } = this.history
+      content[topic] = topic === 'account' ? trims.whole(this.log, id, events, this.number > 0) : events
     }
     return content
   }
 
   /** @throws Violation where offsets have gaps or ticks go back */
   events(topic: TopicName, blocks: readonly ReadBlock[], from: number): LoggedEvent[] {
-    const { columns } = this.database.topic(topic)
+    const { id, columns } = this.database.topic(topic)
+    checkOrder(this.log, id, blocks)
     const texts = compileRowTexts(columns)
     const events: LoggedEvent[] = []
-    let next: number | null = null
-    let newest = 0
-    for (const { bytes, firstOffset, rows, tick } of blocks) {
-      if (next !== null && firstOffset !== next) throw new Violation('offsets have no gaps', `${topic} ${firstOffset}`)
-      if (tick < newest) throw new Violation('ticks never go back', `${topic} ${firstOffset}: ${tick} after ${newest}`)
-      next = firstOffset + rows
-      newest = tick
-      const block = openBlock(bytes)
+    for (const logged of blocks) {
+      const { rows, tick } = logged
+      const block = openBlock(logged.bytes)
       const cells = blockCells(block, columns.length)
       const operations = block.columns.get(blockColumn.operation)
       for (let row = 0; row < rows; row++) {
-        if (firstOffset + row < from) continue
+        const offset = offsetOf(logged, row)
+        if (offset < from) continue
         const deletes = operations !== undefined && block.memory.i32[(operations.data >>> 2) + row] === 1
         const all = texts(block.memory, cells, row)
         const text = JSON.stringify(deletes ? [`${topic}-`, all[0]] : [topic, ...all])
-        events.push({ topic, offset: firstOffset + row, tick, text })
+        events.push({ topic, offset, tick, text })
       }
     }
     return events

@@ -22,6 +22,8 @@ export interface LifePlan {
   readonly damage: number | null
   /** After so many milliseconds the app gets another view, while all goes on. The next life begins without it. */
   readonly redefineMs: number | null
+  /** Every so many milliseconds the table is compacted; only without snapshots, which would go on from before a cut. */
+  readonly trimMs: number | null
   /** Before the next life copies of the disk are verified, damaged, and opened. */
   readonly probe: number | null
 }
@@ -55,6 +57,7 @@ export const quietLife: LifePlan = {
   flip: null,
   damage: null,
   redefineMs: null,
+  trimMs: null,
   probe: null,
 }
 
@@ -73,7 +76,7 @@ const viewSets: readonly (readonly ViewName[])[] = [
 export function planOf(seed: number): SimulationPlan {
   const prng = new Prng(seed * 2 + 1)
   const engine = prng.chance(0.6) ? 'worker' : 'inline'
-  return {
+  const plan: SimulationPlan = {
     seed,
     engine,
     reopen: engine === 'inline' && prng.chance(0.08),
@@ -85,6 +88,13 @@ export function planOf(seed: number): SimulationPlan {
     subscribers: prng.below(4),
     lives: Array.from({ length: 1 + prng.below(4) }, () => lifeOf(prng)),
   }
+  return plan.snapshotBytes === null && prng.chance(0.7) ? withTrims(plan) : plan
+}
+
+/** The same, with the table compacted again and again. */
+export function withTrims(plan: SimulationPlan): SimulationPlan {
+  const lives = plan.lives.map((life, i) => ({ ...life, trimMs: 100 + ((plan.seed * 37 + i * 311) % 1200) }))
+  return { ...plan, snapshotBytes: null, stateBytes: null, smallFiles: true, lives }
 }
 
 function lifeOf(prng: Prng): LifePlan {
@@ -103,6 +113,7 @@ function lifeOf(prng: Prng): LifePlan {
     damage: prng.chance(0.2) ? prng.uint32() : null,
     probe: prng.chance(0.25) ? prng.uint32() : null,
     redefineMs: prng.chance(0.1) ? prng.below(1500) : null,
+    trimMs: null,
   }
 }
 
@@ -122,6 +133,7 @@ export function* simplerPlans(plan: SimulationPlan): Iterable<SimulationPlan> {
     if (life.flip !== null) yield withLife(i, { flip: null })
     if (life.damage !== null) yield withLife(i, { damage: null })
     if (life.redefineMs !== null) yield withLife(i, { redefineMs: null })
+    if (life.trimMs !== null) yield withLife(i, { trimMs: null })
     if (life.probe !== null) yield withLife(i, { probe: null })
     if (life.freeBytes !== null) yield withLife(i, { freeBytes: null })
     if (life.failSync !== null) yield withLife(i, { failSync: null })

@@ -105,6 +105,11 @@ function inMerges(change: (runs: readonly RunReader[]) => void): WrapThread {
 
 const undo: (() => void)[] = []
 
+/** Says how to take back what was changed for good. */
+export function atTheEnd(back: () => void): void {
+  undo.push(back)
+}
+
 /** What was changed for good is as it was again. */
 export function undoPlanted(): void {
   for (const back of undo.splice(0).reverse()) back()

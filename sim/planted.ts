@@ -7,8 +7,9 @@ import type { Prng } from '../src/io/twin/prng.ts'
 import type { Append, AppendAnswer, Log, SealedTick } from '../src/log/log.ts'
 import type { LiveMessage } from '../src/views/live.ts'
 import { cutOneFrameTooMany } from './damage.ts'
-import { planOf, type SimulationPlan } from './plan.ts'
+import { planOf, type SimulationPlan, withTrims } from './plan.ts'
 import { plantedInState } from './planted-state.ts'
+import { plantedInTrims } from './planted-trims.ts'
 import { ignore, passing, withFile } from './wrap.ts'
 
 export interface LogContext {
@@ -28,6 +29,8 @@ export interface Planted {
   readonly keeper?: (entry: ThreadEntry) => ThreadEntry
   /** It needs snapshots, and little memory for state. */
   readonly ofState?: boolean
+  /** It needs a table that is compacted. */
+  readonly ofTrims?: boolean
   readonly live?: (cursor: AsyncIterator<LiveMessage>, resumed: boolean) => AsyncIterator<LiveMessage>
 }
 
@@ -238,11 +241,16 @@ export const plantedBugs: readonly Planted[] = [
   { name: 'one view moves a tick later', engine: leaveOneViewBehind() },
   { name: 'a resumed subscriber misses a change', live: loseFirstChange },
   ...plantedInState,
+  ...plantedInTrims,
 ]
 
 /** A mistake in the engine's messages needs messages; one in snapshots needs many of them, and state that is not in memory. */
 export function plantedPlan(seed: number, planted: Planted): SimulationPlan {
   const plan = planOf(seed)
+  if (planted.ofTrims === true) {
+    const lives = plan.lives.map((life) => ({ ...life, damage: null, flip: null, operations: 12 }))
+    return withTrims({ ...plan, lives })
+  }
   if (planted.ofState === true) {
     const lives = plan.lives.map((life) => ({ ...life, damage: null, flip: null }))
     return { ...plan, engine: 'worker', reopen: false, snapshotBytes: 128 << (seed % 3), stateBytes: 2000, lives }

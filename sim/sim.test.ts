@@ -40,6 +40,8 @@ describe('a planted mistake', { timeout: 120_000 }, () => {
     'state that has changed since the snapshot is forgotten',
     'a merge prefers the older run',
     'the replay behind a snapshot begins a tick too early',
+    'what is trimmed is not synced before it goes',
+    'a compaction forgets a delete',
   ]
 
   it.each(quick)('%s: is found', async (name) => {

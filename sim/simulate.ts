@@ -16,7 +16,7 @@ import { codeOf, Life } from './life.ts'
 import { type LifePlan, quietLife, type SimulationPlan } from './plan.ts'
 import type { Planted } from './planted.ts'
 import { undoPlanted } from './planted-state.ts'
-import { definitionOf, folder, smallSizes } from './program.ts'
+import { definitionOf, folder, logOf } from './program.ts'
 import { Subscriber } from './subscriber.ts'
 import { Trace } from './trace.ts'
 import { watchedLog } from './watched-log.ts'
@@ -144,7 +144,11 @@ export class Simulation {
     if (life === null) return
     await this.#check(life)
     const following = this.#subscribers.map((subscriber) => subscriber.live(life))
-    const working = Promise.all([...this.#clients.map((client) => client.live(life)), this.#redefine(life)])
+    const working = Promise.all([
+      ...this.#clients.map((client) => client.live(life)),
+      this.#redefine(life),
+      this.#trim(life),
+    ])
     // A subscriber that ends early ends nothing; one that fails does.
     const followed = Promise.all(following).then(() => new Promise<never>(() => {}))
     const { end, at } = plan
@@ -186,6 +190,42 @@ export class Simulation {
         (life.full && (code === 'log/full' || code === 'state/snapshot'))
       if (!explained) throw error
     }
+  }
+
+  /** The table is compacted, if the plan says so. */
+  async #trim(life: Life): Promise<void> {
+    const { trimMs } = life.plan
+    for (let i = 0; trimMs !== null && i < 4; i++) {
+      await life.sleep(trimMs)
+      if (life.over) return
+      try {
+        await this.#trimOnce(life)
+      } catch (error) {
+        const code = codeOf(error)
+        life.trace('the keeper of the log', `trims nothing: ${code}`)
+        const explained =
+          (life.plan.failSync !== null && code === 'log/poisoned') ||
+          (code === 'log/closed' && life.closing) ||
+          (life.full && code === 'log/full')
+        if (!explained) throw error
+      }
+    }
+  }
+
+  async #trimOnce(life: Life): Promise<void> {
+    // Who goes on from a tick before the cut would miss deletes.
+    const least = Math.min(...this.#subscribers.map(({ tick }) => tick ?? Number.POSITIVE_INFINITY))
+    const { content } = await life.content()
+    const cuts = life.log.cuts().filter(({ tick }) => tick <= least)
+    const cut = cuts[Math.floor((cuts.length * (1 + (life.number % 2))) / 2) - 1]
+    if (cut === undefined || life.over) return
+    const { id } = life.database.topic('account')
+    const { trims } = this.history
+    trims.asks(content.account, cut.tick)
+    life.trace('the keeper of the log', `trims up to ${cut.tick}`)
+    await life.within('trimming', life.log.trim([{ topic: id, throughTick: cut.tick, keep: { key: [0] } }]))
+    trims.answered(cut.tick)
+    this.counts.trimmed++
   }
 
   /** @returns null where the plan explains why it can't be opened */
@@ -252,8 +292,7 @@ export class Simulation {
 
   async #openLog(number: number, io: SimulatedIo, given: Io, path: string, options: LogOptions): Promise<Log> {
     await this.#planted?.recovery?.(io.disk, path)
-    const sizes = this.plan.smallFiles ? { sizes: smallSizes } : {}
-    const log = await openFileLog(given, path, { ...options, ...sizes })
+    const log = await openFileLog(given, path, { ...options, ...logOf(this.plan) })
     const prng = new Prng(this.plan.seed * 31 + number)
     const context = { life: number, prng, clock: given.clock }
     return watchedLog(this.#planted?.log?.(log, context) ?? log, this.history)
@@ -276,7 +315,7 @@ export class Simulation {
   async #check(life: Life): Promise<void> {
     const newest = await life.read('the check')
     // What was told of a tick in an earlier life is told again.
-    const past = Math.ceil((newest * (1 + (life.number % 3))) / 4)
+    const past = Math.max(Math.ceil((newest * (1 + (life.number % 3))) / 4), this.history.trims.tried)
     if (past > 0) await life.readPast('the check', life.views, past, false, true)
     const { content, tick } = await life.content()
     this.history.check(content, tick)

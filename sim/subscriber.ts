@@ -30,6 +30,11 @@ export class Subscriber {
     this.#history = history
   }
 
+  /** It goes on from there. */
+  get tick(): number | null {
+    return this.#tick
+  }
+
   stop(): void {
     this.#stop = true
   }
