@@ -80,7 +80,7 @@ export interface Gateway {
   readonly anonymous: string | null
   readonly roles: Readonly<Record<string, Role>>
   readonly policies: readonly Policy[]
-  /** By class of routes: read, append, query, live, admin. */
+  /** By class of routes: read, append, query, live, admin; failures: of one address, with no good token. */
   readonly rates: Readonly<Record<string, Rate>>
   /** Keys the hashes of masks, so that nobody can find values by trying; otherwise another one at each start. */
   readonly maskKey: EnvironmentValue | null
@@ -174,7 +174,7 @@ function textOf(value: SqlText | string): string {
   return typeof value === 'string' ? value : value.text
 }
 
-const rateClasses = new Set(['read', 'append', 'query', 'live', 'admin'])
+const rateClasses = new Set(['read', 'append', 'query', 'live', 'admin', 'failures'])
 
 function checkGateway({ auth, anonymous, roles, policies, rates }: Gateway): void {
   if (auth.jwt !== undefined) checkJwt(auth.jwt)
