@@ -1,4 +1,4 @@
-import { defineApp, sql, t, table, topic, view } from 'millrace'
+import { count, defineApp, eq, from, sum, t, table, topic, tumble, view } from 'millrace'
 
 /** A topic: what happened. Its events never change. */
 export const orders = topic('orders', {
@@ -16,18 +16,19 @@ export const customers = table('customers', {
 /** Views: what follows. They are right at every tick, however the events come. */
 export const spent = view(
   'spent',
-  sql`SELECT c.id, c.name, count(*) AS orders, sum(o.amount) AS total
-      FROM ${orders} o JOIN ${customers} c ON c.id = o.customer
-      GROUP BY c.id, c.name
-      ORDER BY total DESC`,
+  from({ o: orders })
+    .join({ c: customers }, ({ o, c }) => eq(c.id, o.customer))
+    .groupBy(({ c }) => ({ id: c.id, name: c.name }))
+    .select(({ o, key }) => ({ id: key.id, name: key.name, orders: count(), total: sum(o.amount) }))
+    .orderBy('-total'),
 )
 
 export const revenue = view(
   'revenue',
-  sql`SELECT window_start AS minute, count(*) AS orders, sum(amount) AS revenue
-      FROM tumble(${orders}, at, interval '1 minute')
-      GROUP BY window_start
-      ORDER BY window_start`,
+  from({ o: orders })
+    .groupBy(({ o }) => ({ minute: tumble(o.at, '1m') }))
+    .select(({ o, key }) => ({ minute: key.minute, orders: count(), revenue: sum(o.amount) }))
+    .orderBy('minute'),
 )
 
 export default defineApp({ orders, customers, spent, revenue })
