@@ -63,11 +63,12 @@ function checkNode(): Finding {
 
 async function checkApp(disk: Disk, app: string | undefined): Promise<Finding[]> {
   try {
-    const { path: file, definition } = await loadApp(disk, app)
+    const loaded = await loadApp(disk, app)
+    const { path: file, definition } = loaded
     const { topics, views } = (await definition.plan({ topics: [], views: [] })).program
     const detail = `${file}: ${counted(topics.length, 'topic')}, ${counted(views.length, 'view')}`
     const found: Finding = { check: 'app', state: 'ok', detail }
-    const generated = await upToDate(disk, file, definition)
+    const generated = await upToDate(disk, loaded)
     if (generated === null || generated.isCurrent) return [found]
     const stale = `${generated.file} is not what ${file} defines`
     return [found, { check: 'types', state: 'warn', detail: stale, hint: 'run millrace generate' }]

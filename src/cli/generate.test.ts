@@ -47,10 +47,11 @@ describe('millrace generate', () => {
   it('types the rows of an app’s SQL views', () => {
     file(
       'ts/app.ts',
-      `import { defineApp, sql, t, topic, view } from 'millrace'
+      `import { defineApp, from, sql, t, topic, view } from 'millrace'
 export const orders = topic('orders', { schema: { id: t.text(), amount: t.numeric(10, 2), at: t.timestamptz() } })
 export const byId = view('byId', sql\`SELECT id, sum(amount) AS "the sum", count(*) AS n, '{}'::jsonb AS j FROM \${orders} GROUP BY id\`)
-export default defineApp({ orders, byId })
+export const built = view('built', from({ o: orders }).select(({ o }) => ({ id: o.id })))
+export default defineApp({ orders, byId, built })
 `,
     )
     file(
@@ -67,6 +68,7 @@ console.log(id, total, n, rows[0].nope)
     )
     expect(compiled('ts')).not.toBe('')
     expect(millrace('generate', 'ts/app.ts')).toMatchObject({ status: 0, stderr: expect.stringContaining('wrote') })
+    expect(read('ts/millrace.gen.ts')).not.toContain('built:')
     expect(read('ts/millrace.gen.ts')).toContain("declare module 'millrace' {\n  interface SqlRows {\n    byId: {\n")
     expect(compiled('ts')).toBe('')
     expect(millrace('generate', 'ts/app.ts').stderr).toContain('is up to date')

@@ -1,10 +1,9 @@
 import path from 'node:path'
 import { MillraceError } from '../data/errors.ts'
-import type { Definition } from '../engine/definitions.ts'
 import type { Disk, Io } from '../io/io.ts'
-import { loadApp, readText } from './load-app.ts'
+import { type LoadedApp, loadApp, readText } from './load-app.ts'
 import { say } from './output.ts'
-import { rowTypes } from './row-types.ts'
+import { clientTypes, rowTypes } from './row-types.ts'
 
 /** The name of the generated file, beside the app's. */
 const generatedName = 'millrace.gen.ts'
@@ -18,9 +17,10 @@ export interface GenerateOptions {
 
 /** Writes the row types of what an app defines. */
 export async function generate(io: Io, app: string | undefined, { out, check }: GenerateOptions): Promise<number> {
-  const { path: file, definition } = await loadApp(io.disk, app)
+  const loaded = await loadApp(io.disk, app)
+  const { path: file } = loaded
   const target = out ?? generatedBeside(file)
-  const text = await typesOf(file, target, definition)
+  const text = await typesOf(target, loaded)
   if ((await currentText(io.disk, target)) === text) {
     say(`${target} is up to date`)
     return 0
@@ -40,39 +40,34 @@ export async function generate(io: Io, app: string | undefined, { out, check }: 
  * Writes the types anew where there are some already, or where an app in TypeScript has views for them.
  * @returns the file that was written, or null where nothing has changed
  */
-export async function regenerate(disk: Disk, file: string, definition: Definition): Promise<string | null> {
-  const target = generatedBeside(file)
+export async function regenerate(disk: Disk, app: LoadedApp): Promise<string | null> {
+  const target = generatedBeside(app.path)
   const before = await currentText(disk, target)
-  if (before === null && (isSql(file) || (await definition.plan({ topics: [], views: [] })).program.views.length === 0))
-    return null
-  const text = await typesOf(file, target, definition)
+  if (before === null && app.untyped.length === 0) return null
+  const text = await typesOf(target, app)
   if (text === before) return null
   await write(disk, target, text)
   return target
 }
 
 /** Whether the types beside an app are those that it has; null where there are none. */
-export async function upToDate(disk: Disk, file: string, definition: Definition) {
-  const target = generatedBeside(file)
+export async function upToDate(disk: Disk, app: LoadedApp) {
+  const target = generatedBeside(app.path)
   const text = await currentText(disk, target)
-  return text === null ? null : { file: target, isCurrent: text === (await typesOf(file, target, definition)) }
+  return text === null ? null : { file: target, isCurrent: text === (await typesOf(target, app)) }
 }
 
 function generatedBeside(file: string): string {
   return path.join(path.dirname(file), generatedName)
 }
 
-function isSql(file: string): boolean {
-  return /\.sql$/i.test(file)
-}
-
-async function typesOf(file: string, target: string, definition: Definition): Promise<string> {
+async function typesOf(target: string, { path: file, definition, untyped }: LoadedApp): Promise<string> {
   const { program } = await definition.plan({ topics: [], views: [] })
   const shown = path
     .relative(path.dirname(path.resolve(target)), path.resolve(file))
     .split(path.sep)
     .join('/')
-  return rowTypes(shown, isSql(file), program)
+  return /\.sql$/i.test(file) ? clientTypes(shown, program) : rowTypes(shown, program, new Set(untyped))
 }
 
 async function currentText(disk: Disk, target: string): Promise<string | null> {

@@ -11,6 +11,8 @@ export interface LoadedApp {
   readonly definition: Definition
   /** Who may ask for what: the module's `gateway`. */
   readonly gateway: Gateway | null
+  /** Of an app in TypeScript: its views in SQL as text, whose rows the compiler doesn't know. */
+  readonly untyped: readonly string[]
 }
 
 /** What is looked for where no app is named. */
@@ -24,7 +26,7 @@ const defaultApps = ['millrace.ts', 'millrace.sql']
 export async function loadApp(disk: Disk, named: string | undefined, again = false): Promise<LoadedApp> {
   const path = named ?? (await findApp(disk))
   if (/\.sql$/i.test(path)) {
-    return { path, definition: sqlDefinition(await readText(disk, path), path), gateway: null }
+    return { path, definition: sqlDefinition(await readText(disk, path), path), gateway: null, untyped: [] }
   }
   if (!/\.[cm]?[jt]s$/i.test(path)) {
     throw new MillraceError('app/load', `${path} is no app`, { hint: 'name a .sql, .ts or .js file' })
@@ -33,7 +35,13 @@ export async function loadApp(disk: Disk, named: string | undefined, again = fal
   await readText(disk, path)
   const module = await importModule(path, again)
   const app = appOf(path, module)
-  return { path, definition: appDefinition(app), gateway: gatewayOf(path, app, module) }
+  const gateway = gatewayOf(path, app, module)
+  return { path, definition: appDefinition(app), gateway, untyped: untypedViews(app) }
+}
+
+function untypedViews(app: App): readonly string[] {
+  const views = Object.values(app.definitions).filter((definition) => definition.kind === 'view')
+  return views.filter(({ sql }) => sql.outputs === undefined).map(({ name }) => name)
 }
 
 async function findApp(disk: Disk): Promise<string> {

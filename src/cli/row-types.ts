@@ -1,24 +1,27 @@
 import type { ColumnSchema, SqlType } from '../data/sql-type.ts'
 import type { Program, TopicDefinition, ViewDefinition } from '../plan/program.ts'
 
+const head = (app: string): string =>
+  `// What ${app} defines. Written by \`millrace generate\`: changes are overwritten.\n`
+
 /**
- * TypeScript for what is defined.
- *
- * For an app in TypeScript: the row types of its views, by name, where `view()` looks for them. For one in SQL: the
- * type that a client takes, `createClient<Program>(…)`.
- *
+ * The row types of views in an app of TypeScript, by name, where `view()` looks for them.
  * @param app the app's file, for the first line
+ * @param untyped the views whose rows the compiler doesn't know without
  */
-export function rowTypes(app: string, isSql: boolean, { topics, views }: Program): string {
-  const head = `// What ${app} defines. Written by \`millrace generate\`: changes are overwritten.\n`
-  if (!isSql) {
-    const members = views.map(({ name, columns }) => `    ${property(name)}: ${rowType(columns, reads, '    ')}\n`)
-    return `${head}declare module 'millrace' {\n  interface SqlRows {\n${members.join('')}  }\n}\n\nexport {}\n`
-  }
+export function rowTypes(app: string, { views }: Program, untyped: ReadonlySet<string>): string {
+  const members = views
+    .filter(({ name }) => untyped.has(name))
+    .map(({ name, columns }) => `    ${property(name)}: ${rowType(columns, reads, '    ')}\n`)
+  return `${head(app)}declare module 'millrace' {\n  interface SqlRows {\n${members.join('')}  }\n}\n\nexport {}\n`
+}
+
+/** The type of an app in SQL that a client takes: `createClient<Program>(…)`. */
+export function clientTypes(app: string, { topics, views }: Program): string {
   const kinds = new Set([...topics.map(kindOf), ...(views.length > 0 ? ['View'] : [])])
   const names = ['App', ...[...kinds].sort()].join(', ')
   const members = [...topics.map(topicMember), ...views.map(viewMember)]
-  return `${head}import type { ${names} } from 'millrace'\n\nexport type Program = App<{\n${members.join('')}}>\n`
+  return `${head(app)}import type { ${names} } from 'millrace'\n\nexport type Program = App<{\n${members.join('')}}>\n`
 }
 
 function kindOf({ primaryKey }: TopicDefinition): 'Table' | 'Topic' {

@@ -10,7 +10,7 @@ import { type RunningServer, startServer } from '../server/listen.ts'
 import { describeDifference } from './diff.ts'
 import { type GatewayFlags, gatewayOf, refuseOpenDoor } from './gateway-flags.ts'
 import { regenerate } from './generate.ts'
-import { loadApp } from './load-app.ts'
+import { type LoadedApp, loadApp } from './load-app.ts'
 import { say } from './output.ts'
 import { ProgressBar } from './progress.ts'
 import { describeError } from './report.ts'
@@ -52,25 +52,26 @@ export async function start(
  * go on with what they have.
  */
 export async function dev(io: Io, app: string | undefined, options: ServeOptions, stop: AbortSignal): Promise<number> {
-  const { path: file, definition, gateway } = await loadApp(io.disk, app)
-  const serving = await Serving.begin(io, definition, gateway, options)
+  const first = await loadApp(io.disk, app)
+  const { path: file } = first
+  const serving = await Serving.begin(io, first.definition, first.gateway, options)
   say(`serving ${file} at ${serving.url}`)
-  await generateTypes(io, file, definition)
+  await generateTypes(io, first)
   const saves = new Saves(io, path.dirname(path.resolve(file)), stop)
   while (await saves.next()) {
     const loaded = await loadChanged(io, file, serving.definition)
     if (loaded === null) continue
-    await generateTypes(io, file, loaded)
-    await reload(serving, loaded)
+    await generateTypes(io, loaded)
+    await reload(serving, loaded.definition)
   }
   await serving.end()
   return 0
 }
 
 /** Editors show the new types while the views are being built. A folder that can't be written is no reason to stop. */
-async function generateTypes(io: Io, file: string, definition: Definition): Promise<void> {
+async function generateTypes(io: Io, app: LoadedApp): Promise<void> {
   try {
-    const written = await regenerate(io.disk, file, definition)
+    const written = await regenerate(io.disk, app)
     if (written !== null) say(`wrote ${written}`)
   } catch (error) {
     say(describeError(error).trimEnd())
@@ -78,13 +79,14 @@ async function generateTypes(io: Io, file: string, definition: Definition): Prom
 }
 
 /** The app as it was saved, if it is another one and can run. */
-async function loadChanged(io: Io, file: string, running: Definition): Promise<Definition | null> {
+async function loadChanged(io: Io, file: string, running: Definition): Promise<LoadedApp | null> {
   try {
-    const { definition } = await loadApp(io.disk, file, true)
+    const loaded = await loadApp(io.disk, file, true)
+    const { definition } = loaded
     // Editors empty a file before they write it.
     if (definition.text === running.text || definition.text.trim() === '') return null
     await definition.plan({ topics: [], views: [] })
-    return definition
+    return loaded
   } catch (error) {
     say(describeError(error).trimEnd())
     say('the app that runs stays as it is')
