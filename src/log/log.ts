@@ -126,6 +126,7 @@ export interface Trim {
    * What stays of the events up to there: nothing, or the last one of each key that is no delete, so that the table
    * is the same from the cut on. The key's columns are named by the ids that they have in blocks
    * (data/stored-column.ts). Only for tables without an event time: what was late depends on the events that go.
+   * Who goes on from a tick before the cut misses deletes: from then on it begins with nothing, or behind the cut.
    */
   readonly keep: 'nothing' | { readonly key: readonly number[] }
 }
