@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, readSync, writeSync } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
 import fs from 'node:fs/promises'
 import path from 'node:path'
@@ -103,6 +103,9 @@ async function openFile(file: string, options: OpenOptions) {
   }
 }
 
+/** Up to so many bytes a write only fills the system's cache: handing it to another thread would take longer. */
+const writtenAtOnce = 16 * 1024
+
 /** Files that were opened for reading and that nobody holds any more are closed. */
 const forgotten = new FinalizationRegistry<FileHandle>((handle) => {
   handle.close().catch(() => {})
@@ -136,6 +139,9 @@ class NodeFile implements DiskFile {
 
   async write(bytes: Uint8Array, position: number): Promise<void> {
     let done = 0
+    if (bytes.byteLength <= writtenAtOnce) {
+      done = namingNow(this.#path, () => writeSync(this.#handle.fd, bytes, 0, bytes.byteLength, position))
+    }
     while (done < bytes.byteLength) {
       const { bytesWritten } = await naming(
         this.#path,
