@@ -11,9 +11,7 @@ import type { ViewState } from '../views/view.ts'
 import { filesOf, isDamage, type StoredView, ViewFiles } from '../views/view-files.ts'
 import type { ViewSet } from '../views/view-set.ts'
 import type { BegunCapture, Pinned, Restored, Running } from './running.ts'
-
-/** A slice of state: about a millisecond of the engine's time. */
-const sliceBytes = 1 << 20
+import { SliceSize } from './slice-size.ts'
 
 /** What a manifest says beside where the engine's state is. */
 interface About extends SnapshotNotes {
@@ -37,6 +35,7 @@ export class Snapshots {
   readonly #log: string
   #files: ViewFiles
   #keeper: Keeper | null = null
+  readonly #sliceSize = new SliceSize()
   #tell: Tell = () => {}
   /** Whose state the newest snapshot is. */
   #running: Running | null = null
@@ -159,39 +158,66 @@ export class Snapshots {
     const keeper = this.#keeper
     invariant(keeper !== null, 'a snapshot is taken before the state was restored')
     keeper.begin()
-    // Equal parts of several programs hold the same: the first one's are taken.
-    const taken = new Set<string>()
-    const captures: { running: Running; pinned: Pinned }[] = []
-    let tick = 0
-    for (const { running, status, pinned } of begun) {
-      const { arrangements, tick: at } = await status
-      invariant(tick === 0 || tick === at, 'captures of several ticks are joined')
-      tick = at
-      for (let done = false; !done; ) {
-        const slice = await running.captured(sliceBytes)
-        await keeper.add(slice.pieces.filter(({ arrangement }) => !taken.has(arrangement)))
-        done = slice.done
+    // While the engine hands its state over, what the views held is written.
+    const saving = this.#saveViews(program, begun)
+    saving.catch(() => {})
+    try {
+      // Equal parts of several programs hold the same: the first one's are taken.
+      const taken = new Set<string>()
+      let tick = 0
+      for (const { running, status } of begun) {
+        const { arrangements, tick: at } = await status
+        invariant(tick === 0 || tick === at, 'captures of several ticks are joined')
+        tick = at
+        await this.#capture(keeper, running, taken)
+        for (const name of arrangements) taken.add(name)
       }
-      for (const name of arrangements) taken.add(name)
-      const views = await pinned
-      if (views === null) throw running.driver.failure ?? new Bug('an engine did not come to its tick')
-      captures.push({ running, pinned: views })
+      // What is not of the program that the snapshot before is of was captured whole: an earlier life of it is over.
+      const { arrangements: goOn } = await begun[0].status
+      const { states, pinned, views } = await saving
+      const about: About = {
+        files: filesOf(views.map(({ stored }) => stored)),
+        log: this.#log,
+        views,
+        arrangements: [...taken],
+        timeMicros: String(pinned.timeMicros),
+        events: pinned.events,
+      }
+      return { manifest: await keeper.commit(tick, about, goOn), states, pinned }
+    } finally {
+      // Whatever fails: the next snapshot's files are not written beside this one's.
+      await saving.catch(() => {})
     }
-    // What is not of the program that the snapshot before is of was captured whole: an earlier life of it is over.
-    const { arrangements: goOn } = await begun[0].status
-    return this.#commit(keeper, program, { tick, arrangements: [...taken], goOn }, captures)
   }
 
-  async #commit(
-    keeper: Keeper,
-    program: Program,
-    { tick, arrangements, goOn }: CaptureNames,
-    captures: readonly { readonly running: Running; readonly pinned: Pinned }[],
-  ): Promise<Written> {
+  /** Hands an engine's state to the keeper, who writes a slice while the engine makes the next one. */
+  async #capture(keeper: Keeper, running: Running, taken: ReadonlySet<string>): Promise<void> {
+    let adding = Promise.resolve()
+    let coming = running.captured(this.#sliceSize.bytes)
+    for (let done = false; !done; ) {
+      const slice = await coming
+      done = slice.done
+      this.#sliceSize.took(slice.ms)
+      if (!done) {
+        coming = running.captured(this.#sliceSize.bytes)
+        coming.catch(() => {})
+      }
+      await adding
+      adding = keeper.add(slice.pieces.filter(({ arrangement }) => !taken.has(arrangement)))
+    }
+    await adding
+  }
+
+  async #saveViews(program: Program, begun: readonly BegunCapture[]): Promise<Saved> {
     const held = new Map<string, ViewState>()
-    for (const { running, pinned } of [...captures].reverse()) {
+    const captured: Pinned[] = []
+    for (const { running, pinned } of begun) {
+      const found = await pinned
+      if (found === null) throw running.driver.failure ?? new Bug('an engine did not come to its tick')
+      captured.push(found)
       running.program.views.forEach((view, i) => {
-        held.set(meaningOf(running.program, view), pinned.states[i])
+        const meaning = meaningOf(running.program, view)
+        if (!held.has(meaning)) held.set(meaning, found.states[i])
       })
     }
     const meanings = program.views.map((view) => meaningOf(program, view))
@@ -200,19 +226,10 @@ export class Snapshots {
       if (state === undefined) throw new Bug(`nobody has captured ${program.views[i].name}`)
       return state
     })
-    const [{ running, pinned }] = captures
-    const stored = await this.#files.save(states, running.views.slices()).catch((error: unknown) => {
+    const stored = await this.#files.save(states, begun[0].running.views.slices()).catch((error: unknown) => {
       throw error instanceof IoError ? notWritten(error) : error
     })
-    const about: About = {
-      files: filesOf(stored),
-      log: this.#log,
-      views: meanings.map((meaning, i) => ({ meaning, stored: stored[i] })),
-      arrangements,
-      timeMicros: String(pinned.timeMicros),
-      events: pinned.events,
-    }
-    return { manifest: await keeper.commit(tick, about, goOn), states, pinned }
+    return { states, pinned: captured[0], views: meanings.map((meaning, i) => ({ meaning, stored: stored[i] })) }
   }
 
   /** Throws all snapshots away. */
@@ -245,13 +262,6 @@ export class Snapshots {
   }
 }
 
-/** What was captured, and which of it as changes of the snapshot before. */
-interface CaptureNames {
-  readonly tick: number
-  readonly arrangements: readonly string[]
-  readonly goOn: readonly string[]
-}
-
 /** What a program must find in a snapshot. */
 interface Needs {
   readonly meanings: readonly string[]
@@ -262,11 +272,18 @@ function needsOf(program: Program): Needs {
   return { meanings: program.views.map((view) => meaningOf(program, view)), arrangements: arrangementsOf(program) }
 }
 
-interface Written {
-  readonly manifest: Manifest
+interface Captured {
   /** In the order of the program's views. */
   readonly states: readonly ViewState[]
   readonly pinned: Pinned
+}
+
+interface Saved extends Captured {
+  readonly views: About['views']
+}
+
+interface Written extends Captured {
+  readonly manifest: Manifest
 }
 
 type Tell = (line: string) => void

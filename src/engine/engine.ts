@@ -120,7 +120,7 @@ export class Engine {
   }
 
   /** @returns about so many bytes more of the capture that was begun; ticks may run before the next slice */
-  captureSlice(maxBytes: number): Omit<CaptureSlice, 'kind'> {
+  captureSlice(maxBytes: number): Omit<CaptureSlice, 'kind' | 'ms'> {
     const { pieces, done } = this.#core.captureSlice(maxBytes)
     this.#capture.done = done
     return { tick: this.#capture.tick, pieces, done }

@@ -206,6 +206,8 @@ export interface CaptureSlice {
   readonly pieces: readonly Piece[]
   /** Nothing is missing any more. */
   readonly done: boolean
+  /** How long the engine was held up for it. */
+  readonly ms: number
 }
 
 export interface Adopted {

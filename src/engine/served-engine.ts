@@ -1,4 +1,4 @@
-import type { Disk, Io } from '../io/io.ts'
+import type { Clock, Disk, Io } from '../io/io.ts'
 import { ColdRuns } from '../state/runs/cold-runs.ts'
 import { Engine } from './engine.ts'
 import type { EngineReply, EngineRequest, EngineStart } from './port.ts'
@@ -7,6 +7,7 @@ import type { EngineReply, EngineRequest, EngineStart } from './port.ts'
 export class ServedEngine {
   readonly #engine: Engine
   readonly #disk: Disk
+  readonly #clock: Clock
   readonly #cacheBytes: number | undefined
   #runs: ColdRuns | null = null
 
@@ -14,6 +15,7 @@ export class ServedEngine {
   constructor(start: EngineStart, { disk, clock }: Pick<Io, 'disk' | 'clock'>) {
     const { program, memoryBytes, state, reopen } = start
     this.#disk = disk
+    this.#clock = clock
     this.#cacheBytes = state?.cacheBytes
     const from = state?.from
     if (from !== undefined) this.#runs = this.#open(from.folder, from.files)
@@ -43,7 +45,7 @@ export class ServedEngine {
         engine.beginCapture()
         return engine.status()
       case 'capture-slice':
-        return { kind: 'captured', ...engine.captureSlice(request.maxBytes) }
+        return this.#slice(request.maxBytes)
       case 'adopt': {
         const { folder, files, tick } = request.state
         if (this.#runs === null) this.#runs = this.#open(folder, files)
@@ -52,6 +54,12 @@ export class ServedEngine {
         return { kind: 'adopted', tick }
       }
     }
+  }
+
+  #slice(maxBytes: number): EngineReply {
+    const start = this.#clock.monotonicMs()
+    const slice = this.#engine.captureSlice(maxBytes)
+    return { kind: 'captured', ...slice, ms: this.#clock.monotonicMs() - start }
   }
 
   #open(folder: string, files: ConstructorParameters<typeof ColdRuns>[2]): ColdRuns {

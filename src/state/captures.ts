@@ -3,8 +3,8 @@ import type { StatePart } from './arrangement.ts'
 import type { ColdStore, Piece } from './cold.ts'
 import type { Heap } from './heap.ts'
 
-/** No slice is larger, however much is asked for: it has to stay below a few milliseconds. */
-const sliceBytesMax = 256 * 1024
+/** No slice is larger, however much is asked for: its pieces are in memory, and on their way to another thread. */
+const sliceBytesMax = 1024 * 1024
 
 /** Slots looked at before the budget is compared again. */
 const walkSlots = 4096

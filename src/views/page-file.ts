@@ -35,12 +35,19 @@ export async function writePages(disk: Disk, path: string, pages: readonly RunPa
     let at = bodyStart(newest, pages.length)
     let gathered: Uint8Array[] = []
     let size = 0
+    let syncing: Promise<void> = Promise.resolve()
     const flush = async (): Promise<void> => {
       if (size === 0) return
+      const whole = size >= pieceBytes
       await file.write(joined(gathered, size), at)
       at += size
       gathered = []
       size = 0
+      if (!whole) return
+      // The disk works while the next piece is put together, and the last sync has little left to do.
+      await syncing
+      syncing = file.sync()
+      syncing.catch(() => {})
     }
     for (const [i, page] of pages.entries()) {
       const { memory, rows } = page instanceof StoredPage ? await page.copy() : page
@@ -57,6 +64,7 @@ export async function writePages(disk: Disk, path: string, pages: readonly RunPa
     const head = new Uint8Array(header.buffer)
     header[5] = crc32(head.subarray(0, 20))
     await file.write(joined([head, entries], bodyStart(newest, pages.length)), 0)
+    await syncing
     await file.sync()
     return at
   } finally {
@@ -198,6 +206,7 @@ function bodyStart(version: number, pages: number): number {
 }
 
 function joined(parts: readonly Uint8Array[], size: number): Uint8Array {
+  if (parts.length === 1 && parts[0].byteLength === size) return parts[0]
   const bytes = new Uint8Array(size)
   let at = 0
   for (const part of parts) {

@@ -65,6 +65,8 @@ export class RunWriter {
   #position = 0
   #written = 0
   #synced = 0
+  /** Of what was written up to there: goes on beside the writing of what comes next. */
+  #syncing: Promise<void> = Promise.resolve()
   #arrangement = ''
   #sections: SectionWriter[] = []
   #filter = new Uint32Array(0)
@@ -154,6 +156,7 @@ export class RunWriter {
     this.#put(directory)
     this.#put(encodeRunTail(tail))
     await this.#write()
+    await this.#syncing
     await this.#file.sync()
     await this.#file.close()
     const arrangements = this.#arrangements.map(({ name }) => name)
@@ -163,6 +166,7 @@ export class RunWriter {
   /** Gives the file up; whoever called removes it. */
   async abandon(): Promise<void> {
     this.#chunks = []
+    await this.#syncing.catch(() => {})
     await this.#file.close()
   }
 
@@ -173,7 +177,9 @@ export class RunWriter {
       await this.#file.write(u8.subarray(0, length), this.#written)
       this.#written += length
       if (this.#written - this.#synced < syncBytes) continue
-      await this.#file.sync()
+      await this.#syncing
+      this.#syncing = this.#file.sync()
+      this.#syncing.catch(() => {})
       this.#synced = this.#written
     }
   }
