@@ -15,6 +15,7 @@ import type {
 import type { Comparison, Difference } from './database/differences.ts'
 import type { Explanations } from './database/explanations.ts'
 import {
+  type Allows,
   type DecodeOptions,
   type EventFormat,
   type IngestAnswer,
@@ -54,7 +55,6 @@ export type { Comparison, Counted, Difference } from './database/differences.ts'
 export type { DecodeOptions, EventFormat, IngestAnswer } from './database/ingest.ts'
 export { parseMoment } from './database/past.ts'
 export { StillReplaying } from './database/replays.ts'
-
 export type { LiveMessage, LiveOptions } from './views/live.ts'
 
 const waitMsDefault = 10_000
@@ -178,8 +178,7 @@ export class Database {
   }
 
   /**
-   * Decodes events of one topic and appends them.
-   * @throws MillraceError event/invalid with one pointer per bad event, topic/unknown, and as Log.append
+   * Decodes events of one topic and appends them. @throws MillraceError event/invalid, topic/unknown; as Log.append
    */
   async appendText(
     name: string,
@@ -197,14 +196,10 @@ export class Database {
 
   /**
    * Appends `{"events": [{"topic", "op"?, "data"}, …]}` atomically over topics; pointers count from the body.
-   * @param mayAppend others than these topics are as if they were not there; null: all are
+   * @param mayAppend others than these topics are as if they were not there
    * @throws MillraceError event/invalid, and as Log.append
    */
-  async appendMixed(
-    body: Uint8Array,
-    idempotency?: Idempotency,
-    mayAppend: ((topic: string) => boolean) | null = null,
-  ): Promise<AppendAnswer> {
+  async appendMixed(body: Uint8Array, idempotency?: Idempotency, mayAppend?: Allows): Promise<AppendAnswer> {
     const append = this.#running.ingest.decodeList(body, idempotency, mayAppend)
     if (append.blocks.length > 0) return this.append(append)
     return { tick: this.#log.position().tick, offsets: [], repeated: false }
@@ -232,6 +227,11 @@ export class Database {
   async read(name: string, options: ReadOptions = {}): Promise<ReadAnswer> {
     const [answer] = await this.readAll([name], options)
     return answer
+  }
+
+  /** A view as it stands now: its rows are the same as long as it and the tick of its last change are. */
+  standing(name: string): { readonly view: View; readonly tick: number } {
+    return { view: this.#view(name), tick: this.#running.views.tick }
   }
 
   /** Several views at the same tick. */

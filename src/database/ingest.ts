@@ -13,6 +13,9 @@ export interface DecodeOptions {
   readonly idempotency?: Idempotency
 }
 
+/** Whether events may go to a topic. */
+export type Allows = (topic: string) => boolean
+
 /** Decoded events, ready to be appended. */
 export interface DecodedAppend extends Append {
   readonly rows: number
@@ -64,12 +67,8 @@ export class Ingest {
   }
 
   /** @throws MillraceError event/invalid with one pointer per bad event, request/malformed */
-  decodeList(
-    body: Uint8Array,
-    idempotency?: Idempotency,
-    mayAppend: ((topic: string) => boolean) | null = null,
-  ): Append {
-    const topics = this.#topics.filter(({ name }) => mayAppend === null || mayAppend(name))
+  decodeList(body: Uint8Array, idempotency?: Idempotency, mayAppend: Allows = () => true): Append {
+    const topics = this.#topics.filter(({ name }) => mayAppend(name))
     const key = topics.map(({ id }) => id).join()
     const decoder = this.#lists.get(key) ?? new EventListDecoder(topics)
     this.#lists.set(key, decoder)

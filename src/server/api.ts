@@ -2,6 +2,7 @@ import type { Gateway } from '../app/gateway.ts'
 import { MillraceError } from '../data/errors.ts'
 import type { Database } from '../database.ts'
 import type { Io } from '../io/io.ts'
+import { Answers } from './answers.ts'
 import { hex } from './api-keys.ts'
 import { backUp } from './backup.ts'
 import { diff } from './diff.ts'
@@ -69,7 +70,7 @@ export class Api {
   #makeRoutes(database: Database): readonly Route[] {
     const { io, limits } = this.#options
     const { clock } = io
-    const reader = { database, clock, limits, nonce: hex(io.random.bytes(6)) }
+    const reader = { database, clock, limits, nonce: hex(io.random.bytes(6)), answers: new Answers(limits.answerBytes) }
     const live = { database, clock, limits, streams: this.streams, closing: this.#closing.signal }
     const sql = { database, clock, limits, queries: new Gate(limits.queries, 'queries at a time') }
     const explaining = { ...sql, queries: new Gate(1, 'explanations at a time') }

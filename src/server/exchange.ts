@@ -67,7 +67,11 @@ export async function piecedAnswer(
   return { status, headers, body: rejoined([first.value, second.value], pieces) }
 }
 
-async function* rejoined(head: readonly Uint8Array[], rest: AsyncGenerator<Uint8Array>): AsyncGenerator<Uint8Array> {
+/** Pieces that were taken already, and those behind them. */
+export async function* rejoined(
+  head: readonly Uint8Array[],
+  rest: AsyncGenerator<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
   try {
     yield* head
     yield* rest

@@ -108,11 +108,10 @@ export class Front {
     return this.#gateway === null ? '' : ` ${id}`
   }
 
-  /** Whom a list of events over several topics comes from, and to which of them it may append; null: to all. */
+  /** Whom a list of events over several topics comes from, and to which of them it may append. */
   appender(caller: Caller): Appender {
     const access = this.#access
-    const mayAppend = access === null ? null : (topic: string) => access.mayAppend(caller, topic)
-    return { scope: this.scopeOf(caller), mayAppend }
+    return { scope: this.scopeOf(caller), mayAppend: (topic) => access === null || access.mayAppend(caller, topic) }
   }
 
   /** POST /v1/ticket */

@@ -54,8 +54,7 @@ export async function appendEvents(
 export interface Appender {
   /** Sets his idempotency keys apart. */
   readonly scope: string
-  /** Null: to all topics. */
-  readonly mayAppend: ((topic: string) => boolean) | null
+  readonly mayAppend: (topic: string) => boolean
 }
 
 /** POST /v1/append */

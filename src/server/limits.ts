@@ -22,6 +22,8 @@ export interface Limits {
   readonly connections: number
   /** Rows of one answer. */
   readonly viewRows: number
+  /** Bytes of rendered answers that are kept for who asks the same. */
+  readonly answerBytes: number
   readonly sqlRows: number
   readonly topicEvents: number
   /** Bytes of events in one answer: the rest is behind `next`. */
@@ -54,6 +56,7 @@ export const defaultLimits: Limits = {
   liveStreams: 1024,
   connections: 8192,
   viewRows: 100_000,
+  answerBytes: 64 * 1024 * 1024,
   sqlRows: 10_000,
   topicEvents: 10_000,
   topicBytes: 16 * 1024 * 1024,

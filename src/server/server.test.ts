@@ -263,7 +263,7 @@ describe('GET /v1/views/{view}', () => {
     const first = await get(url)
     const etag = first.headers.get('etag')!
     expect(await get(url, { 'if-none-match': etag })).toMatchObject({ status: 304, text: '' })
-    expect(await get(url, { 'if-none-match': `"x", W/${etag}` })).toMatchObject({ status: 304 })
+    expect(await get(url, { 'if-none-match': `"x", ${etag.slice(2)}` })).toMatchObject({ status: 304 })
     const { body } = await post(`${running!.url}/v1/topics/account/events`, '{"id":9}')
     expect((await get(`${url}?min_tick=${body.tick}`, { 'if-none-match': etag })).status).toBe(200)
   })

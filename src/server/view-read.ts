@@ -5,8 +5,9 @@ import type { Database } from '../database.ts'
 import type { Clock } from '../io/io.ts'
 import type { Order } from '../plan/plan.ts'
 import type { ViewDefinition } from '../plan/program.ts'
+import { type Answers, etagOf, type Rendered, Standing } from './answers.ts'
 import { asOfParameter, stillReplaying } from './as-of.ts'
-import { type ApiAnswer, type ApiRequest, jsonType, piecedAnswer } from './exchange.ts'
+import { type ApiAnswer, type ApiRequest, jsonType, rejoined } from './exchange.ts'
 import type { Limits } from './limits.ts'
 import { Parameters, refused } from './parameters.ts'
 import { rowsJson } from './rows-json.ts'
@@ -19,6 +20,7 @@ export interface ViewReader {
   readonly limits: Limits
   /** Tells this server's answers from those of another over other data. */
   readonly nonce: string
+  readonly answers: Answers
 }
 
 /** GET /v1/views/{view} */
@@ -33,12 +35,15 @@ export function readView(
 }
 
 async function readRows(
-  { database, clock, limits, nonce }: ViewReader,
+  { database, clock, limits, nonce, answers }: ViewReader,
   request: ApiRequest,
   sight: Sight | undefined,
   name: string,
   query: string,
 ): Promise<ApiAnswer> {
+  const key = JSON.stringify([name, query, sight?.key ?? null])
+  const ready = answers.find(key, database)
+  if (ready !== null) return answerOf(ready, request)
   const view = database.view(name)
   const parameters = new Parameters(query)
   const numbers = parameters.choice('numbers', numberForms) ?? 'exact'
@@ -57,27 +62,56 @@ async function readRows(
     ...(asOf === null ? {} : { asOf }),
     ...(sight === undefined ? {} : { sight }),
   }
+  const stands = asOf === null ? Standing.of(database, view.name, minTick ?? 0) : null
   const { tick, errors, rows } = await database.read(view.name, options)
   if (rows.count > limits.viewRows) {
     const what = `${view.name} has more than the ${limits.viewRows} rows that one answer may have`
     throw new MillraceError('request/too-many-rows', what, { hint: 'add a limit or a filter, or read it live' })
   }
-  const headers = {
-    'millrace-tick': String(tick),
-    etag: `"${nonce}-${tick}"`,
-    'cache-control': 'no-cache',
+  const pieces = rowsJson(clock, `,"errors":${errors},"rows":[`, rows, 'rows', ']}\n', { numbers })
+  const first = await pieces.next()
+  const second = await pieces.next()
+  if (first.done !== true && second.done === true) {
+    const rendered: Rendered = { tick, tail: first.value, etag: etagOf(first.value) }
+    if (stands !== null) answers.keep(key, stands, rendered)
+    return answerOf(rendered, request)
   }
-  if (matches(request.header('if-none-match'), headers.etag)) return { status: 304, headers, body: null }
-  const head = `{"tick":${tick},"errors":${errors},"rows":[`
-  const pieces = rowsJson(clock, head, rows, 'rows', ']}\n', { numbers })
-  return piecedAnswer(200, { 'content-type': jsonType, ...headers }, pieces)
+  const etag = `W/"${nonce}-${view.id}-${tick}"`
+  const headers = { ...headersOf(tick, etag), vary: 'Authorization' }
+  if (matches(request.header('if-none-match'), etag)) {
+    await pieces.return(undefined)
+    return { status: 304, headers, body: null }
+  }
+  const whole = rejoined([encoder.encode(headOf(tick)), first.value as Uint8Array, second.value as Uint8Array], pieces)
+  return { status: 200, headers: { 'content-type': jsonType, ...headers }, body: whole }
+}
+
+const encoder = new TextEncoder()
+
+function headOf(tick: number): string {
+  return `{"tick":${tick}`
+}
+
+function headersOf(tick: number, etag: string): Readonly<Record<string, string>> {
+  return { 'millrace-tick': String(tick), etag, 'cache-control': 'private, no-cache' }
+}
+
+function answerOf({ tick, tail, etag }: Rendered, request: ApiRequest): ApiAnswer {
+  const headers = { ...headersOf(tick, etag), vary: 'Authorization' }
+  if (matches(request.header('if-none-match'), etag)) return { status: 304, headers, body: null }
+  const head = encoder.encode(headOf(tick))
+  const body = new Uint8Array(head.length + tail.length)
+  body.set(head)
+  body.set(tail, head.length)
+  return { status: 200, headers: { 'content-type': jsonType, ...headers }, body }
 }
 
 function matches(header: string | null, etag: string): boolean {
   if (header === null) return false
+  const plain = etag.replace(/^W\//, '')
   return header.split(',').some((text) => {
     const tag = text.trim()
-    return tag === '*' || tag === etag || tag === `W/${etag}`
+    return tag === '*' || tag.replace(/^W\//, '') === plain
   })
 }
 
