@@ -23,6 +23,20 @@ const sampledTicks = 5000
 /** An engine is asked for its figures so long. */
 const patienceMs = 250
 
+/** Counts that only grow, but for those of an engine whose place another one took. */
+export interface Totals {
+  readonly events: number
+  readonly changes: number
+  readonly appends: number
+  readonly reads: number
+  readonly ticks: number
+  readonly engineEvents: number
+  readonly engineBusySeconds: number
+  /** By the topology's names. */
+  readonly operatorBusySeconds: ReadonlyMap<string, number>
+  readonly views: readonly { readonly name: string; readonly changes: number }[]
+}
+
 /** What a database knows of itself, for a console and for who runs it. Looking costs who looks. */
 export class Telemetry {
   readonly #options: DatabaseOptions
@@ -52,6 +66,19 @@ export class Telemetry {
   async topology(): Promise<TopologyBody> {
     await this.#figures()
     return topologyBody(this.#topology(), this.#programs, this.#status())
+  }
+
+  /** What has been counted since the process began. */
+  totals(): Totals {
+    const { current, vitals } = this.#programs
+    const { latest } = vitals.figures
+    return {
+      ...vitals.totals,
+      engineEvents: current.driver.events,
+      engineBusySeconds: (latest?.busyMs ?? 0) / 1000,
+      operatorBusySeconds: new Map(latest?.nodes.map(({ id, busyMs }) => [id, busyMs / 1000])),
+      views: current.program.views.map(({ id, name }) => ({ name, changes: vitals.view(id).total })),
+    }
   }
 
   /**

@@ -1,72 +1,34 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { Database } from '../database.ts'
+import { processBytes } from '../io/process-memory.ts'
 import type { ApiAnswer } from './exchange.ts'
+import { type MetricDefinition, metricCatalogue, type Seen } from './metric-catalogue.ts'
 
-/** What a server tells Prometheus. Each server has a registry of its own. */
+/** What a server tells Prometheus: docs/METRICS.md. Each server has a registry of its own. */
 export class Metrics {
+  readonly #database: Database
+  readonly #liveStreams: () => number
   readonly #registry = new Registry()
   readonly #requests: Histogram<'route' | 'method' | 'status'>
   readonly #bytesIn: Counter
+  readonly #read: readonly ((seen: Seen) => void)[]
+  /** Scrapes take turns: each sets all values anew. */
+  #scraping: Promise<unknown> = Promise.resolve()
 
   constructor(database: Database, liveStreams: () => number) {
+    this.#database = database
+    this.#liveStreams = liveStreams
     const registers = [this.#registry]
     collectDefaultMetrics({ register: this.#registry })
     this.#requests = new Histogram({
       name: 'millrace_http_request_seconds',
-      help: 'Time from a request to the first byte of its answer',
+      help: 'Time from a request to the first byte of its answer.',
       labelNames: ['route', 'method', 'status'],
       buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
       registers,
     })
-    this.#bytesIn = new Counter({ name: 'millrace_http_body_bytes_total', help: 'Bytes of bodies read', registers })
-    const gauge = (name: string, help: string, read: () => number): void => {
-      new Gauge({
-        name: `millrace_${name}`,
-        help,
-        registers,
-        collect() {
-          this.set(read())
-        },
-      })
-    }
-    gauge('tick', 'Newest tick that reads see', () => database.status().tick)
-    gauge('sealed_tick', 'Newest tick that is durable', () => database.status().sealedTick)
-    gauge('ready', '1 when reads and appends are taken', () => Number(isReady(database)))
-    gauge('engine_events', 'Events that went through the engine since the start', () => database.status().events)
-    gauge('engine_state_bytes', 'Memory of the operators', () => database.status().stateBytes)
-    gauge('view_bytes', 'Memory of the views', () => database.status().viewBytes)
-    gauge('live_streams', 'Readers of live views', liveStreams)
-    this.#named(database)
-  }
-
-  #named(database: Database): void {
-    const registers = [this.#registry]
-    const each = <L extends 'topic' | 'view'>(
-      name: string,
-      help: string,
-      label: L,
-      read: () => readonly (readonly [string, number])[],
-    ): void => {
-      new Gauge({
-        name: `millrace_${name}`,
-        help,
-        labelNames: [label],
-        registers,
-        collect() {
-          for (const [value, number] of read()) this.set({ [label]: value } as Record<L, string>, number)
-        },
-      })
-    }
-    each('topic_events', 'Events that a topic ever had', 'topic', () =>
-      database.status().topics.map(({ name, nextOffset }) => [name, nextOffset]),
-    )
-    each('topic_late_events', 'Events that came late', 'topic', () =>
-      database.status().topics.map(({ name, late }) => [name, late]),
-    )
-    each('view_rows', 'Rows of a view', 'view', () => database.status().views.map(({ name, rows }) => [name, rows]))
-    each('view_error_rows', 'Rows of a view that could not be computed', 'view', () =>
-      database.status().views.map(({ name, errors }) => [name, errors]),
-    )
+    this.#bytesIn = new Counter({ name: 'millrace_http_body_bytes_total', help: 'Bytes of bodies read.', registers })
+    this.#read = metricCatalogue.map((definition) => reader(definition, this.#registry))
   }
 
   /** @param route the pattern, never the path: a reader must not be able to make up label values */
@@ -80,12 +42,22 @@ export class Metrics {
 
   /** GET /metrics */
   async answer(): Promise<ApiAnswer> {
-    const text = await this.#registry.metrics()
+    const scraped = this.#scraping.then(() => this.#scrape())
+    this.#scraping = scraped.catch(() => {})
     return {
       status: 200,
       headers: { 'content-type': this.#registry.contentType, 'cache-control': 'no-store' },
-      body: new TextEncoder().encode(text),
+      body: new TextEncoder().encode(await scraped),
     }
+  }
+
+  async #scrape(): Promise<string> {
+    const { telemetry } = this.#database
+    const server = { liveStreams: this.#liveStreams(), requestsPerSecond: 0, processBytes: processBytes() }
+    const status = await telemetry.status(server)
+    const seen = { status, topology: await telemetry.topology(), totals: telemetry.totals() }
+    for (const read of this.#read) read(seen)
+    return this.#registry.metrics()
   }
 
   close(): void {
@@ -93,7 +65,17 @@ export class Metrics {
   }
 }
 
-function isReady(database: Database): boolean {
-  const { caughtUp, failure } = database.status()
-  return caughtUp && failure === null
+/** Puts a metric's values into the registry's place, those of before forgotten. */
+function reader({ name, kind, labels, help, read }: MetricDefinition, registry: Registry): (seen: Seen) => void {
+  const options = { name: `millrace_${name}`, help, labelNames: [...labels], registers: [registry] }
+  const metric = kind === 'gauge' ? new Gauge(options) : new Counter(options)
+  return (seen) => {
+    metric.reset()
+    // One without labels would be 0 after a reset, where it is not known.
+    metric.remove({})
+    for (const [value, ...values] of read(seen)) {
+      if (value === null) continue
+      metric.inc(Object.fromEntries(labels.map((label, i) => [label, values[i]])), value)
+    }
+  }
 }
