@@ -1,16 +1,17 @@
 import type { ErrorsOptions, ViewErrors } from './app/database-shape.ts'
 import { MillraceError } from './data/errors.ts'
 import { olderBlocks } from './data/older-blocks.ts'
-import type {
-  DatabaseCatalog,
-  DatabaseOptions,
-  DatabaseStatus,
-  DiffOptions,
-  QueryAnswer,
-  QueryOptions,
-  ReadAnswer,
-  ReadOptions,
-  Seals,
+import {
+  type DatabaseCatalog,
+  type DatabaseOptions,
+  type DatabaseStatus,
+  type DiffOptions,
+  logOptionsOf,
+  type QueryAnswer,
+  type QueryOptions,
+  type ReadAnswer,
+  type ReadOptions,
+  type Seals,
 } from './database/contract.ts'
 import type { Comparison, Difference } from './database/differences.ts'
 import type { Explanations } from './database/explanations.ts'
@@ -29,10 +30,9 @@ import type { Running } from './database/running.ts'
 import { Telemetry } from './database/telemetry.ts'
 import type { Definition } from './engine/definitions.ts'
 import type { ErrorRow } from './engine/port.ts'
-import type { Clock } from './io/io.ts'
 import type { BackupAnswer, BackupOptions } from './log/backup.ts'
 import { openFileLog } from './log/file-log.ts'
-import type { Append, AppendAnswer, Idempotency, Log, LogOptions, ReadBlock } from './log/log.ts'
+import type { Append, AppendAnswer, Idempotency, Log, ReadBlock } from './log/log.ts'
 import { openMemoryLog } from './log/memory-log.ts'
 import type { TopicDefinition, ViewDefinition } from './plan/program.ts'
 import { LiveCursor, type LiveMessage, type LiveOptions } from './views/live.ts'
@@ -66,9 +66,7 @@ const waitMsDefault = 10_000
 export class Database {
   readonly #log: Log
   readonly #programs: Programs
-  /** What it knows of itself. */
   readonly telemetry: Telemetry
-  readonly #clock: Clock
   #finished = false
   /** The newest tick that an append was told. */
   #appendedTick = 0
@@ -77,12 +75,12 @@ export class Database {
   readonly #started: Promise<void>
 
   private constructor(options: DatabaseOptions, log: Log, programs: Programs, started: Promise<void>, seals: Seals) {
-    this.#clock = options.io.clock
     this.telemetry = new Telemetry(options, log, programs, () => this.status())
     this.#log = log
     this.#programs = programs
     this.#started = started
     seals.sealNow = () => this.#running.driver.idle
+    seals.onCommit = (group) => programs.vitals.traces.committed(group)
   }
 
   get #running(): Running {
@@ -95,8 +93,8 @@ export class Database {
    */
   static async open(options: DatabaseOptions): Promise<Database> {
     // The log asks before there is anybody to ask: until then nothing may be sealed.
-    const seals: Seals = { sealNow: () => false }
-    const logOptions: LogOptions = { sealNow: () => seals.sealNow(), onNotice: (line) => options.onNotice?.(line) }
+    const seals: Seals = { sealNow: () => false, onCommit: () => {} }
+    const logOptions = logOptionsOf(seals, options)
     const { io, data, openLog = openFileLog } = options
     const log = data === null ? openMemoryLog(io, logOptions) : await openLog(io, `${data}/log`, logOptions)
     let database: Database | null = null
@@ -165,7 +163,10 @@ export class Database {
   /** Appends blocks atomically. @returns once durable. @throws as Log.append */
   async append(append: Append): Promise<AppendAnswer> {
     this.#checkOpen()
-    const arrivedMs = this.#clock.monotonicMs()
+    return this.#programs.vitals.append(append, () => this.#append(append))
+  }
+
+  async #append(append: Append): Promise<AppendAnswer> {
     await this.#running.driver.room()
     const { failure } = this.#running.driver
     // While damaged state is made again, events go in.
@@ -173,7 +174,6 @@ export class Database {
     if (this.#finished) throw new MillraceError('log/closed', 'the windows are closed: no event can follow')
     const answer = await this.#log.append(append)
     this.#appendedTick = Math.max(this.#appendedTick, answer.tick)
-    this.#programs.vitals.appended(append, answer, arrivedMs)
     return answer
   }
 

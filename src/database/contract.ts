@@ -2,7 +2,7 @@ import type { MillraceError } from '../data/errors.ts'
 import type { ColumnSchema } from '../data/sql-type.ts'
 import type { Definition } from '../engine/definitions.ts'
 import type { Io } from '../io/io.ts'
-import type { Log, LogOptions, TickWanted } from '../log/log.ts'
+import type { CommittedGroup, Log, LogOptions, TickWanted } from '../log/log.ts'
 import type { Order } from '../plan/plan.ts'
 import type { TopicDefinition, ViewDefinition } from '../plan/program.ts'
 import type { Rows } from '../views/rows.ts'
@@ -168,4 +168,14 @@ export interface DatabaseStatus {
 /** Whom a log asks whether it may seal: set once there is an engine that may be idle. */
 export interface Seals {
   sealNow: () => boolean
+  /** Told of each commit. */
+  onCommit: (group: CommittedGroup) => void
+}
+
+export function logOptionsOf(seals: Seals, { onNotice }: DatabaseOptions): LogOptions {
+  return {
+    sealNow: () => seals.sealNow(),
+    onCommit: (group) => seals.onCommit(group),
+    onNotice: (line) => onNotice?.(line),
+  }
 }

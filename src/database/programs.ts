@@ -1,6 +1,7 @@
 import { MillraceError } from '../data/errors.ts'
 import { type Definition, definitionBlock, type OpenedProgram, openProgram } from '../engine/definitions.ts'
 import type { Log } from '../log/log.ts'
+import type { Program } from '../plan/program.ts'
 import { isDamaged } from '../views/stored-page.ts'
 import type { DatabaseOptions } from './contract.ts'
 import {
@@ -42,7 +43,7 @@ export class Programs {
 
   private constructor(options: DatabaseOptions, log: Log, first: Running, snapshots: Snapshots | null) {
     this.current = first
-    this.vitals = new Vitals(options.io.clock)
+    this.vitals = new Vitals(options.io.clock, (id) => nameOf(this.current.program, id))
     this.#options = options
     this.#log = log
     this.#feed = new Feed(log)
@@ -87,6 +88,7 @@ export class Programs {
     }
     this.vitals.restarted()
     driver.onHanded = (tick) => this.vitals.handed(tick)
+    driver.onAnswered = (tick) => this.vitals.traces.answered(tick)
     driver.onFinished = (output, bytes) => {
       this.vitals.finished(output)
       schedule?.count(bytes, output.wantsCapture)
@@ -318,6 +320,10 @@ export class Programs {
     await this.current.stop()
     await this.#snapshots?.close()
   }
+}
+
+function nameOf({ topics, views }: Program, relation: number): string {
+  return [...topics, ...views].find(({ id }) => id === relation)?.name ?? `#${relation}`
 }
 
 function describePairs(pairs: readonly Pair[]): string {

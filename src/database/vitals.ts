@@ -6,6 +6,7 @@ import type { Append, AppendAnswer } from '../log/log.ts'
 import { FiguresRing } from './figures-ring.ts'
 import type { DecodedAppend } from './ingest.ts'
 import { DurationRing, quantileSeconds, ringSeconds, SecondRing } from './rings.ts'
+import { Traces } from './traces.ts'
 
 export interface Happening {
   readonly atMicros: bigint
@@ -60,6 +61,7 @@ export class Vitals {
   /** Of the engine at work. */
   readonly figures = new FiguresRing()
   readonly totals = { events: 0, changes: 0, appends: 0, reads: 0, ticks: 0 }
+  readonly traces: Traces
   readonly #clock: Clock
   readonly #topics = new Map<number, TopicVitals>()
   readonly #views = new Map<number, ViewVitals>()
@@ -71,8 +73,10 @@ export class Vitals {
   #finishedTick = 0
   #finishedMs = 0
 
-  constructor(clock: Clock) {
+  /** @param nameOf a topic's or a view's name by its id */
+  constructor(clock: Clock, nameOf: (relation: number) => string) {
     this.#clock = clock
+    this.traces = new Traces(clock, nameOf)
     this.startedMs = clock.monotonicMs()
   }
 
@@ -112,8 +116,15 @@ export class Vitals {
     if (this.#recent.length > mostHappenings) this.#recent.shift()
   }
 
-  /** An append is durable. @param arrivedMs when it came */
-  appended({ blocks }: Append, { tick, repeated }: AppendAnswer, arrivedMs: number): void {
+  /** Runs an append, times and traces it. @throws as `work` */
+  async append(append: Append, work: () => Promise<AppendAnswer>): Promise<AppendAnswer> {
+    const arrivedMs = this.#clock.monotonicMs()
+    const answer = await this.traces.append(append, work)
+    this.#appended(append, answer, arrivedMs)
+    return answer
+  }
+
+  #appended({ blocks }: Append, { tick, repeated }: AppendAnswer, arrivedMs: number): void {
     if (repeated) return
     const ms = this.#clock.monotonicMs()
     const micros = this.#clock.nowMicros()
@@ -166,10 +177,13 @@ export class Vitals {
   /** A tick is in the engine's hands. */
   handed(tick: number): void {
     this.#handed.push({ tick, ms: this.#clock.monotonicMs() })
+    this.traces.handed(tick)
   }
 
   /** Reads see a tick. */
-  finished({ tick, deltas, late, figures }: TickOutput): void {
+  finished(output: TickOutput): void {
+    const { tick, deltas, late, figures } = output
+    this.traces.finished(output)
     const ms = this.#clock.monotonicMs()
     let began = ms
     while (this.#handed.length > 0 && this.#handed[0].tick <= tick) began = this.#handed.shift()!.ms
@@ -227,5 +241,6 @@ export class Vitals {
   restarted(): void {
     this.#handed.length = 0
     this.figures.clear()
+    this.traces.restarted()
   }
 }

@@ -272,6 +272,7 @@ export class GroupCommitLog implements Log {
     this.#commitMicros = now
     this.#accept(group, placed)
     group.settle()
+    if (purpose === 'append') this.#options.onCommit?.({ beganMicros: now, appends: group.appends })
     if (seal !== null) this.#deliver(seal, purpose)
   }
 

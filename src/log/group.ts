@@ -22,6 +22,10 @@ export class Group {
   bytes = 0
   rows = 0
 
+  get appends(): readonly Append[] {
+    return this.queued.map(({ append }) => append)
+  }
+
   constructor() {
     this.durable = new Promise((resolve, reject) => {
       this.settle = resolve

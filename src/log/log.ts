@@ -240,9 +240,18 @@ export interface LogPosition {
   readonly offsets: ReadonlyMap<number, number>
 }
 
+/** Appends that one sync made durable. */
+export interface CommittedGroup {
+  /** When its writing began: microseconds since 1970. */
+  readonly beganMicros: bigint
+  readonly appends: readonly Append[]
+}
+
 export interface LogOptions {
   /** Asked when a commit frame is about to be written: may it carry a seal (is the engine idle)? */
   readonly sealNow: () => boolean
+  /** Told of each commit of appends, once it is durable. */
+  readonly onCommit?: (group: CommittedGroup) => void
   /** Told in a line what went wrong without harm. */
   readonly onNotice?: (line: string) => void
 }

@@ -15,6 +15,7 @@ import { streamView } from './live.ts'
 import { Metrics } from './metrics.ts'
 import { describeApi } from './openapi/document.ts'
 import { Page } from './page.ts'
+import { nameRequest, tracedRequest } from './request-trace.ts'
 import { allowed, type Found, methodOf, on, type Route, Routes, route, WrongMethod } from './routes.ts'
 import { seenCatalogBody } from './seen-catalog.ts'
 import { runSql } from './sql.ts'
@@ -167,7 +168,11 @@ export class Api {
   }
 
   /** Never fails: every mistake becomes an answer. */
-  async answer(request: ApiRequest): Promise<ApiAnswer> {
+  answer(request: ApiRequest): Promise<ApiAnswer> {
+    return tracedRequest(request, () => this.#answer(request))
+  }
+
+  async #answer(request: ApiRequest): Promise<ApiAnswer> {
     const { clock } = this.#options.io
     this.#requestCount.count()
     const start = clock.monotonicMs()
@@ -179,6 +184,7 @@ export class Api {
         this.#guard.check(request)
         const found = this.#routes.find(request.target)
         route = found.route
+        nameRequest(request.method, route.pattern)
         answer = await this.#call(request, found)
       } finally {
         leave()

@@ -74,7 +74,7 @@ export async function streamView(
         ? await server.database.changesAfter(view.name, afterTick, signal)
         : server.database.live(view.name, { signal, ...order, ...(fromTick === null ? {} : { fromTick }) })
     const seen = seenLive(cursor, server.sight, view.name)
-    return { status: 200, headers, body: streamOf(server, seen, { numbers }, end) }
+    return { status: 200, headers, body: streamOf(server, view.name, seen, { numbers }, end) }
   } catch (error) {
     end()
     throw error
@@ -92,11 +92,13 @@ function afterSeconds(clock: Clock, until: number, task: () => void): () => void
  * nothing is gathered.
  */
 async function* streamOf(
-  { clock, limits }: LiveServer,
+  { clock, limits, database }: LiveServer,
+  view: string,
   cursor: AsyncIterableIterator<LiveMessage>,
   options: PrintOptions,
   end: () => void,
 ): AsyncGenerator<Uint8Array> {
+  let tick = 0
   try {
     yield encoder.encode(retryLine(retryMs))
     for (;;) {
@@ -106,7 +108,10 @@ async function* streamOf(
       while (!(await settlesWithin(clock, pulled, limits.heartbeatMs))) yield encoder.encode(heartbeat)
       const { done, value } = await pulled
       if (done) return
+      const sent = value.kind === 'change' ? database.telemetry.pushing(view, tick, value.tick) : null
       yield* eventOf(clock, value, options)
+      sent?.()
+      tick = value.tick
     }
   } catch (error) {
     // The answer has begun: what went wrong can only be told in the stream itself.

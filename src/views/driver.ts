@@ -52,6 +52,8 @@ export class TickDriver {
   mends: (error: MillraceError) => boolean = () => false
   /** Told each tick that is in the views now, and the bytes of its events. */
   onFinished: (output: TickOutput, bytes: number) => void = () => {}
+  /** Told the number of each tick that the engine is done with, before the views move to it. */
+  onAnswered: (tick: number) => void = () => {}
   /** Told the number of each tick that goes to the engine. */
   onHanded: (tick: number) => void = () => {}
   last: Standing | null = null
@@ -264,6 +266,7 @@ export class TickDriver {
   #finish(output: TickOutput, rows: number, bytes: number): void {
     if (this.failure !== null) return
     this.#underWay--
+    this.onAnswered(output.tick)
     try {
       this.#views.apply(output)
     } catch (error) {
