@@ -40,15 +40,17 @@ export async function whyRow(run: WhyRun, view: ViewDefinition, wanted: RowWante
     [...where].map(([column, text]) => [column, knownLiteral(text, view.columns[column].type)]),
   )
   const lookup = new EventLookup(run.source.log)
-  const rows = await run.first(narrowed(run.program, view.plan, asked), 10)
-  if (rows.length > 1) throw severalRows(view, rows)
+  const rows = await rowsLike(run, view, asked)
+  if (rows.length > 1 && where.size < view.columns.length) throw severalRows(view, rows)
   const head = { tick, view: view.name }
   if (rows.length === 0) {
     const steps = await stepsFor(run, view.plan, lookup, wanted.closed)
     const absent = await new Absence(run, steps).of(view.plan, asked)
     return { ...head, found: false, row: null, copies: 0, step: null, events: noEvents, absent }
   }
-  const [{ cells, weight }] = rows
+  // Equal numerics may be written in several ways: the one that was asked for counts.
+  const asWritten = rows.find(({ cells: each }) => [...where].every(([column, text]) => each[column] === text))
+  const { cells, weight } = asWritten ?? rows[0]
   const known: Known = new Map(cells.map((cell, column) => [column, knownLiteral(cell, view.columns[column].type)]))
   const trace = traceOf(run.program, view.plan, known, false)
   const by = positionColumns(trace)
@@ -60,6 +62,18 @@ export async function whyRow(run: WhyRun, view: ViewDefinition, wanted: RowWante
   const step = await steps.of(trace, first)
   return { ...head, found: true, row: rowOf(view.columns, cells), copies: weight, step, events }
 }
+
+/** The first few rows of a view that have what is asked for, each once with how often it is there. */
+async function rowsLike(run: WhyRun, view: ViewDefinition, asked: Known): Promise<readonly FoundRow[]> {
+  const plan = narrowed(run.program, view.plan, asked)
+  const call = { fn: 'count', argument: null, distinct: false, filter: null } as const
+  const keys = plan.columns.map((_, i) => i)
+  const counted = aggregate(plan, keys, [call], [{ name: 'copies', type: bigint, nullable: false }])
+  const rows = await run.first(counted, severalMost)
+  return rows.map(({ cells }) => ({ cells: cells.slice(0, -1), weight: Number(cells.at(-1)) }))
+}
+
+const severalMost = 10
 
 const noEvents: WhyEvents = { count: 0, first: null, last: null, listed: [], gone: 0 }
 

@@ -158,24 +158,7 @@ class Tracer {
     const groups = narrowed(this.#program, plan, known)
     if (!this.#through) return leaf(plan, groups)
     const keys = movedKnown(known, (column) => plan.keys[column] ?? null)
-    const members = this.trace(plan.input, keys)
-    // The group's row, once for each row of the group; of an empty one that is there nevertheless, once.
-    const pairs = plan.keys.map((key, i) => nullSafe(columnOf(groups, i), cell(members, key)))
-    const left = extended(
-      groups,
-      pairs.flatMap((pair) => pair.map(({ left: side }) => side)),
-    )
-    const right = extended(members.plan, [...pairs.flatMap((pair) => pair.map(({ right: side }) => side)), yes])
-    const keyAt = (from: number): number[] => pairs.flat().map((_, i) => from + i)
-    const leftKeys = keyAt(groups.columns.length)
-    const rightKeys = keyAt(members.plan.columns.length)
-    const made = join(plan.keys.length === 0 ? 'left' : 'inner', left, right, leftKeys, rightKeys, null)
-    const present = left.columns.length + right.columns.length - 1
-    const input = { ...shifted(members.root, left.columns.length), present }
-    return {
-      plan: made,
-      root: { node: plan, at: identity(plan.columns.length), inputs: [input], present: null },
-    }
+    return withMembers(plan, groups, this.trace(plan.input, keys), plan.keys)
   }
 
   #union(node: Plan, inputs: readonly Traced[]): Traced {
@@ -239,11 +222,16 @@ class Tracer {
           node.input,
           movedKnown(known, (column) => (node.partition.includes(column) ? column : null)),
         )
+        // Of a group there would be as many rows as it has members: too many to be counted.
+        if (this.#through && hasMembers(input.root)) {
+          const all = identity(node.input.columns.length)
+          return withMembers(node, narrowed(this.#program, node, known), input, all)
+        }
         const { at } = input.root
         const partition = node.partition.map((column) => at[column])
         const made = topN(input.plan, partition, completed(node.order, at), node.limit, node.offset, node.rank)
-        const all = node.rank ? [...at, input.plan.columns.length] : at
-        return { plan: made, root: { node, at: all, inputs: [input.root], present: null } }
+        const columns = node.rank ? [...at, input.plan.columns.length] : at
+        return { plan: made, root: { node, at: columns, inputs: [input.root], present: null } }
       }
       case 'final': {
         const input = this.trace(node.input, known)
@@ -292,6 +280,32 @@ class Tracer {
       root: { node, at: both.slice(0, node.columns.length), inputs: [a.root, moved], present: null },
     }
   }
+}
+
+/**
+ * Each row of a node that puts out fewer rows than it reads, once for each row that it is made of; one that is made of
+ * none is there nevertheless, once.
+ * @param keys columns of its input that its own first ones are
+ */
+function withMembers(node: Plan, rows: Plan, members: Traced, keys: readonly number[]): Traced {
+  const pairs = keys.flatMap((key, i) => nullSafe(columnOf(rows, i), cell(members, key)))
+  const left = extended(
+    rows,
+    pairs.map((pair) => pair.left),
+  )
+  const right = extended(members.plan, [...pairs.map((pair) => pair.right), yes])
+  const leftKeys = pairs.map((_, i) => rows.columns.length + i)
+  const rightKeys = pairs.map((_, i) => members.plan.columns.length + i)
+  const made = join(keys.length === 0 ? 'left' : 'inner', left, right, leftKeys, rightKeys, null)
+  const present = left.columns.length + right.columns.length - 1
+  const input = { ...shifted(members.root, left.columns.length), present }
+  return { plan: made, root: { node, at: identity(node.columns.length), inputs: [input], present: null } }
+}
+
+/** Whether rows are there once for each row that they are made of. */
+function hasMembers({ node, inputs }: TraceNode): boolean {
+  if (node.op === 'aggregate' || node.op === 'distinct' || (node.op === 'join' && node.kind === 'semi')) return true
+  return inputs.some(hasMembers)
 }
 
 function leaf(node: Aggregate | Distinct | Plan, plan: Plan): Traced {
