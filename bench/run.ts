@@ -10,12 +10,14 @@ import { reportScale } from './nexmark/scale.ts'
 import { reportRestart } from './restart.ts'
 import { reportSpill } from './spill.ts'
 import { reportState } from './state.ts'
+import { reportSteady } from './steady.ts'
 
-const usage = `npm run bench -- [nexmark] [append] [flights] [scale] [state] [spill] [history] [restart] [options]
+const usage = `npm run bench -- [nexmark] [append] [flights] [scale] [state] [spill] [history] [restart] [steady] [options]
 
 Runs the named parts, or the first three.
   --events N      events of Nexmark (default 5000000, for scale 20000000, for spill and restart 2000000), buckets of state (default 4000000)
   --ivm-events N  how many of them db-ivm gets (default 300000)
+  --minutes N     how long the steady load lasts (default 2)
   --runs N        runs of each measurement; the median is printed (default 5)
   --only q5,q7    only these queries of Nexmark
   --rate N        events a second of Nexmark's event time (default 10000)
@@ -29,6 +31,7 @@ const { values, positionals } = parseArgs({
     events: { type: 'string' },
     'ivm-events': { type: 'string' },
     runs: { type: 'string' },
+    minutes: { type: 'string', default: '2' },
     only: { type: 'string' },
     rate: { type: 'string', default: '10000' },
     seed: { type: 'string', default: '1' },
@@ -72,6 +75,9 @@ if (values.help) {
     }
     if (parts.has('restart')) {
       await reportRestart({ ...nexmark, events: Number(values.events ?? (smoke ? 20_000 : 2_000_000)) })
+    }
+    if (parts.has('steady')) {
+      await reportSteady({ folder, minutes: Number(values.minutes), seed: nexmark.seed, smoke })
     }
     if (parts.has('append')) await reportAppend({ folder, runs, smoke })
     if (parts.has('state')) {
