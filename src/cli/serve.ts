@@ -7,12 +7,14 @@ import type { Definition } from '../engine/definitions.ts'
 import type { Io } from '../io/io.ts'
 import { watchFolder } from '../io/watch.ts'
 import { type RunningServer, startServer } from '../server/listen.ts'
+import type { Project } from '../server/project.ts'
 import { describeDifference } from './diff.ts'
 import { type GatewayFlags, gatewayOf, refuseOpenDoor } from './gateway-flags.ts'
 import { regenerate } from './generate.ts'
 import { type LoadedApp, loadApp } from './load-app.ts'
 import { say } from './output.ts'
 import { ProgressBar } from './progress.ts'
+import { projectOf } from './project-file.ts'
 import { describeError } from './report.ts'
 
 export interface ServeOptions {
@@ -54,7 +56,7 @@ export async function start(
 export async function dev(io: Io, app: string | undefined, options: ServeOptions, stop: AbortSignal): Promise<number> {
   const first = await loadApp(io.disk, app)
   const { path: file } = first
-  const serving = await Serving.begin(io, first.definition, first.gateway, options)
+  const serving = await Serving.begin(io, first.definition, first.gateway, options, projectOf(io.disk, file))
   say(`serving ${file} at ${serving.url}`)
   await generateTypes(io, first)
   const saves = new Saves(io, path.dirname(path.resolve(file)), stop)
@@ -127,7 +129,13 @@ class Serving {
     this.#server = server
   }
 
-  static async begin(io: Io, definition: Definition, own: Gateway | null, options: ServeOptions): Promise<Serving> {
+  static async begin(
+    io: Io,
+    definition: Definition,
+    own: Gateway | null,
+    options: ServeOptions,
+    project?: Project,
+  ): Promise<Serving> {
     const { tlsCert, tlsKey, trustProxy } = options.front
     if ((tlsCert === undefined) !== (tlsKey === undefined)) {
       throw new MillraceError('usage', '--tls-cert and --tls-key go together')
@@ -158,6 +166,7 @@ class Serving {
         gateway,
         trustedProxies: trustProxy,
         ...(tlsCert === undefined || tlsKey === undefined ? {} : { tls: { certFile: tlsCert, keyFile: tlsKey } }),
+        ...(project === undefined ? {} : { project }),
         logger: pino({ level: options.logLevel }, pino.destination({ fd: 2, sync: true })),
       })
       try {

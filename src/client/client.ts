@@ -35,6 +35,7 @@ import { queryOf } from './request-path.ts'
 import { parameterText, type Row, RowReaders } from './row-reader.ts'
 
 export type { CatalogBody, DiffBody, SqlBody, TopicEventsBody, WireRow } from '../protocol/answers.ts'
+export type { ExplainBody, SavedViewBody } from '../protocol/query.ts'
 export type { ChangesBody, SampleBody, StatusBody, TimeBody, TopologyBody, VolumeBody } from '../protocol/telemetry.ts'
 export type { InspectOptions, Inspector, InspectorOptions } from './inspector.ts'
 export { createInspector } from './inspector.ts'

@@ -5,11 +5,13 @@ import type {
   CatalogBody,
   DiffBody,
   ErrorsBody,
+  ReadyBody,
   ReplayingBody,
   SqlBody,
   TopicEventsBody,
   ViewBody,
 } from '../protocol/answers.ts'
+import type { ExplainBody, SavedViewBody } from '../protocol/query.ts'
 import type { Connection } from './connection.ts'
 import { liveSteps } from './live.ts'
 import { pathOf, queryOf } from './request-path.ts'
@@ -107,6 +109,21 @@ export class Relations {
       ['replay', replay ? 'true' : undefined],
     ])}`
     return this.#past(path, { method: 'POST', headers: { 'content-type': 'application/json' }, body }, options)
+  }
+
+  /** GET /readyz */
+  ready({ signal }: { readonly signal?: AbortSignal } = {}): Promise<ReadyBody> {
+    return this.#connection.get('/readyz', signal)
+  }
+
+  /** How a SELECT would be computed. */
+  explain(sql: string, signal?: AbortSignal): Promise<ExplainBody> {
+    return this.#connection.post('/v1/explain', { sql }, signal === undefined ? {} : { signal })
+  }
+
+  /** A query as a view of the project that `millrace dev` runs. @param write false: only says what it would write */
+  saveView(name: string, sql: string, write: boolean): Promise<SavedViewBody> {
+    return this.#connection.post('/v1/project/views', { name, sql, write })
   }
 
   /** Which rows other definitions would change. */

@@ -51,6 +51,7 @@ export const errorCodes = {
   'log/closed': { status: 503, exit: 1 },
   'backup/refused': { status: 409, exit: 1 },
   'diff/refused': { status: 403, exit: 1 },
+  'project/refused': { status: 403, exit: 1 },
   'state/corrupt': { status: 500, exit: 1 },
   'state/snapshot': { status: 507, exit: 1 },
   'schema/incompatible': { status: 409, exit: 2 },

@@ -9,6 +9,8 @@ import { searchEvents } from './event-search.ts'
 import { journeyOf } from './journey.ts'
 import { byName, known, ordinalOf } from './names.ts'
 import type { Past } from './past.ts'
+import type { Queries, QueryPlan } from './queries.ts'
+import type { Sight } from './sight.ts'
 import { canonical, whyRow } from './why.ts'
 import { WhyRun } from './why-run.ts'
 
@@ -18,6 +20,7 @@ interface Explained {
   readonly program: Program
   readonly past: Past
   readonly log: Log
+  readonly queries: Queries
 }
 
 const eventsDefault = 20
@@ -42,6 +45,11 @@ export class Explanations {
 
   after(promised: number, closed: boolean): Explanations {
     return new Explanations(this.#of, promised, closed)
+  }
+
+  /** How a SELECT would be computed: nothing of it is run. @throws MillraceError sql/… */
+  plan(sql: string, sight?: Sight): Promise<QueryPlan> {
+    return this.#of.queries.explain(sql, sight)
   }
 
   /**

@@ -1,13 +1,15 @@
 import type { ErrorsOptions, ViewErrors } from '../app/database-shape.ts'
 import { MillraceError } from '../data/errors.ts'
+import type { ColumnSchema } from '../data/sql-type.ts'
 import { defaultMemoryBytes } from '../engine/host.ts'
 import type { Log } from '../log/log.ts'
 import { Catalog } from '../plan/catalog.ts'
 import { errorQuery } from '../plan/error-places.ts'
+import { explainPlan } from '../plan/explain.ts'
 import { nodesOf } from '../plan/nodes.ts'
 import { planSelect } from '../plan/optimise.ts'
 import type { Program } from '../plan/program.ts'
-import { loadParser, parseSql } from '../sql/parse.ts'
+import { loadParser, parseSql, type StatementOf } from '../sql/parse.ts'
 import { type AdHocOptions, type AdHocSource, runOnce } from '../views/ad-hoc.ts'
 import { Rows } from '../views/rows.ts'
 import type { View } from '../views/view.ts'
@@ -15,9 +17,16 @@ import type { DatabaseOptions, QueryAnswer, QueryOptions } from './contract.ts'
 import { listedErrors } from './listed-errors.ts'
 import type { Past } from './past.ts'
 import { refusePositions, seenCatalog } from './seen-catalog.ts'
+import type { Sight } from './sight.ts'
 
 const queryRowsDefault = 10_000
 const errorsDefault = 100
+
+export interface QueryPlan {
+  readonly columns: readonly ColumnSchema[]
+  /** A node a line, what it reads indented below it. */
+  readonly text: string
+}
 
 /** Ad-hoc SQL over all relations at one tick: each query is a view for a moment. */
 export class Queries {
@@ -41,11 +50,7 @@ export class Queries {
    */
   async query(sql: string, options: QueryOptions, promised: number): Promise<QueryAnswer> {
     await loadParser()
-    const [statement, ...more] = parseSql(sql)
-    if (statement === undefined || more.length > 0 || statement.kind !== 'select') {
-      const hint = 'events go in by append; definitions come with the app'
-      throw new MillraceError('sql/not-select', 'one SELECT is wanted, and nothing else', { hint })
-    }
+    const statement = oneSelect(sql)
     const { parameters = [], sight } = options
     const { catalog, restrictions } = await seenCatalog(await this.#queryCatalog(), sight)
     const bound = planSelect(catalog, statement.node, statement, { adHoc: true, parameters })
@@ -57,6 +62,15 @@ export class Queries {
     // Columns behind those of the query were there to order by.
     const shown = new Rows(bound.columns, rows.pages, rows.refs, rows.weights)
     return { tick: source.moment.tick, columns: bound.columns, rows: shown }
+  }
+
+  /** How a SELECT would be computed, over the relations that a caller sees. @throws MillraceError sql/… */
+  async explain(sql: string, sight?: Sight): Promise<QueryPlan> {
+    await loadParser()
+    const { catalog } = await seenCatalog(await this.#queryCatalog(), sight)
+    const statement = oneSelect(sql)
+    const { columns, plan } = planSelect(catalog, statement.node, statement, { adHoc: true, parameters: [] })
+    return { columns, text: explainPlan(plan, (relation) => catalog.byId(relation).name) }
   }
 
   /**
@@ -90,4 +104,12 @@ export class Queries {
     })()
     return this.#catalog
   }
+}
+
+/** @throws MillraceError sql/syntax, sql/not-select */
+function oneSelect(sql: string): StatementOf<'select'> {
+  const [statement, ...more] = parseSql(sql)
+  if (statement !== undefined && more.length === 0 && statement.kind === 'select') return statement
+  const hint = 'events go in by append; definitions come with the app'
+  throw new MillraceError('sql/not-select', 'one SELECT is wanted, and nothing else', { hint })
 }

@@ -82,7 +82,7 @@ export class Running {
     this.driver = new TickDriver(io.clock, this.views, topics, (even) => log.requestSeal(even))
     this.past = new Past(options, log, program, this.views, this.driver)
     this.queries = new Queries(options, program, this.past, log)
-    this.explanations = new Explanations({ options, program, past: this.past, log })
+    this.explanations = new Explanations({ options, program, past: this.past, log, queries: this.queries })
   }
 
   /** Starts the engine. @param restored where to go on; null: at the log's beginning */

@@ -7,6 +7,7 @@ import { hex } from './api-keys.ts'
 import { backUp } from './backup.ts'
 import { diff } from './diff.ts'
 import { type ApiAnswer, type ApiRequest, jsonAnswer, problemAnswer } from './exchange.ts'
+import { explainRoutes } from './explain-sql.ts'
 import { Front, refusalHeaders } from './front.ts'
 import { Guard, type GuardOptions } from './guard.ts'
 import { appendEvents, appendMixed } from './ingest.ts'
@@ -15,6 +16,7 @@ import { streamView } from './live.ts'
 import { Metrics } from './metrics.ts'
 import { describeApi } from './openapi/document.ts'
 import { Page } from './page.ts'
+import { type Project, projectRoutes } from './project.ts'
 import { nameRequest, tracedRequest } from './request-trace.ts'
 import { allowed, type Found, methodOf, on, type Route, Routes, route, WrongMethod } from './routes.ts'
 import { seenCatalogBody } from './seen-catalog.ts'
@@ -31,6 +33,7 @@ export interface ApiOptions extends GuardOptions {
   readonly limits: Limits
   /** Who may ask for what; null: everybody for everything. */
   readonly gateway: Gateway | null
+  readonly project?: Project | undefined
   /** Told of what is our own mistake. */
   readonly onMistake: (error: unknown) => void
 }
@@ -146,6 +149,8 @@ export class Api {
         on('GET', 'status', 'read', () => this.metrics.answer()),
       ),
       ...whyRoutes(explaining),
+      ...explainRoutes(sql),
+      ...projectRoutes(database, this.#options.project),
       ...telemetryRoutes(database, {
         liveStreams: () => this.streams.taken,
         requests: this.#requestCount,

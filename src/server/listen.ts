@@ -14,6 +14,7 @@ import { type Certificate, readCertificate, type TlsOptions, watchCertificate } 
 import { type ApiAnswer, type ApiRequest, problemAnswer } from './exchange.ts'
 import { defaultLimits, defaultPort, Gate, type Limits } from './limits.ts'
 import { Proxies } from './origin.ts'
+import type { Project } from './project.ts'
 
 export interface ServerOptions {
   /** Address to listen on (default 127.0.0.1: this machine alone). */
@@ -34,6 +35,8 @@ export interface ServerOptions {
   /** Requests are logged at `debug`, without query and body; our own mistakes at `error`. */
   readonly logger?: Logger
   readonly io?: Io
+  /** The app's own files, where queries may be saved as views: while it is being developed. */
+  readonly project?: Project
 }
 
 export interface RunningServer {
@@ -63,6 +66,7 @@ export async function startServer(database: Database, options: ServerOptions = {
     host,
     allowedHosts: options.allowedHosts ?? [],
     allowedOrigins: options.allowedOrigins ?? [],
+    project: options.project,
     onMistake: (error) => logger?.error({ err: error }, 'a request met a mistake of ours'),
   })
   const { tls, trustedProxies = [] } = options

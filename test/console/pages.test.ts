@@ -13,6 +13,11 @@ interface Shown {
   readonly ready: (page: Page) => Promise<unknown>
 }
 
+const query = `SELECT c.city, count(*) AS orders, sum(o.amount) AS revenue
+FROM orders o JOIN courier c ON c.id = o.courier
+WHERE o.status = 'paid'
+GROUP BY c.city ORDER BY revenue DESC`
+
 const pages: readonly Shown[] = [
   {
     name: 'overview',
@@ -73,6 +78,21 @@ const pages: readonly Shown[] = [
     name: 'topic-append',
     address: '/topics/orders?tab=append',
     ready: (page) => page.getByLabel('amount').waitFor(),
+  },
+  {
+    name: 'query',
+    address: `/query?sql=${encodeURIComponent(query)}`,
+    ready: (page) => page.getByRole('gridcell', { name: 'Berlin' }).waitFor(),
+  },
+  {
+    name: 'query-plan',
+    address: `/query?tab=plan&sql=${encodeURIComponent(query)}`,
+    ready: (page) => page.getByRole('list', { name: 'Plan' }).getByText('scan').first().waitFor(),
+  },
+  {
+    name: 'query-empty',
+    address: '/query',
+    ready: (page) => page.getByText('Ask anything that is defined').waitFor(),
   },
 ]
 

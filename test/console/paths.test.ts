@@ -38,8 +38,9 @@ describe.skipIf(noBrowser !== null)(`ways through the console${noBrowser === nul
       await page.keyboard.type('cit')
       await page.getByRole('option', { name: /cities/ }).waitFor()
       await page.keyboard.press('ArrowDown')
+      await page.keyboard.press('ArrowUp')
       await page.keyboard.press('Enter')
-      await page.waitForURL(/\/views\//)
+      await page.waitForURL(/\/views\/cities/)
       await page.keyboard.press('g')
       await page.keyboard.press('o')
       await page.getByRole('heading', { name: 'Overview' }).waitFor()
@@ -134,6 +135,38 @@ describe.skipIf(noBrowser !== null)(`ways through the console${noBrowser === nul
       await page.getByRole('heading', { name: 'Overview' }).waitFor()
       await page.goBack()
       await page.getByRole('list', { name: /revenue/ }).waitFor()
+    }),
+  )
+
+  it(
+    'asks a query by keyboard, completes a name, and goes on with new ticks',
+    walking('/query', async (page) => {
+      const editor = page.getByRole('textbox', { name: 'SQL' })
+      await editor.click()
+      await page.keyboard.type('SELECT count(*) AS n FROM orde')
+      await page
+        .getByRole('option', { name: /^orders/ })
+        .first()
+        .waitFor()
+      await page.waitForTimeout(200)
+      await page.keyboard.press('Enter')
+      await page.keyboard.press('Control+Enter')
+      const cell = page.getByRole('gridcell').first()
+      await cell.waitFor()
+      expect(new URL(page.url()).searchParams.get('sql')).toMatch(/^SELECT count\(\*\) AS n FROM orders/)
+      const before = Number(await cell.textContent())
+      await page.getByRole('button', { name: 'Live' }).click()
+      await cell.waitFor()
+      await scene.orders(7)
+      await expect.poll(async () => Number(await cell.textContent())).toBe(before + 7)
+    }),
+  )
+
+  it(
+    'tells where a query is wrong',
+    walking('/query?sql=SELECT%20amout%20FROM%20orders', async (page) => {
+      await page.getByRole('alert').getByText(/amout/).waitFor()
+      await page.getByText('line 1').waitFor()
     }),
   )
 

@@ -22,6 +22,7 @@ const titled = (title: string) => (): string => title
 export const routes: readonly Route[] = [
   { pattern: '/', title: titled('Overview'), load: () => import('../pages/overview.tsx') },
   { pattern: '/views/{view}', title: ([view]) => view, load: () => import('../pages/view.tsx') },
+  { pattern: '/query', title: titled('Query'), load: () => import('../pages/query.tsx') },
   { pattern: '/topics/{topic}', title: ([topic]) => topic, load: () => import('../pages/topic.tsx') },
 ]
 

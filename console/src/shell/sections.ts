@@ -5,4 +5,7 @@ export interface Section {
   readonly key: string
 }
 
-export const sections: readonly Section[] = [{ title: 'Overview', address: '/', key: 'o' }]
+export const sections: readonly Section[] = [
+  { title: 'Overview', address: '/', key: 'o' },
+  { title: 'Query', address: '/query', key: 'q' },
+]

@@ -99,7 +99,7 @@ function FirstRows({ view, order }: RowsProps): JSX.Element {
     <>
       <p class="label num rows-note">
         {`The first ${count(value.rows.length)} of ${plural(view.rows, 'row')}, asked for every two seconds. `}
-        <a class="link" href={`/query?sql=${encodeURIComponent(`SELECT * FROM ${view.name} WHERE `)}`}>
+        <a class="link" href={`/query?draft=${encodeURIComponent(`SELECT * FROM ${view.name} WHERE `)}`}>
           Query for others
         </a>
       </p>
