@@ -56,6 +56,7 @@ const packages: Readonly<Record<string, readonly string[]>> = {
   'lru-cache': ['src/server/', 'src/database/sight.ts'],
   '@opentelemetry/api': ['src/io/', 'src/server/'],
   react: ['src/client/react.ts'],
+  acorn: ['src/app/function-source.ts'],
   jiti: ['src/io/', 'src/cli/'],
 }
 

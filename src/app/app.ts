@@ -1,8 +1,10 @@
 import { MillraceError } from '../data/errors.ts'
 import { typeName } from '../data/sql-type.ts'
+import type { AppFunction } from '../expr/app-function.ts'
 import { fold } from '../sql/tokens.ts'
 import type { Definition, Query, Table, Topic, View } from './definitions.ts'
 import type { Named } from './expression.ts'
+import type { Callable } from './scalar-function.ts'
 import { quotedName, quotedText } from './sql-text.ts'
 
 /** A program: what is defined, by name. */
@@ -43,6 +45,7 @@ export function defineApp<const D extends Readonly<Record<string, Definition>>>(
     names.set(fold(property), definition)
   }
   for (const definition of names.values()) checkReads(definition, names)
+  functionsOf([...names.values()])
   return Object.freeze({ kind: 'app', definitions: Object.freeze({ ...definitions }) })
 }
 
@@ -52,6 +55,7 @@ function readsOf(definition: Definition): readonly Named[] {
 
 function checkReads(definition: Definition, names: ReadonlyMap<string, Definition>): void {
   for (const read of readsOf(definition)) {
+    if (read.kind === 'function') continue
     const there = names.get(fold(read.name))
     if (there === read) continue
     const what =
@@ -78,12 +82,40 @@ export function appDefinitions(app: App): readonly DefinitionText[] {
   return inOrder(Object.values(app.definitions)).map(definitionText)
 }
 
-/** An app as the SQL file that defines the same catalog. */
+/**
+ * An app as the SQL file that defines the same catalog. Functions of the app stand in it for their text's sake: that
+ * another function is another definition. They can't be defined in SQL.
+ */
 export function appToSql(app: App): string {
   // The semicolon gets a line of its own, lest a comment at a query's end swallow it.
-  return appDefinitions(app)
-    .map(({ text }) => `${text}\n;\n`)
+  return [...appFunctions(app).map(functionText), ...appDefinitions(app).map(({ text }) => text)]
+    .map((text) => `${text}\n;\n`)
     .join('\n')
+}
+
+/** The functions in TypeScript that an app's queries call. */
+export function appFunctions(app: App): readonly AppFunction[] {
+  return functionsOf(Object.values(app.definitions)).map(({ definition }) => definition)
+}
+
+function functionsOf(definitions: readonly Definition[]): readonly Callable[] {
+  const found = new Map<string, Callable>()
+  for (const read of definitions.flatMap(readsOf)) {
+    if (read.kind !== 'function') continue
+    const callable = read as Callable
+    const other = found.get(fold(read.name))
+    if (other !== undefined && other !== callable) {
+      throw new MillraceError('app/load', `two functions are named ${read.name}`, { hint: 'give one another name' })
+    }
+    found.set(fold(read.name), callable)
+  }
+  return [...found.values()]
+}
+
+function functionText({ name, args, returns, nulls, source }: AppFunction): string {
+  const strict = nulls === 'strict' ? ' STRICT' : ''
+  const head = `CREATE FUNCTION ${quotedName(name)}(${args.map(typeName).join(', ')}) RETURNS ${typeName(returns)}`
+  return `${head} LANGUAGE typescript IMMUTABLE${strict} AS ${quotedText(source)}`
 }
 
 /** Readers behind what they read; otherwise as they were given, topics first. */
@@ -99,7 +131,7 @@ function inOrder(definitions: readonly Definition[]): readonly Definition[] {
       })
     }
     above.push(definition)
-    for (const read of readsOf(definition)) visit(read as Definition)
+    for (const read of readsOf(definition)) if (read.kind !== 'function') visit(read as Definition)
     above.pop()
     ordered.add(definition)
   }

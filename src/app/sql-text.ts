@@ -84,6 +84,10 @@ function written(value: SqlValue, index: number, reads: Named[], uses: Use[]): s
       return quotedName((value as Named).name)
     }
   }
+  if (typeof value === 'function' && namedKinds.has(value.kind)) {
+    reads.push(value)
+    return quotedName((value as Named).name)
+  }
   const literal = literalOf(value)
   if (literal !== null) return literal
   const what = value === undefined ? 'undefined' : typeof value === 'number' ? String(value) : `a ${typeof value}`

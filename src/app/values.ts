@@ -1,4 +1,5 @@
 import { type ErrorDetail, MillraceError } from '../data/errors.ts'
+import { plainBigint, plainNumeric } from '../data/plain-number.ts'
 import type { SqlType } from '../data/sql-type.ts'
 import type { Json, NamedColumn, Reads } from './column-type.ts'
 import type { Definition, Table, Topic } from './definitions.ts'
@@ -186,9 +187,6 @@ export function decodeValue(value: unknown, type: SqlType, reads: Reads = 'plain
   }
 }
 
-/** Digits that a double always keeps. */
-const doubleDigits = 15
-
 function decodeNumber(text: string, reads: Reads, kind: 'bigint' | 'numeric'): unknown {
   switch (reads) {
     case 'number':
@@ -197,14 +195,8 @@ function decodeNumber(text: string, reads: Reads, kind: 'bigint' | 'numeric'): u
       return BigInt(text)
     case 'string':
       return text
-    default: {
-      if (kind === 'bigint') {
-        const number = Number(text)
-        return Number.isSafeInteger(number) ? number : BigInt(text)
-      }
-      const digits = text.replace(/^-?0*\.?0*/, '').replace('.', '')
-      return /\d/.test(text) && digits.length > doubleDigits ? text : Number(text)
-    }
+    default:
+      return kind === 'bigint' ? plainBigint(text) : plainNumeric(text)
   }
 }
 

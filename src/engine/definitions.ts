@@ -1,4 +1,4 @@
-import { type App, appToSql } from '../app/app.ts'
+import { type App, appFunctions, appToSql } from '../app/app.ts'
 import { openBlock } from '../data/block.ts'
 import { BlockBuilder } from '../data/block-builder.ts'
 import { bytesLength, bytesStart, utf8Text } from '../data/cell-access.ts'
@@ -53,7 +53,7 @@ export function appDefinition(app: App): Definition {
     text: appToSql(app),
     async plan(previous, select = planSelect) {
       await loadParser()
-      return defineProgram(appStatements(app), select, previous)
+      return defineProgram(appStatements(app), select, previous, appFunctions(app))
     },
   }
 }

@@ -6,6 +6,7 @@ import { parseInterval } from '../data/interval.ts'
 import type { SqlType } from '../data/sql-type.ts'
 import { parseUuid } from '../data/uuid.ts'
 import type { Builder } from './builder.ts'
+import { appFunction } from './functions/app-function.ts'
 import { lowerCast } from './functions/casts.ts'
 import { implementationOf } from './functions/catalogue.ts'
 import { compare } from './functions/comparison.ts'
@@ -27,7 +28,7 @@ function lowerNode(b: Builder, scalar: Exclude<Scalar, { op: 'literal' }>): Valu
     case 'now':
       return b.plain('int', { k: 'now', type: 'int' })
     case 'call': {
-      const implementation = implementationOf(scalar.fn)
+      const implementation = scalar.body === undefined ? implementationOf(scalar.fn) : appFunction(scalar.body)
       if (implementation === undefined) throw new Bug(`no implementation of ${scalar.fn}`)
       return implementation(
         b,

@@ -1,4 +1,16 @@
-import type { SqlType } from '../data/sql-type.ts'
+import type { SqlType, TypeKind } from '../data/sql-type.ts'
+
+/** A scalar function of the app, written in JavaScript: see functions/app-function.ts. */
+export interface AppFunctionBody {
+  /** The text of a function expression that needs nothing from outside. */
+  readonly source: string
+  readonly args: readonly TypeKind[]
+  readonly returns: TypeKind
+  /** Whether it may give NULL. */
+  readonly nullable: boolean
+  /** `called`: it gets NULLs, else the result of a NULL is NULL. Two arguments each: whether it is NULL, the value. */
+  readonly nulls: 'strict' | 'called'
+}
 
 /**
  * A bound scalar expression: frozen, JSON-safe data, so that a plan can be stored and sent to another thread.
@@ -13,6 +25,8 @@ export type Scalar =
       readonly op: 'call'
       readonly fn: string
       readonly args: readonly Scalar[]
+      /** Set where the function is the app's own: all that is needed to run it. */
+      readonly body?: AppFunctionBody
       readonly type: SqlType
       readonly nullable: boolean
     }

@@ -1,5 +1,6 @@
 import { type ErrorPlace, invariant } from '../data/errors.ts'
 import type { ColumnSchema } from '../data/sql-type.ts'
+import type { AppFunction } from '../expr/app-function.ts'
 import type { SelectStmt } from '../sql/parse.ts'
 import { nearest, refusal } from '../sql/refuse.ts'
 import type { Source } from '../sql/source.ts'
@@ -42,7 +43,7 @@ export const catalogTopicId = 0
 
 /** What is defined, by name. Immutable: adding gives a new one. Names are the same if they differ only in case. */
 export class Catalog {
-  static readonly empty = new Catalog(new Map(), new Map(), new Map(), new Set())
+  static readonly empty = new Catalog(new Map(), new Map(), new Map(), new Set(), new Map())
 
   readonly #byName: ReadonlyMap<string, Relation>
   readonly #ids: ReadonlyMap<string, number>
@@ -61,6 +62,7 @@ export class Catalog {
     this.#ids = ids
     this.#before = before
     this.#later = later
+    this.#functions = functions
     this.#whole = whole
   }
 
@@ -71,7 +73,7 @@ export class Catalog {
   static after(previous: Program, later: readonly string[] = []): Catalog {
     const ids = [...previous.topics, ...previous.views].map(({ name, id }) => [fold(name), id] as const)
     const before = new Map(previous.topics.map((topic) => [fold(topic.name), topic]))
-    return new Catalog(new Map(), new Map(ids), before, new Set(later.map(fold)))
+    return new Catalog(new Map(), new Map(ids), before, new Set(later.map(fold)), new Map())
   }
 
   /** An empty catalog for some of another one's relations, whose plans may read the others. */

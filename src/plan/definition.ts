@@ -1,5 +1,6 @@
 import type { ErrorPlace } from '../data/errors.ts'
 import type { ColumnSchema } from '../data/sql-type.ts'
+import type { AppFunction } from '../expr/app-function.ts'
 import type { Node, RangeVar, SelectStmt, Statement, StatementOf } from '../sql/parse.ts'
 import { refusal, unsupported } from '../sql/refuse.ts'
 import { listSpelling, placeAt, placeOfCharacter, type Source, spelling } from '../sql/source.ts'
@@ -41,18 +42,20 @@ export interface Defined {
 /**
  * Works through definitions in their order.
  * @param previous names that it has keep their ids, and topics become what they were by changes that are allowed
+ * @param functions the app's own, which queries may call
  * @throws MillraceError sql/… with the place of the first mistake, schema/incompatible
  */
 export function defineProgram(
   statements: readonly Statement[],
   bindSelect: BindSelect,
   previous: Program = { topics: [], views: [] },
+  functions: readonly AppFunction[] = [],
 ): Defined {
   const names = statements.flatMap((statement) => {
     const name = nameOf(statement)
     return name === null ? [] : [spelling(statement, name.location)]
   })
-  let catalog = Catalog.after(previous, names)
+  let catalog = Catalog.after(previous, names).withFunctions(functions)
   for (const statement of statements) catalog = define(catalog, statement, bindSelect)
   return { program: catalog.program, catalog }
 }
@@ -223,6 +226,7 @@ const otherHints: Readonly<Record<string, string>> = {
   CreateEnumStmt: 'use text',
   CreateDomainStmt: 'use the type itself',
   CompositeTypeStmt: 'use jsonb',
+  CreateFunctionStmt: 'functions are written in TypeScript: fn() in an app that is a module',
   CreateSeqStmt: 'events bring their own values',
   CreateTableAsStmt: 'write CREATE MATERIALIZED VIEW … AS SELECT …',
   TransactionStmt: 'a file of definitions is applied as a whole: leave it out',

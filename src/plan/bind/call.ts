@@ -1,5 +1,6 @@
 import { typeName } from '../../data/sql-type.ts'
 import { isAggregate, resolveAggregate } from '../../expr/aggregates.ts'
+import { callAppFunction } from '../../expr/app-function.ts'
 import * as resolve from '../../expr/resolve.ts'
 import type { Scalar } from '../../expr/scalar.ts'
 import type { FuncCall, Node, SortBy, WindowDef } from '../../sql/parse.ts'
@@ -50,7 +51,10 @@ export function bindCall(node: FuncCall, clause: Clause): Scalar {
       throw refuse(environment, locationOf(arg), 'a named argument is not supported', 'list the arguments in order')
     return bindExpression(arg, clause)
   })
-  return located(place(environment, node.location), () => resolve.call(name, args))
+  const own = environment.catalog.findFunction(name)
+  return located(place(environment, node.location), () =>
+    own === null ? resolve.call(name, args) : callAppFunction(own, args),
+  )
 }
 
 function bindAggregate(node: FuncCall, name: string, clause: Clause): Scalar {
