@@ -200,6 +200,8 @@ export type {
 } from './app/gateway.ts'
 export { claim, defineGateway, env, policy } from './app/gateway.ts'
 export type { Kind } from './app/kinds.ts'
+export type { Callable, FunctionTypes, ScalarFunction } from './app/scalar-function.ts'
+export { fn } from './app/scalar-function.ts'
 export type { Sql } from './app/sql-text.ts'
 export { sql } from './app/sql-text.ts'
 export type { ErrorCode, ErrorDetail, ErrorPlace } from './data/errors.ts'

@@ -15,11 +15,11 @@ export interface SqlText extends Fragment {
  * SQL with everything put in, and the definitions that it reads. Made by the `sql` tag and by the builder. Where it
  * is an expression, `Row` is the type of its value.
  */
-export interface Sql<Row = unknown, Cols = unknown> extends SqlText {
+export interface Sql<Row = unknown, Cols = unknown, K extends Kind = Kind> extends SqlText {
   /** For the compiler alone: never there. */
   readonly '~row'?: Row
   readonly '~columns'?: Cols
-  readonly '~expr'?: { readonly value: Row; readonly kind: KindOf<Row>; readonly grade: never }
+  readonly '~expr'?: { readonly value: Row; readonly kind: K; readonly grade: never }
 }
 
 /** A column of a query of the builder: how its values are read follows from the columns that they come from. */
@@ -48,7 +48,7 @@ export type SqlValue = Named | SqlText | Expr | string | number | bigint | boole
 export function sql<Row = AnyRow>(
   strings: TemplateStringsArray,
   ...values: readonly SqlValue[]
-): Sql<Row, ColumnsOfRow<Row>> {
+): Sql<Row, ColumnsOfRow<Row>, KindOf<Row>> {
   const reads: Named[] = []
   const uses: Use[] = []
   let text = strings[0]
@@ -72,7 +72,7 @@ function standsAlone(text: string): boolean {
 const namedKinds = new Set(['topic', 'table', 'view', 'query', 'function'])
 
 function written(value: SqlValue, index: number, reads: Named[], uses: Use[]): string {
-  if (typeof value === 'object' && value !== null && 'kind' in value) {
+  if (((typeof value === 'object' && value !== null) || typeof value === 'function') && 'kind' in value) {
     if (value.kind === 'sql' || value.kind === 'expr') {
       reads.push(...value.reads)
       uses.push(...value.uses)
@@ -83,10 +83,6 @@ function written(value: SqlValue, index: number, reads: Named[], uses: Use[]): s
       reads.push(value as Named)
       return quotedName((value as Named).name)
     }
-  }
-  if (typeof value === 'function' && namedKinds.has(value.kind)) {
-    reads.push(value)
-    return quotedName((value as Named).name)
   }
   const literal = literalOf(value)
   if (literal !== null) return literal

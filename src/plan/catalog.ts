@@ -41,29 +41,38 @@ export interface QueryRelation {
 /** The log's topic of definitions. Users' topics and views count from 1. */
 export const catalogTopicId = 0
 
+/** What a catalog has beside its relations. */
+interface Beside {
+  /** The catalog that it is a part of. */
+  readonly whole: Catalog | null
+  /** The app's functions, by folded name. */
+  readonly functions: ReadonlyMap<string, AppFunction>
+}
+
+const nothingBeside: Beside = { whole: null, functions: new Map() }
+
 /** What is defined, by name. Immutable: adding gives a new one. Names are the same if they differ only in case. */
 export class Catalog {
-  static readonly empty = new Catalog(new Map(), new Map(), new Map(), new Set(), new Map())
+  static readonly empty = new Catalog(new Map(), new Map(), new Map(), new Set())
 
   readonly #byName: ReadonlyMap<string, Relation>
   readonly #ids: ReadonlyMap<string, number>
   readonly #before: ReadonlyMap<string, TopicDefinition>
   readonly #later: ReadonlySet<string>
-  readonly #whole: Catalog | null
+  readonly #beside: Beside
 
   private constructor(
     byName: ReadonlyMap<string, Relation>,
     ids: ReadonlyMap<string, number>,
     before: ReadonlyMap<string, TopicDefinition>,
     later: ReadonlySet<string>,
-    whole: Catalog | null = null,
+    beside: Beside = nothingBeside,
   ) {
     this.#byName = byName
     this.#ids = ids
     this.#before = before
     this.#later = later
-    this.#functions = functions
-    this.#whole = whole
+    this.#beside = beside
   }
 
   /**
@@ -73,12 +82,12 @@ export class Catalog {
   static after(previous: Program, later: readonly string[] = []): Catalog {
     const ids = [...previous.topics, ...previous.views].map(({ name, id }) => [fold(name), id] as const)
     const before = new Map(previous.topics.map((topic) => [fold(topic.name), topic]))
-    return new Catalog(new Map(), new Map(ids), before, new Set(later.map(fold)), new Map())
+    return new Catalog(new Map(), new Map(ids), before, new Set(later.map(fold)))
   }
 
   /** An empty catalog for some of another one's relations, whose plans may read the others. */
   static within(whole: Catalog): Catalog {
-    return new Catalog(new Map(), new Map(), new Map(), new Set(), whole)
+    return new Catalog(new Map(), new Map(), new Map(), new Set(), { whole, functions: whole.#beside.functions })
   }
 
   /** The catalog of a program alone. Named queries are not in it: a program has no need of them. */
@@ -136,7 +145,7 @@ export class Catalog {
     for (const relation of this.#byName.values()) {
       if (relation.kind !== 'query' && relation.definition.id === id) return relation
     }
-    if (this.#whole !== null) return this.#whole.byId(id)
+    if (this.#beside.whole !== null) return this.#beside.whole.byId(id)
     invariant(false, `no relation has the id ${id}`)
   }
 
@@ -158,7 +167,18 @@ export class Catalog {
   add(relation: Relation): Catalog {
     const name = fold(relation.name)
     invariant(!this.#byName.has(name), `${relation.name} is defined twice`)
-    return new Catalog(new Map([...this.#byName, [name, relation]]), this.#ids, this.#before, this.#later, this.#whole)
+    const relations = new Map([...this.#byName, [name, relation]])
+    return new Catalog(relations, this.#ids, this.#before, this.#later, this.#beside)
+  }
+
+  withFunctions(functions: readonly AppFunction[]): Catalog {
+    const beside = { ...this.#beside, functions: new Map(functions.map((fn) => [fold(fn.name), fn])) }
+    return new Catalog(this.#byName, this.#ids, this.#before, this.#later, beside)
+  }
+
+  /** The app's function of this name. */
+  findFunction(name: string): AppFunction | null {
+    return this.#beside.functions.get(fold(name)) ?? null
   }
 }
 

@@ -2,7 +2,7 @@ import { MillraceError } from '../../data/errors.ts'
 import { fold } from '../../sql/tokens.ts'
 import type { Columns, Condition, Expr, Fragment, Named, OfGroup, OfRow, Use } from '../expression.ts'
 import { identifier } from '../identifier.ts'
-import type { Kind, KindOf, NumberKind, TextKind, WiderKind } from '../kinds.ts'
+import type { Kind, NumberKind, TextKind, WiderKind } from '../kinds.ts'
 import { needsOf, nodeOf } from '../node.ts'
 import type { OutputColumn, Sql } from '../sql-text.ts'
 import { type Ordering, printDirection } from './direction.ts'
@@ -68,7 +68,7 @@ export class Selected<O extends Columns> implements Sql<RowOf<O>, OutputsOf<O>> 
   readonly kind = 'sql'
   declare readonly '~row'?: RowOf<O>
   declare readonly '~columns'?: OutputsOf<O>
-  declare readonly '~expr'?: { readonly value: RowOf<O>; readonly kind: KindOf<RowOf<O>>; readonly grade: never }
+  declare readonly '~expr'?: { readonly value: RowOf<O>; readonly kind: Kind; readonly grade: never }
   readonly #body: Body
   readonly #ending: Ending
   readonly outputs: readonly OutputColumn[]
