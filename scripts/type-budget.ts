@@ -87,7 +87,9 @@ interface Figures {
 
 function check(folder: string): Figures {
   const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
-  const printed = execFileSync(process.execPath, [compiler, '-p', folder, '--extendedDiagnostics'], { encoding: 'utf8' })
+  const printed = execFileSync(process.execPath, [compiler, '-p', folder, '--extendedDiagnostics'], {
+    encoding: 'utf8',
+  })
   const figure = (name: string): number => Number(new RegExp(`^${name}:\\s+([\\d.]+)`, 'm').exec(printed)?.[1])
   return { seconds: figure('Check time'), instantiations: figure('Instantiations') }
 }
@@ -123,7 +125,8 @@ const folders = [project(0), project(views)]
 try {
   const [empty, full] = folders.map(best)
   const cost = full.seconds - empty.seconds
-  const told = ({ seconds, instantiations }: Figures): string => `${seconds.toFixed(2)} s, ${instantiations} instantiations`
+  const told = ({ seconds, instantiations }: Figures): string =>
+    `${seconds.toFixed(2)} s, ${instantiations} instantiations`
   console.log(`no view: ${told(empty)}\n${views} views: ${told(full)}`)
   console.log(`${views} views cost ${cost.toFixed(2)} s of type-checking; the budget is ${budgetSeconds} s`)
   process.exitCode = cost <= budgetSeconds ? 0 : 1

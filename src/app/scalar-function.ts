@@ -22,7 +22,9 @@ type Accepted<K extends Kind> = K extends NumberKind ? NumberKind : K extends Te
 type Operands<A> = { readonly [I in keyof A]: Expr<unknown, Accepted<KindOfType<A[I]>>> | In<A[I]> }
 
 /** What the function's body gets. */
-type Values<A extends readonly unknown[], N> = { -readonly [I in keyof A]: N extends 'called' ? Out<A[I]> | null : Exclude<Out<A[I]>, null> }
+type Values<A extends readonly unknown[], N> = {
+  -readonly [I in keyof A]: N extends 'called' ? Out<A[I]> | null : Exclude<Out<A[I]>, null>
+}
 
 /** What a function takes and gives, by Millrace's column types. */
 export interface FunctionTypes<A, R, N> {
@@ -71,11 +73,7 @@ export function fn<
   const A extends readonly ColumnType[],
   R extends ColumnType,
   const N extends 'strict' | 'called' = 'strict',
->(
-  name: string,
-  types: FunctionTypes<A, R, N>,
-  body: (...values: Values<A, N>) => Out<R>,
-): ScalarFunction<A, R, N> {
+>(name: string, types: FunctionTypes<A, R, N>, body: (...values: Values<A, N>) => Out<R>): ScalarFunction<A, R, N> {
   checkName(name)
   const { args, returns, nulls = 'strict' } = types
   for (const type of [...args, returns]) {

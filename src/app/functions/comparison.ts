@@ -44,6 +44,18 @@ type ValueComparable<V> = V extends string
           ? 'bytes'
           : 'json'
 
+/** What it is called in a message. */
+type CalledIn<A> =
+  A extends Expr<unknown, infer K>
+    ? K extends 'string'
+      ? 'text'
+      : Exclude<Comparable[K], K extends 'date' ? 'a time' : K extends 'timestamp' ? 'a date' : never>
+    : A extends string
+      ? 'text'
+      : A extends Date
+        ? 'a time'
+        : ValueComparable<A>
+
 type ComparableIn<A> = A extends Expr<unknown, infer K> ? Comparable[K] : ValueComparable<A>
 
 /** Decimal text is a number to a numeric column. */
@@ -66,7 +78,7 @@ type Listed<A, B> =
 /** The right side of a comparison, or the reason why it is none. */
 export type ComparedWith<A, B> = [ComparableIn<A> & ComparableIn<B>] extends [never]
   ? [Decimal<A, B>] extends [never]
-    ? Problem<`${ComparableIn<A>} can't be compared with ${ComparableIn<B>}`>
+    ? Problem<`${CalledIn<A>} can't be compared with ${CalledIn<B>}`>
     : B
   : Listed<A, B>
 
