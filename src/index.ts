@@ -199,6 +199,19 @@ export type {
   Role,
 } from './app/gateway.ts'
 export { claim, defineGateway, env, policy } from './app/gateway.ts'
+export type {
+  AggregateOptions,
+  AggregateRoute,
+  GatewayRoute,
+  Part,
+  RouteMethod,
+  RouteNeeds,
+  RouteOptions,
+  UpstreamOptions,
+  UpstreamRoute,
+  ViewPart,
+} from './app/gateway-routes.ts'
+export { aggregate, route } from './app/gateway-routes.ts'
 export type { Kind } from './app/kinds.ts'
 export type { Callable, FunctionTypes, ScalarFunction } from './app/scalar-function.ts'
 export { fn } from './app/scalar-function.ts'

@@ -2,6 +2,7 @@ import { MillraceError } from '../data/errors.ts'
 import { fold } from '../sql/tokens.ts'
 import type { App } from './app.ts'
 import type { Named } from './expression.ts'
+import type { GatewayRoute } from './gateway-routes.ts'
 import { quotedText, type SqlText } from './sql-text.ts'
 
 /** What stands in front of an app: who may ask, for what, and how often. Plain data. */
@@ -84,6 +85,8 @@ export interface Gateway {
   readonly rates: Readonly<Record<string, Rate>>
   /** Keys the hashes of masks, so that nobody can find values by trying; otherwise another one at each start. */
   readonly maskKey: EnvironmentValue | null
+  /** Routes to other services beside the views. */
+  readonly routes: readonly GatewayRoute[]
 }
 
 export interface GatewayOptions {
@@ -93,6 +96,7 @@ export interface GatewayOptions {
   readonly policies?: readonly Policy[]
   readonly rates?: Readonly<Record<string, Rate>>
   readonly maskKey?: EnvironmentValue
+  readonly routes?: readonly GatewayRoute[]
 }
 
 /** A value from the environment, read when the server starts. */
@@ -132,8 +136,8 @@ export function policy(relation: Named | string, { role, rows, mask = {} }: Poli
  * @throws MillraceError app/load where it contradicts itself
  */
 export function defineGateway(options: GatewayOptions): Gateway {
-  const { auth, anonymous = null, roles, policies = [], rates = {}, maskKey = null } = options
-  const gateway: Gateway = { kind: 'gateway', auth, anonymous, roles: named(roles), policies, rates, maskKey }
+  const { auth, anonymous = null, roles, policies = [], rates = {}, maskKey = null, routes = [] } = options
+  const gateway: Gateway = { kind: 'gateway', auth, anonymous, roles: named(roles), policies, rates, maskKey, routes }
   checkGateway(gateway)
   return Object.freeze(gateway)
 }
@@ -176,7 +180,8 @@ function textOf(value: SqlText | string): string {
 
 const rateClasses = new Set(['read', 'append', 'query', 'live', 'admin', 'failures'])
 
-function checkGateway({ auth, anonymous, roles, policies, rates }: Gateway): void {
+function checkGateway({ auth, anonymous, roles, policies, rates, routes }: Gateway): void {
+  checkRoutes(routes, roles)
   if (auth.jwt !== undefined) checkJwt(auth.jwt)
   if (auth.jwt === undefined && auth.apiKeys === undefined) {
     throw wrong('the gateway names no way to tell who asks', 'give auth: { jwt: … } or auth: { apiKeys: … }')
@@ -200,6 +205,16 @@ function checkGateway({ auth, anonymous, roles, policies, rates }: Gateway): voi
     if (!(Number.isSafeInteger(requests) && requests > 0 && seconds > 0 && seconds <= 86_400)) {
       throw wrong(`the rate ${name} is no number of requests in some seconds`, 'write { requests: 100, seconds: 1 }')
     }
+  }
+}
+
+function checkRoutes(routes: readonly GatewayRoute[], roles: Gateway['roles']): void {
+  const paths = new Set<string>()
+  for (const { path, needs } of routes) {
+    if (paths.has(path)) throw wrong(`there are two routes for ${path}`, 'leave one of them out')
+    paths.add(path)
+    const unknown = typeof needs === 'object' ? needs.roles.find((role) => !Object.hasOwn(roles, role)) : undefined
+    if (unknown !== undefined) throw wrong(`the route ${path} names the role ${unknown}, which is none`, 'name a role')
   }
 }
 

@@ -4,7 +4,7 @@ import type { Database } from '../database.ts'
 import { nodesOf } from '../plan/nodes.ts'
 import type { Caller } from './caller.ts'
 import { forbidden } from './caller.ts'
-import type { Permission } from './routes.ts'
+import type { Needs, Permission } from './routes.ts'
 
 /** Says what a caller may do. What no role grants is refused, whether it exists or not. */
 export class Access {
@@ -21,7 +21,7 @@ export class Access {
    * @param name the topic or view that the path names
    * @throws MillraceError auth/required, auth/forbidden
    */
-  check(caller: Caller | null, needs: Permission, name: string): void {
+  check(caller: Caller | null, needs: Needs, name: string): void {
     if (needs === 'public') return
     if (caller === null) {
       throw new MillraceError('auth/required', 'this call is not for everybody: it needs a token or an API key', {
@@ -29,6 +29,10 @@ export class Access {
       })
     }
     if (caller.admin || needs === 'known') return
+    if (typeof needs !== 'string') {
+      if (!needs.roles.includes(caller.role)) throw forbidden('your role may not use this route')
+      return
+    }
     if (!this.#grants(caller, needs, name)) throw refused(needs, name)
   }
 

@@ -24,6 +24,7 @@ import { runSql } from './sql.ts'
 import { livez, readyz } from './status.ts'
 import { RequestCount, telemetryRoutes } from './telemetry.ts'
 import { readEvents } from './topic-events.ts'
+import { GatewayRoutes } from './upstreams/gateway-routes.ts'
 import { viewErrors } from './view-errors.ts'
 import { readView } from './view-read.ts'
 import { whyRoutes } from './why.ts'
@@ -52,6 +53,7 @@ export class Api {
   readonly #options: ApiOptions
   readonly #guard: Guard
   readonly #front: Front
+  readonly #upstreams: GatewayRoutes
   readonly #requests: Gate
   readonly #closing = new AbortController()
   readonly #routes: Routes
@@ -63,6 +65,7 @@ export class Api {
     this.#options = options
     this.#guard = new Guard(options)
     this.#front = new Front(options.gateway, database, io)
+    this.#upstreams = new GatewayRoutes({ database, clock: io.clock, access: this.#front.access })
     this.#requests = new Gate(limits.requests, 'requests at a time')
     this.streams = new Gate(limits.liveStreams, 'live streams')
     this.metrics = new Metrics(database, () => this.streams.taken)
@@ -163,6 +166,7 @@ export class Api {
           return jsonAnswer(200, describeApi(this.routes, body))
         }),
       ),
+      ...this.#upstreams.routes(this.#options.gateway?.routes ?? []),
       ...this.#page.routes(),
     ]
   }
@@ -235,6 +239,7 @@ export class Api {
   /** Ends the live streams. */
   close(): void {
     this.#closing.abort()
+    this.#upstreams.close()
     this.metrics.close()
   }
 }

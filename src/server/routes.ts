@@ -34,6 +34,12 @@ export const permissions = [
 ] as const
 export type Permission = (typeof permissions)[number]
 
+/** Some roles by name, for routes that an app makes itself. */
+export interface RoleList {
+  readonly roles: readonly string[]
+}
+export type Needs = Permission | RoleList
+
 /** Requests of a class share one rate: see rates.ts. */
 export const limitClasses = ['free', 'read', 'append', 'query', 'live', 'admin'] as const
 export type LimitClass = (typeof limitClasses)[number]
@@ -53,13 +59,13 @@ export interface Call {
 }
 
 export interface Method {
-  readonly needs: Permission
+  readonly needs: Needs
   readonly limits: LimitClass
   readonly answer: (call: Call) => Promise<ApiAnswer> | ApiAnswer
 }
 
 export interface Route {
-  /** Segments of the path; `{…}` stands for any name. */
+  /** Segments of the path; `{…}` stands for any name, `{*}` at the end for all that follows, undecoded. */
   readonly pattern: string
   /** By HTTP's name. HEAD goes where GET does. */
   readonly methods: Readonly<Record<string, Method>>
@@ -74,7 +80,7 @@ export interface Found {
 /** One method of a route. A route that is forgotten here has no permission, and doesn't compile. */
 export function on(
   method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE',
-  needs: Permission,
+  needs: Needs,
   limits: LimitClass,
   answer: Method['answer'],
 ): Route['methods'] {
@@ -90,9 +96,17 @@ export class Routes {
   readonly all: readonly Route[]
   readonly #byLength = new Map<number, { readonly route: Route; readonly parts: readonly string[] }[]>()
 
+  /** Those that take all that follows, the longest first. */
+  readonly #open: readonly { readonly route: Route; readonly prefix: string }[]
+
   constructor(routes: readonly Route[]) {
     this.all = routes
+    this.#open = routes
+      .filter(({ pattern }) => pattern.endsWith('/{*}'))
+      .map((each) => ({ route: each, prefix: each.pattern.slice(0, -'{*}'.length) }))
+      .sort((a, b) => b.prefix.length - a.prefix.length)
     for (const each of routes) {
+      if (each.pattern.endsWith('/{*}')) continue
       const parts = each.pattern.split('/')
       const alike = this.#byLength.get(parts.length) ?? []
       alike.push({ route: each, parts })
@@ -113,6 +127,10 @@ export class Routes {
         if (part.startsWith('{')) names[part.slice(1, -1)] = decodeSegment(segments[i])
       })
       return { route: found, names, query: at < 0 ? '' : target.slice(at + 1) }
+    }
+    const query = at < 0 ? '' : target.slice(at + 1)
+    for (const { route: found, prefix } of this.#open) {
+      if (path.startsWith(prefix)) return { route: found, names: { '*': path.slice(prefix.length) }, query }
     }
     throw new MillraceError('not-found', `there is nothing at ${shown(path)}`, {
       hint: 'GET /v1/catalog says what is defined',
