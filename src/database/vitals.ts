@@ -1,5 +1,6 @@
 import { blockRows } from '../data/block.ts'
 import { MillraceError } from '../data/errors.ts'
+import { bucketOf } from '../data/log-buckets.ts'
 import type { TickOutput } from '../engine/port.ts'
 import type { Clock } from '../io/io.ts'
 import type { Append, AppendAnswer } from '../log/log.ts'
@@ -17,6 +18,18 @@ export interface Happening {
 /** An event may be wrong in more than one place; as many as are listed. */
 function badEventsOf({ errors = [] }: MillraceError): number {
   return Math.max(1, new Set(errors.map(({ pointer }) => pointer.split('/')[1])).size)
+}
+
+/** Durations that are about the same, together. */
+function gathered(durations: readonly number[]): readonly { readonly durationMs: number; readonly times: number }[] {
+  const alike = new Map<number, { durationMs: number; times: number }>()
+  for (const durationMs of durations) {
+    const bucket = bucketOf(Math.max(0, durationMs) * 1000)
+    const known = alike.get(bucket)
+    if (known === undefined) alike.set(bucket, { durationMs, times: 1 })
+    else known.times++
+  }
+  return [...alike.values()]
 }
 
 const mostHappenings = 100
@@ -199,6 +212,7 @@ export class Vitals {
       vitals.lateInAll = events
     }
     const arrivals = this.#arrived(tick)
+    const waited = gathered(arrivals.map((arrived) => ms - arrived))
     for (const { view, blocks, errors } of deltas) {
       const vitals = this.view(view)
       let rows = errors.length
@@ -207,7 +221,7 @@ export class Vitals {
       vitals.total += rows
       this.changes.add(ms, rows)
       this.totals.changes += rows
-      for (const arrived of arrivals) vitals.freshness.add(ms, ms - arrived)
+      for (const { durationMs, times } of waited) vitals.freshness.add(ms, durationMs, times)
       if (arrivals.length > 0) vitals.lastFreshnessMs = ms - arrivals[arrivals.length - 1]
     }
   }

@@ -2,14 +2,15 @@ import type { Log } from '../log/log.ts'
 import type { VolumeBody } from '../protocol/telemetry.ts'
 
 /**
- * How many events of a topic came when: as many offsets are looked up as there are buckets, by the log's index.
+ * How many events of a topic came when: as many offsets are looked up as there are buckets, by the log's index. Events
+ * that were thrown away are not counted, those that a compacted table kept of its past neither.
  * @param topic its id; @param buckets at least 1
  */
 export async function volumeBody(log: Log, topic: number, buckets: number): Promise<VolumeBody> {
   const { timeMicros, offsets } = log.position()
   const end = offsets.get(topic) ?? 0
   if (end === 0) return { buckets: [] }
-  const [first] = await log.readTopic(topic, 0, 1)
+  const [first] = await log.readTopic(topic, log.starts().get(topic)?.firstOffset ?? 0, 1)
   if (first === undefined) return { buckets: [] }
   const from = first.appendedAtMicros
   // The newest events are of the last tick at the latest.

@@ -67,6 +67,18 @@ describe('the disk', () => {
     expect(() => io.disk.openReader(`${folder}/read`)).toThrow(IoError)
   })
 
+  it('tells how much is in a folder, and how much room its disk has', async () => {
+    await io.disk.makeFolder(`${folder}/used/below`)
+    await writeFile(`${folder}/used/a`, new Uint8Array(1000))
+    await writeFile(`${folder}/used/below/b`, new Uint8Array(234))
+    expect(await io.disk.bytesIn(`${folder}/used`)).toBe(1234)
+    expect(await io.disk.bytesIn(`${folder}/none`)).toBe(0)
+    const space = await io.disk.space(folder)
+    expect(space!.freeBytes).toBeLessThanOrEqual(space!.totalBytes)
+    expect(space!.totalBytes).toBeGreaterThan(0)
+    expect(await io.disk.space(`${folder}/none`)).toBeNull()
+  })
+
   it('names failures', async () => {
     expect(await failureOf(io.disk.open(`${folder}/none`))).toBe('missing')
     expect(await failureOf(io.disk.remove(`${folder}/none`))).toBe('missing')

@@ -155,6 +155,17 @@ it('a full disk refuses growth, never overwriting', async () => {
   await file.write(filled(900, 3), 0)
 })
 
+it('tells what is in a folder, and how much room there is', async () => {
+  const io = simulatedIo(1)
+  await synced(io, 'd/a', filled(1000, 1))
+  await synced(io, 'd/below/b', filled(200, 1))
+  await synced(io, 'e/c', filled(34, 1))
+  expect(await io.disk.bytesIn('d')).toBe(1200)
+  expect(await io.disk.space('d')).toBeNull()
+  io.disk.plan = { capacityBytes: 2000 }
+  expect(await io.disk.space('d')).toEqual({ freeBytes: 766, totalBytes: 2000 })
+})
+
 it('the same seed gives the same machine', async () => {
   const run = async (seed: number): Promise<unknown> => {
     const io = simulatedIo(seed)

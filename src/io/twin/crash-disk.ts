@@ -137,7 +137,7 @@ export class CrashDisk implements Disk {
     return sum
   }
 
-  async space(): Promise<DiskSpace | null> {
+  async space(_folder: string): Promise<DiskSpace | null> {
     await this.#take(5)
     const { capacityBytes } = this.plan
     if (capacityBytes === undefined) return null

@@ -8,11 +8,14 @@ import {
   appendOperation,
   liveOperation,
   type Operation,
-  operations,
+  operations as ownOperations,
   problem,
   readTopicOperation,
   readViewOperation,
 } from './operations.ts'
+import { telemetryOperations } from './telemetry-operations.ts'
+
+const operations: Readonly<Record<string, Operation>> = { ...ownOperations, ...telemetryOperations }
 
 /**
  * Describes the HTTP interface of what is defined, in OpenAPI 3.1: events and rows with their columns, each topic and
