@@ -45,6 +45,7 @@ export async function run(io: Io, app: string | undefined, options: RunOptions):
     definition,
     data: options.data,
     engine: bytes < inlineBytes ? 'inline' : 'worker',
+    onNotice: say,
   })
   try {
     return await runIn(io, db, now, options)

@@ -130,8 +130,8 @@ export class Past {
     })
   }
 
-  close(): Promise<void> {
-    return this.#replays.close()
+  close(why?: MillraceError): Promise<void> {
+    return this.#replays.close(why)
   }
 }
 

@@ -145,11 +145,14 @@ export class Replays {
     if (this.#job === job) this.#job = null
   }
 
-  /** Resolves when nothing of it runs any more. */
-  async close(): Promise<void> {
+  /**
+   * Resolves when nothing of it runs any more.
+   * @param why told to those who wait
+   */
+  async close(why = new MillraceError('log/closed', 'the database was closed')): Promise<void> {
     const job = this.#job
     if (job === null) return
-    this.#drop(job, new MillraceError('log/closed', 'the database was closed'))
+    this.#drop(job, why)
     await job.done.catch(() => {})
   }
 }

@@ -1,4 +1,4 @@
-import { invariant } from '../data/errors.ts'
+import { invariant, type MillraceError } from '../data/errors.ts'
 import type { OpenedProgram } from '../engine/definitions.ts'
 import { defaultMemoryBytes, type EngineHost, startEngine } from '../engine/host.ts'
 import type { CaptureSlice, EngineFigures, EngineStatus, StateFiles, TappedBlock } from '../engine/port.ts'
@@ -196,9 +196,9 @@ export class Running {
   }
 
   /** Ends the engine; the views stay readable. */
-  async stop(): Promise<void> {
+  async stop(why?: MillraceError): Promise<void> {
     this.views.close()
-    await this.past.close()
+    await this.past.close(why)
     await this.#host?.stop()
   }
 }

@@ -126,7 +126,8 @@ function sameRetention(a: View, b: View): boolean {
 
 export async function end({ feed }: Pick<Stage, 'feed'>, running: Running): Promise<void> {
   feed.leave(running)
-  await running.stop()
+  const what = 'other views have taken the place of those that were being replayed'
+  await running.stop(new MillraceError('request/busy', what, { hint: 'ask again' }))
 }
 
 /** The ids of the views that mean what none of `current` means. */

@@ -1,4 +1,4 @@
-import type { StatePart } from '../state/arrangement.ts'
+import type { StatePart } from '../state/state-part.ts'
 import type { Counted } from './figures.ts'
 import type { Meter } from './meter.ts'
 import type { Operator } from './operator.ts'

@@ -1,6 +1,6 @@
 import { topicNodeId, viewNodeId } from '../plan/topology.ts'
-import type { StatePart } from '../state/arrangement.ts'
 import type { Size } from '../state/size.ts'
+import type { StatePart } from '../state/state-part.ts'
 import type { Dataflow } from './dataflow.ts'
 import { operatorId } from './names.ts'
 import type { BaseOperator, Output } from './operator.ts'

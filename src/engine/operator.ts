@@ -1,7 +1,7 @@
 import type { Batch } from '../data/batch.ts'
 import type { Arena, LinearMemory } from '../data/memory.ts'
-import type { StatePart } from '../state/arrangement.ts'
 import type { Heap } from '../state/heap.ts'
+import type { StatePart } from '../state/state-part.ts'
 import type { Meter } from './meter.ts'
 
 /** What the operators of one engine share, and what is the same for all of them within a tick. */

@@ -7,6 +7,7 @@ import type { ColdStore, Piece } from './cold.ts'
 import { HashSet } from './hash-set.ts'
 import { orderOfHashes } from './runs/hash-order.ts'
 import { type Size, sizeOf } from './size.ts'
+import type { StatePart } from './state-part.ts'
 import type { Table } from './table.ts'
 import { Words } from './words.ts'
 
@@ -24,30 +25,8 @@ export interface Contents {
   release(entry: number): void
 }
 
-/** What the engine does with all that has state, keyed or not. */
-export interface StatePart {
-  /** Stable over processes; set once, before anything leaves or enters memory. */
-  name: string
-  /** Never leaves memory: its owner walks over all of it. */
-  resident: boolean
-  /** State as it is now is going to be captured, unless it is as it was in the last durable capture. */
-  begin(mark: number): void
-  /** Captures about so many bytes more. @returns whether this was the last */
-  slice(out: Piece[], maxBytes: number): boolean
-  /** The last capture is durable: this is where it can be found from now on. */
-  adopt(cold: ColdStore): void
-  /** State is found there, but for what has been changed since. */
-  start(cold: ColdStore): void
-  /** The store has moved; nothing else has changed. */
-  move(cold: ColdStore): void
-  /** Forgets clean buckets, walking over about `slots` slots. @returns whether any went */
-  evict(slots: number, cold: ColdStore, second: boolean): boolean
-  readonly slots: number
-  /** Buckets that came back from outside so far. */
-  readonly faults: number
-  /** How much of it is in memory: keys exactly, bytes about. */
-  size(): Size
-}
+/** So many words are listed beyond two for each entry before the list is made anew. */
+const spareWords = 64
 
 /**
  * A keyed arrangement: the mutable head (a table and what hangs on its entries) and what lies outside, behind one
@@ -85,6 +64,8 @@ export class Arrangement implements StatePart {
   #pieces: Piece[] = []
   /** Where buckets may be that are not in memory. */
   #cold: ColdStore | null = null
+  /** Whether anything of it has ever been outside. */
+  #outside = false
   #clock = 0
   /** Bytes written per byte estimated. */
   #ratio = 1
@@ -162,6 +143,12 @@ export class Arrangement implements StatePart {
     this.#next = 0
     this.#frozen.append(this.#dirty)
     this.#dirty = new Words()
+    // Captures that are given up leave what they had to take to the next one, most of it again and again.
+    if (this.#frozen.length > 2 * this.#table.count + spareWords) this.#frozen = this.#unsaved()
+    if (!this.#outside) {
+      this.#gone = new HashSet()
+      this.#goneFrozen = new HashSet()
+    }
     if (this.#goneFrozen.size === 0) {
       const none = this.#goneFrozen
       this.#goneFrozen = this.#gone
@@ -172,6 +159,18 @@ export class Arrangement implements StatePart {
       })
       this.#gone = new HashSet()
     }
+  }
+
+  /** Low words of all entries that are not outside as they are. */
+  #unsaved(): Words {
+    const table = this.#table
+    const { u32 } = table.heap.memory
+    const words = new Words()
+    for (let slot = 0, at = table.slots >>> 2; slot <= table.mask; slot++, at += 2) {
+      const entry = u32[at + 1]
+      if (entry !== 0 && u32[(entry >>> 2) + 1] > this.#durable) words.push(u32[at])
+    }
+    return words
   }
 
   slice(out: Piece[], maxBytes: number): boolean {
@@ -208,10 +207,12 @@ export class Arrangement implements StatePart {
   }
 
   move(cold: ColdStore): void {
+    this.#outside = true
     if (this.#cold !== null) this.#cold = cold
   }
 
   start(cold: ColdStore): void {
+    this.#outside = true
     if (!this.resident) {
       this.#cold = cold
       return

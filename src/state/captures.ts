@@ -1,7 +1,7 @@
 import { Bug } from '../data/errors.ts'
-import type { StatePart } from './arrangement.ts'
 import type { ColdStore, Piece } from './cold.ts'
 import type { Heap } from './heap.ts'
+import type { StatePart } from './state-part.ts'
 
 /** No slice is larger, however much is asked for: its pieces are in memory, and on their way to another thread. */
 const sliceBytesMax = 1024 * 1024

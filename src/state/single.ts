@@ -1,9 +1,9 @@
 import type { Batch, Column } from '../data/batch.ts'
 import type { Arena } from '../data/memory.ts'
-import type { StatePart } from './arrangement.ts'
 import { BucketWriter } from './bucket-writer.ts'
 import type { ColdStore, Piece } from './cold.ts'
 import type { Size } from './size.ts'
+import type { StatePart } from './state-part.ts'
 
 const entry = Uint32Array.of(0)
 const hash = Uint32Array.of(0, 0)

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { type Bucket, type Buckets, lookUp, lookUpAll, piecesOf, withRows } from '../../../test/support/buckets.ts'
 import { MillraceError } from '../../data/errors.ts'
+import { type Disk, type DiskReader, IoError } from '../../io/io.ts'
 import { type SimulatedIo, simulatedIo } from '../../io/twin/simulated-io.ts'
 import { manifestName, openSnapshots } from '../snapshots/manifest.ts'
 import { SnapshotFolder } from '../snapshots/snapshot-folder.ts'
@@ -92,6 +93,43 @@ describe('a damaged file', () => {
         expect(said.join(), `${name} cut at ${length}`).toContain(name)
         expect(tick, `${name} cut at ${length}`).toBe(name === 'run-0000000001.run' ? 0 : 1)
       }
+    }
+  })
+
+  it('or one that the disk refuses to read, is read again, and then counts as damaged', async () => {
+    for (const [refusals, said] of [
+      [1, /^$/],
+      [2, /run-000000000\d\.run.*it can't be read/],
+    ] as const) {
+      const io = machineWith(await written())
+      let left = 0
+      const disk: Disk = Object.create(io.disk, {
+        openReader: {
+          value: (path: string): DiskReader => {
+            const reader = io.disk.openReader(path)
+            return {
+              size: reader.size,
+              close: () => reader.close(),
+              read: (into, position) => {
+                if (left-- > 0) throw new IoError('failed', path)
+                return reader.read(into, position)
+              },
+            }
+          },
+        },
+      })
+      const { newest } = await openSnapshots(io, folder)
+      const store = new ColdRuns(disk, folder, newest?.files ?? [], { cacheBytes: 0 })
+      left = refusals
+      let failed = ''
+      try {
+        expect(lookUpAll(store, 'a').found).toEqual(withRows(states[2].a))
+      } catch (error) {
+        if (!(error instanceof MillraceError)) throw error
+        expect(error.code).toBe('state/corrupt')
+        failed = error.message
+      }
+      expect(failed).toMatch(said)
     }
   })
 

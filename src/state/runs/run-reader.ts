@@ -105,8 +105,13 @@ export class RunReader {
   }
 }
 
-/** What the disk can't give back is damaged as well. */
+/** What the disk can't give back, asked twice, is damaged as well. */
 function readable<T>(path: string, position: number, read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    if (!(error instanceof IoError)) throw error
+  }
   try {
     return read()
   } catch (error) {
