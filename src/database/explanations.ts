@@ -63,11 +63,11 @@ export class Explanations {
       throw new MillraceError('view/unknown', `there is no view ${name}`, { hint: known(program.views) })
     }
     const wanted = new Map(Object.entries(where).map(([column, text]) => [ordinalOf(view, column), text]))
-    const run = await this.#run({
-      ...(asOf === undefined ? {} : { asOf }),
-      ...(signal === undefined ? {} : { signal }),
-    })
-    return whyRow(run, view, { where: wanted, limit, closed: this.#closed })
+    // Where a part of the log is gone, only the view itself knows what it was.
+    const views = new Set(this.#of.log.starts().size === 0 ? [] : [view.id])
+    const moment = asOf === undefined ? {} : { asOf }
+    const run = await this.#run({ ...moment, ...(signal === undefined ? {} : { signal }) }, views)
+    return whyRow(run, view, { where: wanted, limit, closed: this.#closed, fromView: asOf === undefined })
   }
 
   /**
@@ -117,9 +117,9 @@ export class Explanations {
     throw new MillraceError('topic/unknown', `there is no topic ${name}`, { hint: known(topics) })
   }
 
-  async #run({ asOf, signal }: Pick<WhyOptions, 'asOf' | 'signal'>): Promise<WhyRun> {
+  async #run({ asOf, signal }: Pick<WhyOptions, 'asOf' | 'signal'>, views = new Set<number>()): Promise<WhyRun> {
     const { options, program, past, log } = this.#of
-    const scene = await past.scene(asOf, this.#promised, new Set())
+    const scene = await past.scene(asOf, this.#promised, views)
     const { io, engine = 'worker', memoryBytes = defaultMemoryBytes } = options
     const source: AdHocSource = { io, program, log, ...scene, closed: this.#closed }
     return new WhyRun(source, { maxRows: 0, engine, memoryBytes, ...(signal === undefined ? {} : { signal }) })

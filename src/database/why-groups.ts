@@ -23,8 +23,8 @@ export interface Group {
   readonly arithmetic: readonly ArithmeticBody[]
 }
 
-/** The event that alone made a row, if it is one. */
-export type EventOf = (trace: Trace, row: FoundRow) => Promise<EventRef | null>
+/** The event that a column of a row comes from, if it is one. */
+export type EventOf = (trace: Trace, row: FoundRow, column: number) => Promise<EventRef | null>
 
 /**
  * Takes the group apart that put out one row of an aggregate or a DISTINCT.
@@ -57,7 +57,7 @@ export async function groupOf(
       const count = Number(sums.cells[1 + 2 * i])
       const list: TermBody[] = []
       for (const row of inOrder(found.rows, found.by)) {
-        const event = found.trace === null ? null : await eventOf(found.trace, row)
+        const event = found.trace === null ? null : await eventOf(found.trace, row, call.argument!)
         const value = jsonOf(row.cells[found.column], found.type)
         list.push({ value, weight: row.weight, ...(event === null ? {} : { event }) })
       }

@@ -3,6 +3,7 @@ import { namesIn } from '../plan/explain.ts'
 import { aggregate, bigint, columnOf, filtered, topN } from '../plan/nodes.ts'
 import type { Aggregate, Distinct, Join, Map_, Plan, TopN } from '../plan/plan.ts'
 import { type Known, knownFilter, knownLiteral, narrowed } from '../plan/why-narrow.ts'
+import { sourceOf } from '../plan/why-source.ts'
 import { type Trace, type TraceNode, traceOf } from '../plan/why-trace.ts'
 import {
   type CellText,
@@ -56,11 +57,11 @@ export class Steps {
     return this.#step({ trace, row, depth }, trace.root, displayNames(trace.root.node))
   }
 
-  /** The event that alone made a row, if it is one. */
-  readonly eventOf = async (trace: Trace, row: FoundRow): Promise<EventRef | null> => {
-    if (hasGroups(trace.root)) return null
-    const there = trace.positions.filter(({ offset }) => row.cells[offset] !== null)
-    return there.length === 1 ? this.#event(there[0], row) : null
+  /** The event that a column of a row comes from, if it is one. */
+  readonly eventOf = async (trace: Trace, row: FoundRow, column: number): Promise<EventRef | null> => {
+    const told = { trace, row, depth: 0 }
+    const position = sourceOf(trace.root, column, (part) => isThere(told, part))?.position
+    return position === undefined || row.cells[position.offset] === null ? null : this.#event(position, row)
   }
 
   #event({ topic, partition, offset }: Trace['positions'][number], { cells }: FoundRow): Promise<EventRef | null> {
@@ -294,10 +295,6 @@ function cellsOf({ row }: Told, { at }: TraceNode): CellText[] {
 
 function isThere({ row }: Told, { present }: TraceNode): boolean {
   return present === null || row.cells[present] === 't'
-}
-
-function hasGroups({ node, inputs }: TraceNode): boolean {
-  return node.op === 'aggregate' || node.op === 'distinct' || inputs.some(hasGroups)
 }
 
 /** The names that a projection of plain columns gives its input's. */

@@ -1,22 +1,22 @@
-import { MillraceError } from '../data/errors.ts'
+import { invariant, MillraceError } from '../data/errors.ts'
 import type { ColumnSchema } from '../data/sql-type.ts'
-import { cellText } from '../data/text-print.ts'
+import { cellText, compileRowTexts } from '../data/text-print.ts'
 import { isNull } from '../expr/resolve.ts'
 import type { Scalar } from '../expr/scalar.ts'
 import { aggregate, bigint, columnOf, distinct, map, nodesOf, unionAll } from '../plan/nodes.ts'
 import type { Plan } from '../plan/plan.ts'
 import type { TopicDefinition, ViewDefinition } from '../plan/program.ts'
-import { type Known, knownLiteral, narrowed } from '../plan/why-narrow.ts'
+import { broughtColumns, type Known, knownLiteral, narrowed } from '../plan/why-narrow.ts'
 import { type Trace, traceOf } from '../plan/why-trace.ts'
-import { type CellText, jsonOf, rowOf } from '../plan/why-words.ts'
-import type { EventRef, WhyBody, WhyEvents } from '../protocol/why.ts'
-import { equalityOf } from '../views/read.ts'
+import { type CellText, counted, jsonOf, rowOf } from '../plan/why-words.ts'
+import type { AbsenceBody, EventRef, StepBody, WhyBody, WhyEvents, WhyRow } from '../protocol/why.ts'
+import { equalityOf, readVersion } from '../views/read.ts'
 import { Absence } from './why-absence.ts'
 import { EventLookup, type Position } from './why-events.ts'
 import { inOrder, positionColumns } from './why-groups.ts'
 import type { FoundRow, WhyRun } from './why-run.ts'
 import { Steps } from './why-steps.ts'
-import { leastWatermark, watermarkText } from './why-watermark.ts'
+import { leastWatermark, topicsOf, watermarkText } from './why-watermark.ts'
 
 /** Which row, and how much of it is told. */
 export interface RowWanted {
@@ -26,6 +26,8 @@ export interface RowWanted {
   readonly limit: number
   /** Final views are as if every watermark were infinite. */
   readonly closed: boolean
+  /** The view is at the moment, and has the row if anybody has. */
+  readonly fromView: boolean
 }
 
 /**
@@ -34,34 +36,89 @@ export interface RowWanted {
  * @throws MillraceError request/parameter for values that are none, or that several rows have
  */
 export async function whyRow(run: WhyRun, view: ViewDefinition, wanted: RowWanted): Promise<WhyBody> {
-  const { tick } = run.source.moment
+  const { source, program } = run
   const where = canonical(view.columns, wanted.where)
-  const asked: Known = new Map(
-    [...where].map(([column, text]) => [column, knownLiteral(text, view.columns[column].type)]),
-  )
-  const lookup = new EventLookup(run.source.log)
-  const rows = await rowsLike(run, view, asked)
+  const asked = knownOf(view, where)
+  const gone = goneEvents(run, view.plan)
+  const fromView = wanted.fromView || gone > 0
+  const rows = await (fromView ? rowsOfView(run, view, where) : rowsLike(run, view, asked))
   if (rows.length > 1 && where.size < view.columns.length) throw severalRows(view, rows)
-  const head = { tick, view: view.name }
+  const head = { tick: source.moment.tick, view: view.name }
+  const lookup = new EventLookup(source.log)
   if (rows.length === 0) {
     const steps = await stepsFor(run, view.plan, lookup, wanted.closed)
     const absent = await new Absence(run, steps).of(view.plan, asked)
-    return { ...head, found: false, row: null, copies: 0, step: null, events: noEvents, absent }
+    const events = { ...noEvents, gone }
+    return { ...head, found: false, row: null, copies: 0, step: null, events, absent: unlessGone(absent, gone) }
   }
   // Equal numerics may be written in several ways: the one that was asked for counts.
   const asWritten = rows.find(({ cells: each }) => [...where].every(([column, text]) => each[column] === text))
   const { cells, weight } = asWritten ?? rows[0]
-  const known: Known = new Map(cells.map((cell, column) => [column, knownLiteral(cell, view.columns[column].type)]))
-  const trace = traceOf(run.program, view.plan, known, false)
+  // What is left of the log adds up to something else where a part of it is gone.
+  const brought = gone === 0 ? null : broughtColumns(program, view.plan)
+  const known = knownOf(
+    view,
+    [...cells.entries()].filter(([column]) => brought === null || brought[column]),
+  )
+  const trace = traceOf(program, view.plan, known, false)
   const by = positionColumns(trace)
   const [steps, [first], events] = await Promise.all([
     stepsFor(run, view.plan, lookup, wanted.closed),
     run.first(trace.plan, 1, by).then((found) => inOrder(found, by)),
-    eventsOf(run, traceOf(run.program, view.plan, known, true), lookup, wanted.limit),
+    eventsOf(run, traceOf(program, view.plan, known, true), lookup, wanted.limit),
   ])
-  const step = await steps.of(trace, first)
-  return { ...head, found: true, row: rowOf(view.columns, cells), copies: weight, step, events }
+  invariant(first !== undefined || gone > 0, `a row of ${view.name} that the log does not make`)
+  const row = rowOf(view.columns, cells)
+  const step = first === undefined ? null : await steps.of(trace, first)
+  const shown = gone === 0 ? step : partly(view, row, step, gone)
+  return { ...head, found: true, row, copies: weight, step: shown, events: { ...events, gone } }
 }
+
+function knownOf({ columns }: ViewDefinition, cells: Iterable<readonly [number, CellText]>): Known {
+  return new Map([...cells].map(([column, text]) => [column, knownLiteral(text, columns[column].type)]))
+}
+
+/** Events of the topics below that were thrown away, and that a row may be made of. */
+function goneEvents({ source, program }: WhyRun, plan: Plan): number {
+  const starts = source.log.starts()
+  return topicsOf(program, plan).reduce((sum, { id }) => {
+    const start = starts.get(id)
+    return start === undefined || start.keeps === 'latest' ? sum : sum + start.firstOffset
+  }, 0)
+}
+
+function partly({ name }: ViewDefinition, row: WhyRow, step: StepBody | null, gone: number): StepBody {
+  const lost = `${counted(gone, 'event')} below it ${gone === 1 ? 'was' : 'were'} thrown away by retention`
+  const rest = step === null ? 'what is left of the log adds nothing to this row' : 'what is left of the log adds this'
+  return { op: 'view', label: name, detail: `${lost}; ${rest}`, row, inputs: step === null ? [] : [step] }
+}
+
+function unlessGone(absent: AbsenceBody, gone: number): AbsenceBody {
+  if (gone === 0) return absent
+  return { ...absent, reason: `${absent.reason} ${counted(gone, 'event')} below were thrown away by retention.` }
+}
+
+/** Rows that the view itself holds at the moment. */
+async function rowsOfView(
+  { source }: WhyRun,
+  definition: ViewDefinition,
+  where: ReadonlyMap<number, CellText>,
+): Promise<readonly FoundRow[]> {
+  const view = source.views.byId(definition.id)
+  const equality = where.size === 0 ? null : equalityOf(definition.columns, where)
+  const limit = where.size === definition.columns.length ? null : rowsRead
+  const plan = { where: equality, order: [], limit }
+  const rows = await readVersion(view, source.moment.version(view), plan, source.views.slices())
+  const texts = compileRowTexts(definition.columns)
+  const found: FoundRow[] = []
+  rows.forEach((page, row, weight) => {
+    if (found.length < severalMost) found.push({ cells: texts(page.memory, page.columns, row), weight })
+  })
+  return found
+}
+
+/** Rows of a view that are read to find the one that is meant. */
+const rowsRead = 100_000
 
 /** The first few rows of a view that have what is asked for, each once with how often it is there. */
 async function rowsLike(run: WhyRun, view: ViewDefinition, asked: Known): Promise<readonly FoundRow[]> {

@@ -1,7 +1,7 @@
 import type { SqlType } from '../data/sql-type.ts'
 import { literal } from '../expr/cast.ts'
 import { distinctFrom, isNull } from '../expr/resolve.ts'
-import type { Scalar } from '../expr/scalar.ts'
+import { columnsOf, type Scalar } from '../expr/scalar.ts'
 import { conjunction } from './conjuncts.ts'
 import { aggregate, columnOf, distinct, filtered, final, hop, join, map, temporal, topN, unionAll } from './nodes.ts'
 import type { Join, Plan } from './plan.ts'
@@ -132,4 +132,42 @@ function reading(plan: Plan, reads: readonly number[]): Scalar[] {
 
 function namesOf(plan: Plan): string[] {
   return plan.columns.map(({ name }) => name)
+}
+
+/**
+ * Which of a plan's columns an event brings by itself: all but what is added up over several. Where a part of the log
+ * was thrown away, these alone can still be met in the rest of it.
+ */
+export function broughtColumns(program: Program, plan: Plan): readonly boolean[] {
+  switch (plan.op) {
+    case 'scan': {
+      const view = program.views.find(({ id }) => id === plan.relation)
+      const brought = view === undefined ? null : broughtColumns(program, view.plan)
+      return plan.reads.map((column) => brought === null || brought[column])
+    }
+    case 'values':
+      return plan.columns.map(() => true)
+    case 'map': {
+      const brought = broughtColumns(program, plan.input)
+      return plan.outputs.map((output) => [...columnsOf(output)].every((column) => brought[column]))
+    }
+    case 'aggregate': {
+      const brought = broughtColumns(program, plan.input)
+      return [...plan.keys.map((key) => brought[key]), ...plan.calls.map(() => false)]
+    }
+    case 'hop':
+      return [...broughtColumns(program, plan.input), true, true]
+    case 'topN':
+      return [...broughtColumns(program, plan.input), ...(plan.rank ? [false] : [])]
+    case 'join': {
+      const right = plan.kind === 'semi' || plan.kind === 'anti' ? [] : broughtColumns(program, plan.right)
+      return [...broughtColumns(program, plan.left), ...right]
+    }
+    case 'unionAll': {
+      const inputs = plan.inputs.map((input) => broughtColumns(program, input))
+      return plan.columns.map((_, i) => inputs.every((brought) => brought[i]))
+    }
+    default:
+      return broughtColumns(program, plan.input)
+  }
 }

@@ -103,7 +103,7 @@ export interface ArithmeticBody {
 export interface TermBody {
   readonly value: unknown
   readonly weight: number
-  /** Where one event alone made it. */
+  /** The event that the value comes from, where it is one. */
   readonly event?: EventRef
 }
 
