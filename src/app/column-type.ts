@@ -72,6 +72,8 @@ export const t = {
   timestamp: () => column<string | Date, string, 'timestamp'>({ kind: 'timestamp' }),
   /** A moment in microseconds: `2026-11-21T10:00:00.123456+00:00`. */
   timestamptz: () => column<string | Date, string, 'timestamp'>({ kind: 'timestamptz' }),
+  /** A moment as a Date goes in and comes out; microseconds are cut off. In SQL it is a timestamptz. */
+  instant: () => column<string | Date, Date, 'timestamp'>({ kind: 'timestamptz' }, 'date'),
   /** `1 day 02:03:04` */
   interval: () => column<string, string, 'interval'>({ kind: 'interval' }),
   uuid: () => column<string, string, 'uuid'>({ kind: 'uuid' }),

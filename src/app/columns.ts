@@ -2,6 +2,7 @@ import { MillraceError } from '../data/errors.ts'
 import { type ColumnType, isColumnType, type NamedColumn } from './column-type.ts'
 import { type Derived, Underivable, unmappable } from './derivation.ts'
 import { deriveJsonSchema, jsonSchemaOf } from './derive-json-schema.ts'
+import { deriveValibot, isValibot, valibotShape } from './derive-valibot.ts'
 import { deriveZod, isZod, zodShape } from './derive-zod.ts'
 import { isStandardSchema, type StandardSchema } from './standard-schema.ts'
 
@@ -49,6 +50,11 @@ function fieldsOf(topic: string, schema: StandardSchema, given: ColumnTypes): Fi
     const shape = zodShape(schema)
     if (shape !== null) return Object.entries(shape).map(([name, field]) => [name, () => deriveZod(field)])
     throw noObject(topic, 'zod')
+  }
+  if (isValibot(schema)) {
+    const shape = valibotShape(schema)
+    if (shape !== null) return Object.entries(shape).map(([name, field]) => [name, () => deriveValibot(field)])
+    throw noObject(topic, 'valibot')
   }
   const { vendor } = schema['~standard']
   const json = jsonSchemaOf(schema)

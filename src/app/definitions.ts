@@ -95,17 +95,35 @@ export type InferKey<D> = D extends { readonly '~types'?: { readonly key: (key: 
 /** Fields of the rows that can be an event time. */
 type TimeKey<Row> = { [K in keyof Row]: Row[K] extends string | Date ? K : never }[keyof Row] & string
 
-type WithColumns<S> = S extends { readonly '~standard': unknown }
+/** Columns for fields of a schema: what they say goes before what the schema says. */
+export type GivenColumns<S> = { readonly [K in keyof SchemaRow<S>]?: ColumnType<never, unknown> | ColumnType }
+
+type NoColumns = Record<never, never>
+
+type WithColumns<S, C> = S extends { readonly '~standard': unknown }
   ? {
       /** Columns that can't be derived from the schema, or shall be others than are derived. */
-      readonly columns?: { readonly [K in keyof SchemaRow<S>]?: ColumnType<never, unknown> | ColumnType }
+      readonly columns?: C & { readonly [K in Exclude<keyof C, keyof SchemaRow<S>>]: never }
     }
   : { readonly columns?: never }
 
-export type TopicOptions<S> = WithColumns<S> & {
+/** Rows of a schema, with what `columns` says of some. */
+export type RowWith<S, C> = [keyof C] extends [never]
+  ? SchemaRow<S>
+  : { [K in keyof SchemaRow<S>]: K extends keyof C ? OutputOf<C[K]> : SchemaRow<S>[K] }
+
+type ColumnsWith<S, C> = [keyof C] extends [never]
+  ? SchemaColumns<S>
+  : {
+      readonly [K in keyof SchemaColumns<S>]: K extends keyof C
+        ? Expr<OutputOf<C[K]>, KindOfColumn<C[K]>, OfRow>
+        : SchemaColumns<S>[K]
+    }
+
+export type TopicOptions<S, C = NoColumns> = WithColumns<S, C> & {
   readonly schema: S
   /** The column that says when an event happened: a timestamp or timestamptz that is never NULL. */
-  readonly time?: TimeKey<SchemaRow<S>>
+  readonly time?: TimeKey<RowWith<S, C>>
   /** How far events may arrive out of order, such as `30s` or `5 minutes`; 0 if not given. */
   readonly lateness?: string
 }
@@ -117,10 +135,10 @@ export type TopicOptions<S> = WithColumns<S> & {
  *
  * @throws MillraceError schema/unmappable for a field that no column can be derived for
  */
-export function topic<const Name extends string, S extends Schema>(
+export function topic<const Name extends string, S extends Schema, C extends GivenColumns<S> = NoColumns>(
   name: Name,
-  options: TopicOptions<S>,
-): Topic<Name, SchemaInput<S>, SchemaRow<S>, SchemaColumns<S>> {
+  options: TopicOptions<S, C>,
+): Topic<Name, SchemaInput<S>, RowWith<S, C>, ColumnsWith<S, C>> {
   const columns = columnsOf(name, options.schema, options.columns)
   const time = options.time ?? null
   if (time !== null) mustHave(name, columns, time)
@@ -134,7 +152,7 @@ export function topic<const Name extends string, S extends Schema>(
   })
 }
 
-export type TableOptions<S, Key extends string> = WithColumns<S> & {
+export type TableOptions<S, Key extends string, C = NoColumns> = WithColumns<S, C> & {
   readonly schema: S
   /** The column or columns of the primary key. */
   readonly key: Key | readonly [Key, ...Key[]]
@@ -147,10 +165,21 @@ export type TableOptions<S, Key extends string> = WithColumns<S> & {
  *
  * @throws MillraceError schema/unmappable for a field that no column can be derived for
  */
-export function table<const Name extends string, S extends Schema, const Key extends keyof SchemaRow<S> & string>(
+export function table<
+  const Name extends string,
+  S extends Schema,
+  const Key extends keyof SchemaRow<S> & string,
+  C extends GivenColumns<S> = NoColumns,
+>(
   name: Name,
-  options: TableOptions<S, Key>,
-): Table<Name, SchemaInput<S>, SchemaRow<S>, Simplify<Pick<SchemaRow<S>, Key>>, SchemaColumns<S>> {
+  options: TableOptions<S, Key, C>,
+): Table<
+  Name,
+  SchemaInput<S>,
+  RowWith<S, C>,
+  Simplify<Pick<RowWith<S, C>, Key & keyof RowWith<S, C>>>,
+  ColumnsWith<S, C>
+> {
   const columns = columnsOf(name, options.schema, options.columns)
   const key: readonly string[] = typeof options.key === 'string' ? [options.key] : options.key
   for (const column of key) mustHave(name, columns, column)

@@ -18,8 +18,23 @@ export interface JsonSchema {
 /** Standard Schema's extension for JSON Schema. */
 interface WithJsonSchema {
   readonly '~standard': {
-    readonly jsonSchema?: { readonly output: (options: { readonly target: string }) => unknown }
+    readonly vendor?: string
+    readonly jsonSchema?: {
+      readonly output: (options: { readonly target: string; readonly libraryOptions?: object }) => unknown
+    }
   }
+}
+
+/** What arktype shows for values that JSON Schema has no word for; without it, a Date would be an object. */
+const arktypeOptions = {
+  fallback: {
+    date: () => ({ type: 'string', format: 'js-date' }),
+    domain: ({ domain, base }: { readonly domain: string; readonly base: object }) =>
+      domain === 'bigint' ? { type: 'integer', format: 'js-bigint' } : { ...base, type: `a ${domain}` },
+    proto: ({ base }: { readonly base: object }) => ({ ...base, type: 'an object of a class' }),
+    morph: () => ({ type: 'result of a function' }),
+    default: ({ base }: { readonly base: object }) => base,
+  },
 }
 
 /** The JSON Schema of what comes out of a schema, or null if the vendor gives none. */
@@ -27,7 +42,8 @@ export function jsonSchemaOf(schema: object): JsonSchema | null {
   const standard = (schema as WithJsonSchema)['~standard']
   if (standard.jsonSchema === undefined) return null
   try {
-    return standard.jsonSchema.output({ target: 'draft-2020-12' }) as JsonSchema
+    const libraryOptions = standard.vendor === 'arktype' ? { libraryOptions: arktypeOptions } : {}
+    return standard.jsonSchema.output({ target: 'draft-2020-12', ...libraryOptions }) as JsonSchema
   } catch {
     // The vendor has no words for some field; which one, it doesn't say in a form to rely on.
     return null
@@ -41,11 +57,12 @@ export function deriveJsonSchema(schema: JsonSchema, required: boolean): Derived
 }
 
 function derivedProperty(schema: JsonSchema): Derived | Underivable {
-  if (schema.const !== undefined) return derivedOfValues([schema.const])
+  if (schema.const !== undefined && schema.format === undefined) return derivedOfValues([schema.const])
   if (schema.enum !== undefined) return derivedOfValues(schema.enum)
   const options = schema.anyOf ?? schema.oneOf
   if (options !== undefined) return derivedOption(options)
-  const types = typeof schema.type === 'string' ? [schema.type] : (schema.type ?? [])
+  const given = schema.type ?? (typeof schema.const === 'string' ? 'string' : [])
+  const types = typeof given === 'string' ? [given] : given
   const some = types.filter((type) => type !== 'null')
   if (some.length !== 1)
     return new Underivable(some.length === 0 ? 'has no type in its JSON Schema' : 'has several types')
@@ -68,6 +85,7 @@ function derivedOption(options: readonly JsonSchema[]): Derived | Underivable {
 function derivedType(type: string, format: string | undefined): Derived | Underivable {
   switch (type) {
     case 'string':
+      if (format === 'js-date') return derived({ kind: 'timestamptz' }, 'date')
       if (format === 'uuid') return derived({ kind: 'uuid' })
       if (format === 'date') return derived({ kind: 'date' })
       if (format === 'date-time') return derived({ kind: 'timestamptz' }, 'utc')
@@ -75,7 +93,7 @@ function derivedType(type: string, format: string | undefined): Derived | Underi
     case 'number':
       return derived({ kind: 'double' })
     case 'integer':
-      return derived({ kind: 'bigint' }, 'number')
+      return derived({ kind: 'bigint' }, format === 'js-bigint' ? 'bigint' : 'number')
     case 'boolean':
       return derived({ kind: 'boolean' })
     case 'object':
