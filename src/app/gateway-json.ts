@@ -58,6 +58,8 @@ const shape = object(
     policies: list(object({ relation: text, role: text, rows: text, mask: each(text) }, ['relation', 'role'])),
     rates: each(object({ requests: number, seconds: number }, ['requests', 'seconds'])),
     maskKey: environment,
+    audit: flag,
+    accessLog: flag,
   },
   ['auth', 'roles'],
 )

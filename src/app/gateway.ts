@@ -87,6 +87,10 @@ export interface Gateway {
   readonly maskKey: EnvironmentValue | null
   /** Routes to other services beside the views. */
   readonly routes: readonly GatewayRoute[]
+  /** Every decision becomes an event of the topic `_audit`: who, what, and whether he may. */
+  readonly audit: boolean
+  /** Every request becomes an event of the topic `_access`. */
+  readonly accessLog: boolean
 }
 
 export interface GatewayOptions {
@@ -97,6 +101,8 @@ export interface GatewayOptions {
   readonly rates?: Readonly<Record<string, Rate>>
   readonly maskKey?: EnvironmentValue
   readonly routes?: readonly GatewayRoute[]
+  readonly audit?: boolean
+  readonly accessLog?: boolean
 }
 
 /** A value from the environment, read when the server starts. */
@@ -137,7 +143,19 @@ export function policy(relation: Named | string, { role, rows, mask = {} }: Poli
  */
 export function defineGateway(options: GatewayOptions): Gateway {
   const { auth, anonymous = null, roles, policies = [], rates = {}, maskKey = null, routes = [] } = options
-  const gateway: Gateway = { kind: 'gateway', auth, anonymous, roles: named(roles), policies, rates, maskKey, routes }
+  const { audit = false, accessLog = false } = options
+  const gateway: Gateway = {
+    kind: 'gateway',
+    auth,
+    anonymous,
+    roles: named(roles),
+    policies,
+    rates,
+    maskKey,
+    routes,
+    audit,
+    accessLog,
+  }
   checkGateway(gateway)
   return Object.freeze(gateway)
 }

@@ -3,6 +3,7 @@ import type { Gateway } from '../app/gateway.ts'
 import { gatewayFromJson } from '../app/gateway-json.ts'
 import { MillraceError } from '../data/errors.ts'
 import type { Disk } from '../io/io.ts'
+import type { OwnTopic } from '../plan/own-topics.ts'
 import { readText } from './load-app.ts'
 import { say } from './output.ts'
 
@@ -60,4 +61,12 @@ export function refuseOpenDoor(host: string, gateway: Gateway | null, { insecure
 
 function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host)
+}
+
+/** The topics of Millrace's own that a gateway writes. */
+export function ownTopicsOf(gateway: Gateway | null): readonly OwnTopic[] {
+  return [
+    ...(gateway?.audit === true ? ['_audit' as const] : []),
+    ...(gateway?.accessLog === true ? ['_access' as const] : []),
+  ]
 }

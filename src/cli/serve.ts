@@ -3,13 +3,14 @@ import { pino } from 'pino'
 import type { Gateway } from '../app/gateway.ts'
 import { MillraceError } from '../data/errors.ts'
 import { Database, type Difference } from '../database.ts'
-import type { Definition } from '../engine/definitions.ts'
+import { type Definition, withOwnTopics } from '../engine/definitions.ts'
 import type { Io } from '../io/io.ts'
 import { watchFolder } from '../io/watch.ts'
+import type { OwnTopic } from '../plan/own-topics.ts'
 import { type RunningServer, startServer } from '../server/listen.ts'
 import type { Project } from '../server/project.ts'
 import { describeDifference } from './diff.ts'
-import { type GatewayFlags, gatewayOf, refuseOpenDoor } from './gateway-flags.ts'
+import { type GatewayFlags, gatewayOf, ownTopicsOf, refuseOpenDoor } from './gateway-flags.ts'
 import { regenerate } from './generate.ts'
 import { type LoadedApp, loadApp } from './load-app.ts'
 import { say } from './output.ts'
@@ -120,10 +121,13 @@ function tellDifference({ view, kind, before, after, changes }: Difference): voi
 /** A database and its server. */
 class Serving {
   #definition: Definition
+  readonly #topics: readonly OwnTopic[]
   readonly #database: Database
   readonly #server: RunningServer
 
-  private constructor(definition: Definition, database: Database, server: RunningServer) {
+  /** @param topics of Millrace's own, which every definition gets */
+  private constructor(definition: Definition, database: Database, server: RunningServer, topics: readonly OwnTopic[]) {
+    this.#topics = topics
     this.#definition = definition
     this.#database = database
     this.#server = server
@@ -143,9 +147,10 @@ class Serving {
     const gateway = await gatewayOf(io.disk, own, options.front)
     refuseOpenDoor(options.host, gateway, options.front)
     const bar = new ProgressBar('replaying the log')
+    const topics = ownTopicsOf(gateway)
     const database = await Database.open({
       io,
-      definition,
+      definition: withOwnTopics(definition, topics),
       data: options.data,
       eager: true,
       onFailure: (error) => say(describeError(error).trimEnd()),
@@ -177,7 +182,7 @@ class Serving {
         await server.close()
         throw error
       }
-      return new Serving(definition, database, server)
+      return new Serving(definition, database, server, topics)
     } catch (error) {
       await database.close()
       throw error
@@ -196,7 +201,7 @@ class Serving {
     const bar = new ProgressBar('building the changed views')
     const lastEvent = this.#database.status().topics.reduce((sum, { nextOffset }) => sum + nextOffset, 0)
     try {
-      const differences = await this.#database.redefine(definition, (events) =>
+      const differences = await this.#database.redefine(withOwnTopics(definition, this.#topics), (events) =>
         bar.update(events, lastEvent, `${(events / 1e6).toFixed(1)} million events`),
       )
       this.#definition = definition

@@ -8,6 +8,7 @@ import { appStatements } from '../plan/app-statements.ts'
 import { catalogTopicId } from '../plan/catalog.ts'
 import { type BindSelect, type Defined, defineProgram } from '../plan/definition.ts'
 import { planSelect } from '../plan/optimise.ts'
+import { type OwnTopic, ownTopics } from '../plan/own-topics.ts'
 import type { Program, TopicDefinition, ViewDefinition } from '../plan/program.ts'
 import { afterEvents, noteDropped } from '../plan/schema-change.ts'
 import { loadParser, parseSql } from '../sql/parse.ts'
@@ -32,17 +33,28 @@ export interface Definition {
   /**
    * @param previous names that it has keep their ids
    * @param select how queries become plans (default: bound and optimised)
+   * @param first SQL of what is defined before it
    */
-  plan(previous: Program, select?: BindSelect): Promise<Defined>
+  plan(previous: Program, select?: BindSelect, first?: string): Promise<Defined>
+}
+
+/** A definition with some of Millrace's own topics before it. */
+export function withOwnTopics(definition: Definition, topics: readonly OwnTopic[]): Definition {
+  if (topics.length === 0) return definition
+  const first = topics.map((topic) => ownTopics[topic]).join('\n')
+  return {
+    text: `${first}\n${definition.text}`,
+    plan: (previous, select) => definition.plan(previous, select, first),
+  }
 }
 
 /** Definitions as SQL. @param file names the text in errors */
 export function sqlDefinition(text: string, file?: string): Definition {
   return {
     text,
-    async plan(previous, select = planSelect) {
+    async plan(previous, select = planSelect, first = '') {
       await loadParser()
-      return defineProgram(parseSql(text, file), select, previous)
+      return defineProgram([...parseSql(first), ...parseSql(text, file)], select, previous)
     },
   }
 }
@@ -51,9 +63,9 @@ export function sqlDefinition(text: string, file?: string): Definition {
 export function appDefinition(app: App): Definition {
   return {
     text: appToSql(app),
-    async plan(previous, select = planSelect) {
+    async plan(previous, select = planSelect, first = '') {
       await loadParser()
-      return defineProgram(appStatements(app), select, previous, appFunctions(app))
+      return defineProgram([...parseSql(first), ...appStatements(app)], select, previous, appFunctions(app))
     },
   }
 }

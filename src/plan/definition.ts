@@ -7,6 +7,7 @@ import { listSpelling, placeAt, placeOfCharacter, type Source, spelling } from '
 import { fold } from '../sql/tokens.ts'
 import { Catalog, topicRelation, viewRelation } from './catalog.ts'
 import { onlyKnown, readOptions } from './definition-options.ts'
+import { definesOwnTopic } from './own-topics.ts'
 import type { Order, Plan } from './plan.ts'
 import type { Program, TopicDefinition, ViewDefinition } from './program.ts'
 import { retainOf } from './retention.ts'
@@ -109,7 +110,7 @@ function checkedName(relation: RangeVar, statement: Statement): string {
   if (relation.relpersistence === 'u')
     throw unsupported('UNLOGGED is not supported', place, 'every topic is in the log')
   const name = spelling(statement, relation.location)
-  if (name.startsWith('_')) {
+  if (name.startsWith('_') && !definesOwnTopic(statement, name)) {
     const what = `the name "${name}" is reserved: names that begin with _ are Millrace's own`
     throw refusal('sql/definition', what, place, 'choose another name')
   }

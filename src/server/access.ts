@@ -28,6 +28,7 @@ export class Access {
         hint: 'send it as Authorization: Bearer …',
       })
     }
+    if (needs === 'append topic' && name.startsWith('_')) throw forbidden(`only Millrace itself writes ${name}`)
     if (caller.admin || needs === 'known') return
     if (typeof needs !== 'string') {
       if (!needs.roles.includes(caller.role)) throw forbidden('your role may not use this route')

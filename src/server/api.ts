@@ -64,7 +64,7 @@ export class Api {
     const { io, limits } = options
     this.#options = options
     this.#guard = new Guard(options)
-    this.#front = new Front(options.gateway, database, io)
+    this.#front = new Front(options.gateway, database, io, options.onMistake)
     this.#upstreams = new GatewayRoutes({ database, clock: io.clock, access: this.#front.access })
     this.#requests = new Gate(limits.requests, 'requests at a time')
     this.streams = new Gate(limits.liveStreams, 'live streams')
@@ -187,6 +187,7 @@ export class Api {
     const start = clock.monotonicMs()
     let route: Route | null = null
     let answer: ApiAnswer
+    const seen: { caller: string | null } = { caller: null }
     try {
       const leave = this.#requests.enter()
       try {
@@ -194,7 +195,7 @@ export class Api {
         const found = this.#routes.find(request.target)
         route = found.route
         nameRequest(request.method, route.pattern)
-        answer = await this.#call(request, found)
+        answer = await this.#call(request, found, seen)
       } finally {
         leave()
       }
@@ -204,14 +205,16 @@ export class Api {
     }
     const seconds = (clock.monotonicMs() - start) / 1000
     this.metrics.observe(route?.pattern ?? 'none', request.method, answer.status, seconds)
+    this.#front.journals.answered(request, route?.pattern ?? 'none', seen.caller, answer.status, seconds)
     return { ...answer, headers: { ...safeHeaders, ...answer.headers, ...this.#crossOrigin(request) } }
   }
 
-  async #call(request: ApiRequest, found: Found): Promise<ApiAnswer> {
+  async #call(request: ApiRequest, found: Found, seen: { caller: string | null }): Promise<ApiAnswer> {
     const { route, names } = found
     if (request.method === 'OPTIONS') return { status: 204, headers: { allow: allowed(route.methods) }, body: null }
     const method = methodOf(route, request.method)
     const { caller, query, headers } = await this.#front.admit(request, found, method)
+    seen.caller = caller.id
     const sight = this.#front.sightOf(caller)
     const answer = await method.answer({ request, caller, sight, name: Object.values(names)[0] ?? '', names, query })
     return { ...answer, headers: { ...headers, ...answer.headers } }
@@ -234,6 +237,11 @@ export class Api {
       'access-control-allow-headers': 'Authorization, Content-Type, Idempotency-Key, If-None-Match, Last-Event-ID',
       'access-control-max-age': '600',
     }
+  }
+
+  /** Resolves when all that was to be told of requests is in the log. */
+  flush(): Promise<void> {
+    return this.#front.journals.flush()
   }
 
   /** Ends the live streams. */

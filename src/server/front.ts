@@ -10,6 +10,7 @@ import { hex } from './api-keys.ts'
 import { anybody, type Caller, Callers } from './caller.ts'
 import { type ApiAnswer, type ApiRequest, jsonAnswer } from './exchange.ts'
 import type { Appender } from './ingest.ts'
+import { Journals } from './journals.ts'
 import { Rates, TooOften } from './rates.ts'
 import type { Found, Method } from './routes.ts'
 import type { Viewer } from './seen-catalog.ts'
@@ -25,6 +26,7 @@ export interface Admitted {
 
 /** What each request passes before anything is answered: who asks, how often, and whether he may. */
 export class Front {
+  readonly journals: Journals
   readonly #gateway: Gateway | null
   readonly #callers: Callers | null
   readonly #access: Access | null
@@ -34,7 +36,8 @@ export class Front {
   readonly #maskKey: string
 
   /** @param gateway null: everybody may do everything @throws MillraceError app/load */
-  constructor(gateway: Gateway | null, database: Database, io: Io) {
+  constructor(gateway: Gateway | null, database: Database, io: Io, onMistake: (error: unknown) => void) {
+    this.journals = new Journals(gateway, database, io.clock, onMistake)
     this.#gateway = gateway
     this.#callers = gateway === null ? null : new Callers(gateway, io)
     this.#access = gateway === null ? null : new Access(gateway, database)
@@ -53,7 +56,29 @@ export class Front {
   }
 
   /** @throws MillraceError auth/required, auth/invalid, auth/forbidden, auth/unavailable, request/rate */
-  async admit(request: ApiRequest, { names, query }: Found, method: Method): Promise<Admitted> {
+  async admit(request: ApiRequest, found: Found, method: Method): Promise<Admitted> {
+    const seen: { caller: Caller | null } = { caller: null }
+    if (method.needs === 'public') return this.#admit(request, found, method, seen)
+    const note = (refusal: unknown): void => {
+      const name = Object.values(found.names)[0] ?? ''
+      this.journals.decided(request, found.route.pattern, name, seen.caller, refusal)
+    }
+    try {
+      const admitted = await this.#admit(request, found, method, seen)
+      note(null)
+      return admitted
+    } catch (error) {
+      note(error)
+      throw error
+    }
+  }
+
+  async #admit(
+    request: ApiRequest,
+    { names, query }: Found,
+    method: Method,
+    seen: { caller: Caller | null },
+  ): Promise<Admitted> {
     if (this.#callers === null || this.#access === null || this.#rates === null || method.needs === 'public') {
       return { caller: anybody, query, headers: {} }
     }
@@ -62,6 +87,7 @@ export class Front {
     let caller: Caller | null
     try {
       caller = await this.#callers.of(request, split.ticket)
+      seen.caller = caller
       if (caller === null) this.#access.check(caller, method.needs, name)
     } catch (error) {
       if (error instanceof MillraceError && error.status === 401) await this.#rates.take('failures', request.address)

@@ -329,6 +329,7 @@ class Door {
     server.closeIdleConnections()
     await this.app.close()
     cancel()
+    await this.#api.flush()
   }
 }
 

@@ -1,5 +1,6 @@
+import { ownTopicsOf } from '../../src/cli/gateway-flags.ts'
 import { Database } from '../../src/database.ts'
-import { sqlDefinition } from '../../src/engine/definitions.ts'
+import { sqlDefinition, withOwnTopics } from '../../src/engine/definitions.ts'
 import { nodeIo } from '../../src/io/node.ts'
 import { type RunningServer, type ServerOptions, startServer } from '../../src/server/listen.ts'
 
@@ -28,7 +29,7 @@ export async function startRunning(
 ): Promise<Running> {
   const database = await Database.open({
     io: nodeIo(),
-    definition: sqlDefinition(sql),
+    definition: withOwnTopics(sqlDefinition(sql), ownTopicsOf(options.gateway ?? null)),
     data,
     engine: 'inline',
     memoryBytes: 64 * 1024 * 1024,
