@@ -94,6 +94,26 @@ const pages: readonly Shown[] = [
     address: '/query',
     ready: (page) => page.getByText('Ask anything that is defined').waitFor(),
   },
+  {
+    name: 'why',
+    address: '/views/revenue_by_city/why?eq.city=Oslo',
+    ready: (page) => page.getByText('count(*), sum(amount), avg(amount) GROUP BY city').waitFor(),
+  },
+  {
+    name: 'why-not',
+    address: '/views/revenue_by_city/why?eq.city=Paris',
+    ready: (page) => page.getByText('not there').waitFor(),
+  },
+  {
+    name: 'event',
+    address: '/events/orders/3990',
+    ready: (page) => page.getByText('Rows that it changed').waitFor(),
+  },
+  {
+    name: 'events',
+    address: '/events?topic=orders&column=courier&value=c05',
+    ready: (page) => page.getByText('the newest first').waitFor(),
+  },
 ]
 
 const pictures = fileURLToPath(new URL('../../docs/console', import.meta.url))

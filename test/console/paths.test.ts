@@ -171,6 +171,32 @@ describe.skipIf(noBrowser !== null)(`ways through the console${noBrowser === nul
   )
 
   it(
+    'asks why of a cell, goes down to an event, and sees what that did',
+    walking('/views/revenue_by_city', async (page) => {
+      await page.getByRole('gridcell', { name: 'Oslo' }).click()
+      await page.waitForURL(/why\?eq\.city=Oslo/)
+      await page
+        .getByText(/\(\d+ terms\) =/)
+        .first()
+        .waitFor()
+      await page.getByRole('grid', { name: 'Events' }).getByRole('gridcell', { name: 'orders' }).first().click()
+      await page.waitForURL(/\/events\/orders\/\d+/)
+      await page.getByText('Rows that it changed').waitFor()
+      await page.getByRole('link', { name: 'revenue_by_city' }).nth(1).waitFor()
+    }),
+  )
+
+  it(
+    'asks why a row is not there',
+    walking('/views/revenue_by_city/why', async (page) => {
+      await page.getByLabel('city').fill('Paris')
+      await page.getByRole('button', { name: 'Ask why' }).click()
+      await page.getByText('not there').waitFor()
+      await page.getByText(/Paris/).last().waitFor()
+    }),
+  )
+
+  it(
     'wears the theme that was chosen',
     walking('/', async (page) => {
       const theme = (): Promise<unknown> => page.evaluate('document.documentElement.dataset.theme')

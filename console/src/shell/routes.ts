@@ -23,6 +23,13 @@ export const routes: readonly Route[] = [
   { pattern: '/', title: titled('Overview'), load: () => import('../pages/overview.tsx') },
   { pattern: '/views/{view}', title: ([view]) => view, load: () => import('../pages/view.tsx') },
   { pattern: '/query', title: titled('Query'), load: () => import('../pages/query.tsx') },
+  { pattern: '/views/{view}/why', title: ([view]) => `Why: ${view}`, load: () => import('../pages/why.tsx') },
+  { pattern: '/events', title: titled('Events'), load: () => import('../pages/events.tsx') },
+  {
+    pattern: '/events/{topic}/{offset}',
+    title: ([topic, offset]) => `Event ${offset} of ${topic}`,
+    load: () => import('../pages/event.tsx'),
+  },
   { pattern: '/topics/{topic}', title: ([topic]) => topic, load: () => import('../pages/topic.tsx') },
 ]
 

@@ -7,5 +7,6 @@ export interface Section {
 
 export const sections: readonly Section[] = [
   { title: 'Overview', address: '/', key: 'o' },
+  { title: 'Events', address: '/events', key: 'e' },
   { title: 'Query', address: '/query', key: 'q' },
 ]

@@ -1,0 +1,110 @@
+import type { JourneyBody } from 'millrace/client'
+import type { JSX } from 'preact'
+import { useAsked } from '../ask/asked.ts'
+import { Badge } from '../design/badge.tsx'
+import { CopyAs } from '../design/copy-as.tsx'
+import { Trouble, Waiting } from '../design/empty.tsx'
+import { Panel } from '../design/panel.tsx'
+import { JourneyChanges } from '../journey/journey-changes.tsx'
+import { JourneySteps } from '../journey/journey-steps.tsx'
+import { PageHead } from '../shell/page-head.tsx'
+import { eventAddress, topicAddress } from '../shell/place.ts'
+import type { PageProps } from '../shell/routes.ts'
+import { count, plural } from '../text/numbers.ts'
+import { duration } from '../text/times.ts'
+import { RowFacts } from '../why/row-facts.tsx'
+import '../why/why.css'
+import '../journey/journey.css'
+
+/** What became of one event: at each operator, and in each view. */
+export function Page({ names: [topic, place] }: PageProps): JSX.Element {
+  const offset = Number(place)
+  const asked = useAsked(`journey ${topic} ${offset}`, (server, signal) => server.journey(topic, offset, { signal }))
+  const { value, refusal } = asked.value
+  const path = `/v1/topics/${encodeURIComponent(topic)}/events/${offset}/journey`
+  return (
+    <div class="page">
+      <PageHead
+        title={`Event ${count(offset)}`}
+        note={
+          <>
+            <span>
+              {'of '}
+              <a class="link" href={`${topicAddress(topic)}?from=${Math.max(0, offset - 20)}&event=${offset}`}>
+                {topic}
+              </a>
+            </span>
+            {value !== null && <Badge>{value.event.op}</Badge>}
+          </>
+        }
+        actions={
+          <>
+            {offset > 0 && (
+              <a class="button plain" href={eventAddress(topic, offset - 1)}>
+                Earlier
+              </a>
+            )}
+            <a class="button plain" href={eventAddress(topic, offset + 1)}>
+              Later
+            </a>
+            <CopyAs
+              snippets={{
+                curl: `curl '${location.origin}${path}'`,
+                typescript: `import { createInspector } from 'millrace/client'\n\nconst server = createInspector({ url: '${location.origin}' })\nconst { steps, changes } = await server.journey(${JSON.stringify(topic)}, ${offset})\n`,
+              }}
+            />
+          </>
+        }
+      />
+      {refusal !== null ? (
+        <Trouble refusal={refusal} />
+      ) : value === null ? (
+        <Waiting what="Running the log through the plan, with and without it" />
+      ) : (
+        <Journey journey={value} />
+      )}
+    </div>
+  )
+}
+
+function Journey({ journey }: { readonly journey: JourneyBody }): JSX.Element {
+  const { event, times, steps, changes } = journey
+  const waited = msBetween(times.appended_at, times.sealed_at)
+  return (
+    <>
+      <ol class="timeline num" aria-label="Times">
+        <li>
+          <span class="label">appended</span>
+          {clean(times.appended_at)}
+        </li>
+        <li>
+          <span class="label">{`tick ${count(times.tick)} sealed`}</span>
+          {clean(times.sealed_at)}
+        </li>
+        {waited !== null && (
+          <li>
+            <span class="label">in between</span>
+            {duration(waited)}
+          </li>
+        )}
+      </ol>
+      <RowFacts row={event.data} />
+      <div style={{ height: '16px' }} />
+      <Panel title="Rows that it changed" note={plural(changes.length, 'row')}>
+        <JourneyChanges changes={changes} />
+      </Panel>
+      <Panel title="Its way" note="what happened at each operator">
+        <JourneySteps steps={steps} />
+      </Panel>
+    </>
+  )
+}
+
+function clean(at: string): string {
+  return at.replace('T', ' ').replace(/\+00(:00)?$|Z$/, '')
+}
+
+function msBetween(from: string, to: string): number | null {
+  const ms = Date.parse(to) - Date.parse(from)
+  return Number.isNaN(ms) || ms < 0 ? null : ms
+}
