@@ -27,6 +27,7 @@ export type {
   DatabaseShape,
   ErrorsOptions,
   EventPosition,
+  FindOptions,
   GetOptions,
   ListedError,
   LiveOptions,
@@ -41,6 +42,7 @@ export type {
   ViewErrors,
   ViewHandle,
   ViewRows,
+  WhyOptions,
 } from './app/database-shape.ts'
 export type { InferInput, InferKey, InferRow, Query, SqlRows, Table, Topic, View } from './app/definitions.ts'
 export { query, table, topic, view } from './app/definitions.ts'
@@ -220,6 +222,18 @@ export { sql } from './app/sql-text.ts'
 export type { ErrorCode, ErrorDetail, ErrorPlace } from './data/errors.ts'
 export { MillraceError } from './data/errors.ts'
 export { version } from './data/version.ts'
+export type {
+  AbsenceBody,
+  ArithmeticBody,
+  EventRef,
+  FindBody,
+  JourneyBody,
+  JourneyChangeBody,
+  JourneyStepBody,
+  StepBody,
+  WhyBody,
+  WhyEvents,
+} from './protocol/why.ts'
 
 export interface OpenOptions {
   /** Folder of the log; without it everything is kept in memory. */

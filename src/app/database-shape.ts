@@ -1,4 +1,5 @@
 /// <reference lib="esnext.disposable" preserve="true" />
+import type { FindBody, JourneyBody, WhyBody } from '../protocol/why.ts'
 import type { App } from './app.ts'
 import type { InferInput, InferKey, InferRow, Query } from './definitions.ts'
 import type { AnyRow, Sql } from './sql-text.ts'
@@ -37,6 +38,10 @@ export interface TopicHandle<In, Row> {
   append(events: In | readonly In[], options?: AppendOptions): Promise<AppendReceipt>
   /** Events in the order of their offsets. */
   read(options?: TopicReadOptions): Promise<TopicPage<Row>>
+  /** What became of an event: what it did at each operator, and which rows it changed. @throws MillraceError not-found */
+  journey(offset: number, options?: { readonly signal?: AbortSignal }): Promise<JourneyBody>
+  /** Events by what is in them, the newest first. */
+  find(where: { readonly [K in keyof Row]?: Row[K] }, options?: FindOptions): Promise<FindBody>
 }
 
 export interface TableHandle<In, Row, Key> extends TopicHandle<In, Row> {
@@ -49,6 +54,12 @@ export interface ViewHandle<Row> {
   get(options?: GetOptions<Row>): Promise<ViewRows<Row>>
   /** The rows that could not be computed, and the events that they come from: found by a run over the log. */
   errors(options?: ErrorsOptions): Promise<ViewErrors>
+  /**
+   * Why a row is there, down to its events, or why it isn't: found by runs over the log.
+   * @param key as many columns as tell the row from the others
+   * @throws MillraceError request/parameter where several rows are like that
+   */
+  why(key: { readonly [K in keyof Row]?: Row[K] }, options?: WhyOptions): Promise<WhyBody>
   /** The rows, then their changes, without gap or duplicate, until the signal aborts. */
   live(options?: LiveOptions): AsyncIterable<LiveStep<Row>>
 }
@@ -137,6 +148,24 @@ export interface ListedError {
   readonly positions: readonly EventPosition[]
   /** Behind an aggregate: the group's key, by column, as PostgreSQL prints it. */
   readonly key: Readonly<Record<string, string | null>> | null
+}
+
+export interface WhyOptions {
+  /** A past tick, or a time. */
+  readonly asOf?: AsOf
+  /** Events listed at most (default 20); all are counted. */
+  readonly limit?: number
+  readonly signal?: AbortSignal
+}
+
+export interface FindOptions {
+  /** The event of this offset alone, if it is like that. */
+  readonly offset?: number
+  /** Only events before this offset: goes on with an earlier search. */
+  readonly before?: number
+  /** Events listed at most (default 20). */
+  readonly limit?: number
+  readonly signal?: AbortSignal
 }
 
 export interface EventPosition {

@@ -30,6 +30,7 @@ import type {
 } from '../protocol/answers.ts'
 import { typeOfName } from '../protocol/type-names.ts'
 import { Connection, type Fetch } from './connection.ts'
+import { explainCalls } from './explain.ts'
 import { liveSteps } from './live.ts'
 import { queryOf } from './request-path.ts'
 import { parameterText, type Row, RowReaders } from './row-reader.ts'
@@ -126,6 +127,8 @@ function topicHandle(
       const read = await readers.of('topics', name, undefined)
       return { events: body.events.map((event) => ({ ...event, data: read(event.data) })), next: body.next }
     },
+    journey: (offset, options) => explainCalls(connection).journey(name, offset, options),
+    find: (where, options) => explainCalls(connection).find(name, where as Row, options),
   }
 }
 
@@ -152,6 +155,7 @@ function viewHandle(connection: Connection, readers: RowReaders, closing: AbortS
     },
     errors: ({ limit, signal }: ErrorsOptions = {}): Promise<ViewErrors> =>
       connection.get<ErrorsBody>(`/v1/views/${encodeURIComponent(name)}/errors${queryOf([['limit', limit]])}`, signal),
+    why: (key, options) => explainCalls(connection).why(name, key, options),
     live: (options: LiveOptions = {}): AsyncIterable<LiveStep<Row>> => ({
       [Symbol.asyncIterator]: () => liveSteps(connection, readers, name, withClosing(options, closing)),
     }),

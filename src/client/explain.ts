@@ -1,3 +1,4 @@
+import type { AsOf, FindOptions, WhyOptions } from '../app/database-shape.ts'
 import type { FindBody, JourneyBody, WhyBody } from '../protocol/why.ts'
 import type { Connection } from './connection.ts'
 import { pathOf, queryOf } from './request-path.ts'
@@ -9,37 +10,24 @@ export interface ExplainCalls {
    * GET /v1/views/{view}/why: the events that a row is made of, and how; or why there is no such row.
    * @param key as many columns as tell the row from the others
    */
-  why(view: string, key: Key, options?: WhyCallOptions): Promise<WhyBody>
+  why(view: string, key: Key, options?: WhyOptions): Promise<WhyBody>
   /** GET /v1/topics/{topic}/events/{offset}/journey: what an event did at each operator, and which rows it changed. */
   journey(topic: string, offset: number, options?: { readonly signal?: AbortSignal }): Promise<JourneyBody>
   /** GET /v1/topics/{topic}/find: events by what is in them, the newest first. */
-  find(topic: string, where: Key, options?: FindCallOptions): Promise<FindBody>
+  find(topic: string, where: Key, options?: FindOptions): Promise<FindBody>
 }
 
 /** Values by column: text as PostgreSQL reads it, or what a row has. */
 export type Key = Readonly<Record<string, unknown>>
 
-export interface WhyCallOptions {
-  /** A past tick, or a time. */
-  readonly asOf?: number | string
-  /** Events listed at most. */
-  readonly limit?: number
-  readonly signal?: AbortSignal
-}
-
-export interface FindCallOptions {
-  /** The event of this offset. */
-  readonly offset?: number
-  /** Goes on with an earlier search below this offset. */
-  readonly before?: number
-  readonly limit?: number
-  readonly signal?: AbortSignal
-}
-
 export function explainCalls(connection: Connection): ExplainCalls {
   return {
     why(view, key, { asOf, limit, signal } = {}) {
-      const query = queryOf([...equalities(key), ['as_of', asOf], ['limit', limit]])
+      const query = queryOf([
+        ...equalities(key),
+        ['as_of', asOf === undefined ? undefined : momentText(asOf)],
+        ['limit', limit],
+      ])
       return connection.get(`${pathOf('views', view)}/why${query}`, signal)
     },
     journey: (topic, offset, { signal } = {}) =>
@@ -58,4 +46,8 @@ export function equalities(key: Key): [string, string][] {
     const text = parameterText(value)
     return [text === null ? ['isnull', column] : [`eq.${column}`, text]]
   })
+}
+
+function momentText(asOf: AsOf): string {
+  return asOf instanceof Date ? asOf.toISOString() : String(asOf)
 }

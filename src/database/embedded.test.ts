@@ -53,6 +53,21 @@ describe('an embedded database', () => {
     await db.close()
   })
 
+  it('says why a row is there, what became of an event, and where it is', async () => {
+    const db = await open()
+    await db.stock.append({ sku: 'a', count: 1, price: 2 })
+    const { tick } = await db.stock.append({ sku: 'a', count: 5, price: 2 })
+    await db.items.get({ minTick: tick })
+    const why = await db.items.why({ sku: 'a', count: 5 })
+    expect(why).toMatchObject({ found: true, row: { sku: 'a', count: 5 }, events: { count: 1, first: { offset: 1 } } })
+    expect((await db.items.why({ sku: 'a' }, { asOf: tick - 1 })).row).toMatchObject({ count: 1 })
+    expect((await db.items.why({ sku: 'b' })).absent?.reason).toBe("no row of stock has sku = 'b'.")
+    const { changes } = await db.stock.journey(1)
+    expect(changes).toMatchObject([{ view: 'items', before: { count: 1 }, after: { count: 5 } }])
+    expect((await db.stock.find({ sku: 'a' })).events.map(({ offset }) => offset)).toEqual([1, 0])
+    await db.close()
+  })
+
   it('shows what was at a tick or a time', async () => {
     const db = await open()
     const then: { tick: number; n: number }[] = []

@@ -38,6 +38,7 @@ import type { LiveOptions as CursorOptions, LiveMessage } from '../views/live.ts
 import type { Rows } from '../views/rows.ts'
 import type { QueryAnswer, QueryOptions, ReadAnswer, ReadOptions } from './contract.ts'
 import { digestOf } from './digest.ts'
+import type { Explanations } from './explanations.ts'
 import { badEvents } from './ingest.ts'
 import { parseMoment } from './past.ts'
 
@@ -56,6 +57,7 @@ export interface DatabaseCore {
   errors(name: string, options?: ErrorsOptions): Promise<ViewErrors>
   live(name: string, options?: CursorOptions): AsyncIterable<LiveMessage>
   query(sql: string, options?: QueryOptions): Promise<QueryAnswer>
+  readonly explanations: Pick<Explanations, 'why' | 'journey' | 'find'>
   close(): Promise<void>
 }
 
@@ -107,6 +109,9 @@ function topicHandle(core: DatabaseCore, definition: Topic | Table): TableHandle
     append: (events, options) => append(events, 'upsert', options),
     delete: (keys, options) => append(keys, 'delete', options),
     read: (options) => readEvents(core, topic, reader, options),
+    journey: async (offset, options) => core.explanations.journey(topic.name, offset, options),
+    find: async (where, options = {}) =>
+      core.explanations.find(topic.name, { where: textsOf(where as Row), ...options }),
   }
 }
 
@@ -161,6 +166,14 @@ function viewHandle(core: DatabaseCore, definition: View): ViewHandle<Row> {
       return { tick, errors, rows: [...expanded(rows, reader)] }
     },
     errors: (options) => core.errors(name, options),
+    why: async (key, { limit, signal, ...moment } = {}) => {
+      const asked = { where: textsOf(key), ...momentOf(moment) }
+      return core.explanations.why(name, {
+        ...asked,
+        ...(limit === undefined ? {} : { limit }),
+        ...(signal === undefined ? {} : { signal }),
+      })
+    },
     live: (options) => liveSteps(core, name, reader, options),
   }
 }
@@ -190,11 +203,16 @@ async function* liveSteps(
   }
 }
 
+/** Values by column, as the texts that PostgreSQL reads for them. */
+function textsOf(values: Row): Record<string, string | null> {
+  const given = Object.entries(values).filter(([, value]) => value !== undefined)
+  return Object.fromEntries(given.map(([column, value]) => [column, parameterText(value)]))
+}
+
 function readOptionsOf(columns: readonly ColumnSchema[], view: string, options: GetOptions<Row>): ReadOptions {
-  const where = Object.entries(options.where ?? {}).filter(([, value]) => value !== undefined)
   const orders = options.order === undefined ? [] : typeof options.order === 'string' ? [options.order] : options.order
   return {
-    where: Object.fromEntries(where.map(([column, value]) => [column, parameterText(value)])),
+    where: textsOf(options.where ?? {}),
     order: orders.map((order) => orderOf(columns, view, order)),
     ...(options.limit === undefined ? {} : { limit: options.limit }),
     ...(options.minTick === undefined ? {} : { minTick: options.minTick }),

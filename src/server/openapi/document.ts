@@ -14,8 +14,13 @@ import {
   readViewOperation,
 } from './operations.ts'
 import { telemetryOperations } from './telemetry-operations.ts'
+import { whyOperations } from './why-operations.ts'
 
-const operations: Readonly<Record<string, Operation>> = { ...ownOperations, ...telemetryOperations }
+const operations: Readonly<Record<string, Operation>> = {
+  ...ownOperations,
+  ...telemetryOperations,
+  ...whyOperations,
+}
 
 /**
  * Describes the HTTP interface of what is defined, in OpenAPI 3.1: events and rows with their columns, each topic and

@@ -134,6 +134,12 @@ describe('GET /openapi.json', () => {
     const changes = await get('/v1/views/shares/changes?from_tick=0')
     check('/v1/views/{view}/changes', 'get', '200', 'application/json', changes)
     check('/v1/topics/{topic}/volume', 'get', '200', 'application/json', await get('/v1/topics/bid/volume'))
+    for (const path of ['why?auction=77', 'why?auction=1', 'why?auction=78']) {
+      check('/v1/views/{view}/why', 'get', '200', 'application/json', await get(`/v1/views/shares/${path}`))
+    }
+    const journey = await get('/v1/topics/bid/events/0/journey')
+    check('/v1/topics/{topic}/events/{offset}/journey', 'get', '200', 'application/json', journey)
+    check('/v1/topics/{topic}/find', 'get', '200', 'application/json', await get('/v1/topics/bid/find?channel=x'))
     check('/livez', 'get', '200', 'application/json', await get('/livez'))
     check('/readyz', 'get', '200', 'application/json', await get('/readyz'))
     const refused = await (await post('/v1/topics/bid/events', '{"auction":"x"}')).json()
