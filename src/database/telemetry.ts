@@ -4,8 +4,9 @@ import { defaultMemoryBytes } from '../engine/host.ts'
 import { operatorId } from '../engine/names.ts'
 import type { EngineFigures } from '../engine/port.ts'
 import type { Log } from '../log/log.ts'
-import { type Topology, topologyOf } from '../plan/topology.ts'
+import { meaningOf, type Topology, topologyOf } from '../plan/topology.ts'
 import type { StatusBody, TimeBody, TopologyBody, VolumeBody } from '../protocol/telemetry.ts'
+import type { View } from '../views/view.ts'
 import { type Changelog, changelogOf } from './changelog.ts'
 import type { DatabaseOptions, DatabaseStatus } from './contract.ts'
 import type { Programs } from './programs.ts'
@@ -94,19 +95,26 @@ export class Telemetry {
     const node = this.#topology().nodes.find((each) => each.id === id)
     const { current } = this.#programs
     switch (node?.kind) {
-      case 'operator':
+      case 'operator': {
+        // What a view shows as it comes out is remembered there.
+        const shown = current.views.views.find(
+          ({ definition }) => meaningOf(current.program, definition.plan) === node.meaning,
+        )
+        if (shown !== undefined) return this.#sampleView(current, shown, print)
         return sampleOperator(this.#options, this.#log, current, node, print, signal)
+      }
       case 'topic':
         return sampleTopic(this.#log, node.topic, current.views.tick, print)
-      case 'view': {
-        const view = current.views.byId(node.view.id)
-        const after = Math.max(view.retained.expiredTick, current.views.tick - sampledTicks)
-        const changes = await latestChanges(current.views, view, after, print)
-        return { columns: view.definition.columns, changes }
-      }
+      case 'view':
+        return this.#sampleView(current, current.views.byId(node.view.id), print)
       default:
         throw unknownNode(id)
     }
+  }
+
+  async #sampleView({ views }: Running, view: View, print: PrintOptions): Promise<Sample> {
+    const after = Math.max(view.retained.expiredTick, views.tick - sampledTicks)
+    return { columns: view.definition.columns, changes: await latestChanges(views, view, after, print) }
   }
 
   /** GET /v1/time */

@@ -171,6 +171,34 @@ describe('GET /v1/topology/{node}/sample', () => {
     expect(shares.changes.map(({ row }) => row.share)).toEqual(['100', '100'])
   })
 
+  it('runs the part of a plan that no view shows over the log', async () => {
+    const sql = `
+CREATE TABLE bid (auction bigint NOT NULL, price numeric(20,2), at timestamp NOT NULL) WITH (event_time = 'at');
+CREATE MATERIALIZED VIEW counted AS SELECT auction, count(*) AS n FROM bid WHERE price > 1 GROUP BY auction;
+CREATE MATERIALIZED VIEW often AS
+  SELECT c.auction FROM counted c JOIN (SELECT auction, max(price) AS top FROM bid GROUP BY auction) t
+    ON c.auction = t.auction WHERE t.top > 2;`
+    const { url, inspector } = await start({}, sql)
+    const first = await append(url, [bidJson(1, '1.00'), bidJson(1, '2.00'), bidJson(2, '3.00')])
+    const second = await append(url, [bidJson(1, '5.00')])
+    const { nodes } = await inspector.topology()
+    const of = async (detail: string) => {
+      const { changes } = await inspector.sample(nodes.find((node) => node.detail === detail)?.id ?? '')
+      return changes.map(({ tick, row, weight }) => [tick, ...Object.values(row), weight])
+    }
+    expect(await of('where price > 1')).toEqual([
+      [first, '1', 1],
+      [first, '2', 1],
+      [second, '1', 1],
+    ])
+    expect(await of('auction: max(price)')).toEqual([
+      [first, '1', '2.00', 1],
+      [first, '2', '3.00', 1],
+      [second, '1', '2.00', -1],
+      [second, '1', '5.00', 1],
+    ])
+  })
+
   it('shows twenty of many, and deletes by their keys', async () => {
     const { url, inspector } = await start()
     for (let i = 0; i < 3; i++)
