@@ -15,13 +15,14 @@ export interface Flip {
   readonly bit: number
 }
 
-/** Where the frames of a journal file begin. */
+/** Where the frames of a journal file begin; behind them may be those of a file that it was before. */
 export function frameStarts(bytes: Uint8Array): number[] {
   const starts: number[] = []
   const view = viewOf(bytes)
+  const epoch = decodeFileHeader(bytes.subarray(0, fileHeaderBytes), '')?.epoch
   for (let at = fileHeaderBytes; at + frameHeaderBytes <= bytes.byteLength; ) {
     const frame = readFrameHeader(bytes, view, at)
-    if (frame === null) break
+    if (frame === null || frame.epoch !== epoch) break
     starts.push(at)
     at += frame.length
   }
@@ -137,6 +138,6 @@ export async function cutOneFrameTooMany(disk: CrashDisk, folder: string): Promi
     for (let at = reader.at; reader.take() !== null; at = reader.at) last = at
   } while (await reader.fill())
   await file.close()
-  const torn = bytes.subarray(reader.at).some((byte) => byte !== 0)
+  const torn = bytes.subarray(Math.max(reader.at, header.stale)).some((byte) => byte !== 0)
   if (torn && last < reader.at) disk.place(path, bytes.slice(0, last))
 }

@@ -173,7 +173,7 @@ describe('files', () => {
 
   it('of a later format are refused by version', async () => {
     const error = await refusal((files, paths) => {
-      const header = encodeFileHeader({ number: 1, epoch: 1n, base: 0, sequence: 1, previous: 0 })
+      const header = encodeFileHeader({ number: 1, epoch: 1n, base: 0, sequence: 1, previous: 0, stale: 0 })
       files.set(paths[0], withVersion(header, 2))
     })
     expect(error.code).toBe('log/version')

@@ -14,6 +14,7 @@ import {
   encodeFileHeader,
   fileHeaderBytes,
   filePath,
+  isSpare,
   type JournalFile,
   type JournalSizes,
   usualSizes,
@@ -105,7 +106,7 @@ interface Opened {
 }
 
 async function begin(io: Io, folder: string, sizes: JournalSizes, lock: Lock): Promise<Opened> {
-  const first: JournalFile = { number: 1, epoch: randomEpoch(io), base: 0, sequence: 1, previous: 0 }
+  const first: JournalFile = { number: 1, epoch: randomEpoch(io), base: 0, sequence: 1, previous: 0, stale: 0 }
   const file = await createFile(io.disk, folder, first, sizes.stepBytes)
   const journal = new Journal(io, folder, sizes, lock, {
     identity: first.epoch.toString(16),
@@ -119,6 +120,7 @@ async function begin(io: Io, folder: string, sizes: JournalSizes, lock: Lock): P
     ticks: new TickIndex(),
     nextTick: 1,
     sealed: 0,
+    spares: [],
   })
   const state = { tick: 0, timeMicros: 0n, commitMicros: 0n, offsets: new Map(), remembered: new IdempotencyTable() }
   return { journal, state }
@@ -126,11 +128,12 @@ async function begin(io: Io, folder: string, sizes: JournalSizes, lock: Lock): P
 
 async function goOn(io: Io, folder: string, sizes: JournalSizes, lock: Lock, found: Recovered): Promise<Opened> {
   const last = found.files[found.files.length - 1]
+  const spares = await sparesIn(io, folder, sizes.spareFiles)
   const file = await io.disk.open(filePath(folder, last.number))
   try {
     await writeZeros(file, found.at, found.tornEnd)
     await makeSure(io, folder, file, found)
-    const journal = new Journal(io, folder, sizes, lock, { ...found, file, nextTick: found.state.tick + 1 })
+    const journal = new Journal(io, folder, sizes, lock, { ...found, file, nextTick: found.state.tick + 1, spares })
     const { state, remembered } = found
     if (found.clean) return { journal, state: { ...state, remembered } }
     // Also says, to whoever reads the journal next, that all before it is durable.
@@ -152,6 +155,13 @@ async function goOn(io: Io, folder: string, sizes: JournalSizes, lock: Lock, fou
     await file.close()
     throw error
   }
+}
+
+/** Files that an earlier start put aside; those that are too many go. */
+async function sparesIn({ disk }: Io, folder: string, most: number): Promise<string[]> {
+  const paths = (await disk.list(folder)).filter(isSpare).map((name) => `${folder}/${name}`)
+  for (const path of paths.splice(most)) await disk.remove(path)
+  return paths
 }
 
 function sealOf({ state, unsealedEnds }: Recovered, now: bigint): Seal {

@@ -9,9 +9,13 @@ import { viewOf } from './frame.ts'
  *
  *      0  u32 magic · u32 checksum of bytes 8 to 512 · u32 version · u32 checksum algorithm (1: CRC-32)
  *     16  u64 number, from 1 · u64 epoch, random · u64 base · u64 sequence of its first frame
- *     48  u32 checksum of the frame before · zeros up to 512
+ *     48  u32 checksum of the frame before · u32 0 · u64 up to where old bytes may lie behind the frames · zeros up to 512
  *
  * A file is begun only when all frames before it are durable, so `base` also says where those must end.
+ *
+ * A file that is of no use any more is kept as a spare and becomes a later one: it is as long as it will be, and
+ * nothing has to be written ahead. What it held stands there until it is written over; those frames are of another
+ * epoch, so nobody takes them for new ones.
  */
 export interface JournalFile {
   readonly number: number
@@ -19,6 +23,8 @@ export interface JournalFile {
   readonly base: number
   readonly sequence: number
   readonly previous: number
+  /** Below this byte of the file, what follows the frames may be what an earlier file left there. */
+  readonly stale: number
 }
 
 const fileMagic = 0x4c4a_524d
@@ -35,6 +41,8 @@ export interface JournalSizes {
   readonly largeBytes: number
   /** Zeroed space that only seals and the closing mark may use. */
   readonly reserveBytes: number
+  /** So many files are kept that are of no use any more, to become the next ones. */
+  readonly spareFiles: number
 }
 
 export const usualSizes: JournalSizes = {
@@ -42,6 +50,7 @@ export const usualSizes: JournalSizes = {
   stepBytes: 1 << 20,
   largeBytes: 64 << 10,
   reserveBytes: 16 << 10,
+  spareFiles: 2,
 }
 
 export function fileName(number: number): string {
@@ -58,6 +67,15 @@ export function numberOf(name: string): number | null {
   return match === null ? null : Number(match[1])
 }
 
+/** What a file is called that waits to be used again. */
+export function spareName(number: number): string {
+  return `${String(number).padStart(8, '0')}.spare`
+}
+
+export function isSpare(name: string): boolean {
+  return /^\d{8,}\.spare$/.test(name)
+}
+
 export function encodeFileHeader(file: JournalFile): Uint8Array {
   const bytes = new Uint8Array(fileHeaderBytes)
   const view = viewOf(bytes)
@@ -69,6 +87,7 @@ export function encodeFileHeader(file: JournalFile): Uint8Array {
   view.setBigUint64(32, BigInt(file.base), true)
   view.setBigUint64(40, BigInt(file.sequence), true)
   view.setUint32(48, file.previous, true)
+  view.setBigUint64(56, BigInt(file.stale), true)
   view.setUint32(4, crc32(bytes.subarray(8)), true)
   return bytes
 }
@@ -89,6 +108,7 @@ export function decodeFileHeader(bytes: Uint8Array, path: string): JournalFile |
     base: Number(view.getBigUint64(32, true)),
     sequence: Number(view.getBigUint64(40, true)),
     previous: view.getUint32(48, true),
+    stale: Number(view.getBigUint64(56, true)),
   }
 }
 
@@ -124,6 +144,43 @@ export async function createFile(disk: Disk, folder: string, header: JournalFile
     throw error
   }
   return file
+}
+
+/**
+ * Makes a journal file of one that is of no use any more.
+ * @returns null where it is shorter than a new one would be
+ * @throws IoError
+ */
+export async function reuseFile(
+  disk: Disk,
+  folder: string,
+  spare: string,
+  header: Omit<JournalFile, 'stale'>,
+  leastBytes: number,
+): Promise<{ readonly file: DiskFile; readonly header: JournalFile } | null> {
+  // Under its old name it must not be found again, with a header that is another file's.
+  await disk.syncFolder(folder)
+  let path = spare
+  const file = await disk.open(path)
+  try {
+    const stale = await file.size()
+    if (stale >= leastBytes) {
+      const whole = { ...header, stale }
+      await file.write(encodeFileHeader(whole), 0)
+      await file.sync()
+      await disk.rename(path, filePath(folder, header.number))
+      path = filePath(folder, header.number)
+      await disk.syncFolder(folder)
+      return { file, header: whole }
+    }
+  } catch (error) {
+    await file.close()
+    await disk.remove(path)
+    throw error
+  }
+  await file.close()
+  await disk.remove(path)
+  return null
 }
 
 const zeros = new Uint8Array(1 << 20)

@@ -8,7 +8,6 @@ import { FrameBuilder } from './frame.ts'
 import { type Chain, FrameReader } from './frame-reader.ts'
 import type { Moment } from './history/history-format.ts'
 import {
-  createFile,
   damaged,
   fileHeaderBytes,
   fileName,
@@ -18,6 +17,7 @@ import {
   writeZeros,
 } from './journal-file.ts'
 import { isBeyond, type LoggedBlock, type ReadBlock, type SealedTick, type TickMark, type TickWanted } from './log.ts'
+import { SpareFiles } from './spare-files.ts'
 import type { TickIndex } from './tick-index.ts'
 import { strideBytes, type TopicIndex } from './topic-index.ts'
 
@@ -38,6 +38,8 @@ export interface JournalEnd {
   readonly nextTick: number
   /** Journal position behind the newest seal. */
   readonly sealed: number
+  /** Paths of files that may be used again. */
+  readonly spares: readonly string[]
 }
 
 /** Builders that grew larger than this are not kept for the next commit. */
@@ -48,6 +50,7 @@ const replayBytes = 4 << 20
 /** The journal on disk: commits as frames in numbered files, all topics in one order. */
 export class Journal {
   readonly identity: string
+  readonly spares: SpareFiles
   readonly #io: Io
   readonly #folder: string
   readonly #sizes: JournalSizes
@@ -80,6 +83,7 @@ export class Journal {
     this.#ticks = end.ticks
     this.#nextTick = end.nextTick
     this.#sealed = end.sealed
+    this.spares = new SpareFiles(io.disk, folder, sizes, end.spares)
   }
 
   gather(): FrameBuilder {
@@ -224,6 +228,11 @@ export class Journal {
     return { tick: this.#nextTick - 1, files }
   }
 
+  /** How long a file becomes, about. */
+  get fileBytes(): number {
+    return this.#sizes.fileBytes
+  }
+
   /** The journal position behind which the last but so many files end; null while there are no more. */
   closedEnd(keep: number): number | null {
     return this.#files[this.#files.length - 1 - keep]?.base ?? null
@@ -299,19 +308,19 @@ export class Journal {
 
   async #nextFile(): Promise<void> {
     const last = this.#files[this.#files.length - 1]
-    const next: JournalFile = {
+    const next = {
       number: last.number + 1,
       epoch: randomEpoch(this.#io),
       base: last.base + this.#at,
       sequence: this.#sequence,
       previous: this.#previous,
     }
-    const file = await createFile(this.#io.disk, this.#folder, next, this.#sizes.stepBytes)
+    const { file, header } = await this.spares.make(next)
     const before = this.#file
     this.#file = file
-    this.#files.push(next)
+    this.#files.push(header)
     this.#at = fileHeaderBytes
-    this.#allocated = Math.max(fileHeaderBytes, this.#sizes.stepBytes)
+    this.#allocated = Math.max(fileHeaderBytes, this.#sizes.stepBytes, header.stale)
     await before.close()
   }
 

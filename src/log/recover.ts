@@ -322,10 +322,11 @@ async function searchTail(
   path: string,
   tail: { readonly from: number; readonly size: number; readonly file: JournalFile; readonly sequence: number },
 ): Promise<number> {
-  const { base, epoch } = tail.file
+  const { base, epoch, stale } = tail.file
   let end = tail.from
   await eachWord(file, tail.from, tail.size, (bytes, view, at, position) => {
-    end = position + 8
+    // What an earlier file left there is no tail.
+    if (position >= stale) end = position + 8
     const frame = position === tail.from ? null : readFrameHeader(bytes, view, at)
     if (frame === null || frame.epoch !== epoch || frame.sequence <= tail.sequence) return
     if (frame.durable > base + tail.from) throw damaged(path, tail.from)

@@ -12,7 +12,7 @@ import type { Append } from '../log.ts'
 
 const golden = fileURLToPath(new URL('../../../test/golden/history-v1', import.meta.url))
 const folder = 'd/log'
-const sizes = { fileBytes: 6000, stepBytes: 512, largeBytes: 600, reserveBytes: 256 }
+const sizes = { fileBytes: 6000, stepBytes: 512, largeBytes: 600, reserveBytes: 256, spareFiles: 0 }
 const schema: readonly ColumnSchema[] = [
   { name: 'id', type: { kind: 'bigint' }, nullable: false },
   { name: 'at', type: { kind: 'timestamp' }, nullable: true },

@@ -21,8 +21,10 @@ export interface RewriteOptions {
   readonly compression: Compression
   /** Of a processor's time while there is something to rewrite, at most so much goes into it (default: half). */
   readonly share: number
-  /** The same while commits are coming in (default: an eighth). */
+  /** The same while commits are coming in and one file waits at most (default: an eighth). */
   readonly busyShare: number
+  /** Each further file that waits adds the same again, up to so much (default: nine tenths). */
+  readonly mostShare: number
   /** The most memory for a table's keys while it is compacted (default: 64 MiB). */
   readonly keyBytes: number
   /** So many small neighbours in the history become one file (default: 8) … */
@@ -39,6 +41,7 @@ export const usualRewrite: RewriteOptions = {
   compression: 'auto',
   share: 0.5,
   busyShare: 0.125,
+  mostShare: 0.9,
   keyBytes: 64 << 20,
   mergeFiles: 8,
   mergeBytes: 4 << 20,
@@ -47,6 +50,12 @@ export const usualRewrite: RewriteOptions = {
 
 /** Work for so long, then others get a turn. */
 const sliceMs = 4
+const longestSliceMs = 10
+/** Where more files wait, commits are held back: with twice as many, for as long as it takes to rewrite them. */
+const mostWaiting = 8
+const longestWaitMs = 500
+/** Files smaller than that are no backlog. */
+const leastFileBytes = 16 << 20
 
 /** Nobody wants the file any more that is being written. */
 class Stopped extends Error {}
@@ -72,6 +81,8 @@ export class Rewriter {
   #work: Promise<void> | null = null
   #sliceStart = 0
   #endPause: (() => void) | null = null
+  /** How fast the last file was rewritten. */
+  #bytesPerMs = 0
   /** Commits were made since the last pause. */
   #busy = false
 
@@ -150,7 +161,7 @@ export class Rewriter {
       if (!this.#stopped) await this.#trimmer.run()
     } catch (error) {
       // There may be room by the time that the next file is closed.
-      if (error instanceof IoError && error.failure === 'full') return
+      if (error instanceof IoError && error.failure === 'full') return this.#journal.spares.free().catch(() => {})
       if (error instanceof Stopped) return
       this.failure = error as Error
       this.#options.onNotice(`the journal is kept as it is until the next start: ${this.failure.message}`)
@@ -170,14 +181,15 @@ export class Rewriter {
     const number = 1 + (this.#history.files.map(({ footer }) => nameOfFooter(footer).through).at(-1) ?? 0)
     const name: HistoryName = { number, through: number, generation: 0 }
     const path = `${this.#folder}/${unfinishedName(name)}`
-    this.#sliceStart = this.#io.clock.monotonicMs()
+    const start = this.#io.clock.monotonicMs()
+    this.#sliceStart = start
     const file = await disk.open(path, { create: true })
+    const from = this.#history.end
     let written = false
     try {
       await file.truncate(0)
       const { compression } = this.#options
       const options = { compression, breathe: () => this.#breathe() }
-      const from = this.#history.end
       const writer = new HistoryWriter(file, this.#journal.identity, number, from, options)
       const to = await this.#copy(writer, from, end)
       if (to !== null) {
@@ -191,6 +203,8 @@ export class Rewriter {
     if (!written) return
     await this.#publish(path, `${this.#folder}/${historyName(name)}`)
     this.#history.add(await HistoryFile.open(disk, this.#folder, name))
+    const took = this.#io.clock.monotonicMs() - start
+    this.#bytesPerMs = (this.#history.end.position - from.position) / Math.max(1, took)
     await this.#drop(this.#journal.forget(this.#history.end))
   }
 
@@ -247,13 +261,43 @@ export class Rewriter {
     }
   }
 
+  /**
+   * The share of the processor that the work takes: little, as long as it keeps up. Commits that come faster than they
+   * are rewritten leave more and more files behind, until what is left to them slows them down.
+   */
+  #share(): number {
+    const { busyShare, share, mostShare } = this.#options
+    const least = this.#busy ? busyShare : share
+    return Math.max(least, Math.min(mostShare, least * this.#waiting))
+  }
+
+  /** How many files are closed and not rewritten. */
+  get #waiting(): number {
+    const closed = this.#journal.closedEnd(this.#options.keepFiles) ?? 0
+    return (closed - this.#history.end.position) / Math.max(leastFileBytes, this.#journal.fileBytes)
+  }
+
+  /**
+   * Lets a commit wait where commits have come faster than they are rewritten for long: the longer the more files wait,
+   * so that their number does not grow without end.
+   */
+  async holdBack(blocks: readonly { readonly bytes: Uint8Array }[]): Promise<void> {
+    const tooMany = this.#waiting - mostWaiting
+    if (tooMany <= 0 || this.#work === null || this.#bytesPerMs === 0 || this.#stopped) return
+    let bytes = 0
+    for (const block of blocks) bytes += block.bytes.byteLength
+    const ms = ((bytes / this.#bytesPerMs) * tooMany) / mostWaiting
+    await new Promise<void>((resolve) => this.#io.clock.after(Math.ceil(Math.min(ms, longestWaitMs)), () => resolve()))
+  }
+
   /** Gives others a turn when there was work for a while, and leaves them their share of the processor. */
   async #breathe(): Promise<void> {
     if (this.#stopped) throw new Stopped()
     const { clock } = this.#io
     const worked = clock.monotonicMs() - this.#sliceStart
-    if (worked < sliceMs) return
-    const share = this.#busy ? this.#options.busyShare : this.#options.share
+    const share = this.#share()
+    // A pause is a millisecond at least: for a large share it must be earned.
+    if (worked < Math.max(sliceMs, Math.min(longestSliceMs, share / (1 - share)))) return
     this.#busy = false
     await new Promise<void>((resolve) => {
       const cancel = clock.after(Math.ceil((worked * (1 - share)) / share), () => resolve())

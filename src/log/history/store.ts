@@ -62,6 +62,7 @@ export class HistoryStore implements CommitStore<FrameBuilder> {
   async commit(builder: FrameBuilder, commit: Commit, meanwhile: () => void): Promise<void> {
     try {
       this.#checkNames()
+      if (commit.purpose === 'append') await this.#rewriter.holdBack(commit.blocks)
       await this.#journal.commit(builder, commit, meanwhile)
       this.#checkNames()
     } catch (error) {
@@ -267,6 +268,6 @@ export class HistoryStore implements CommitStore<FrameBuilder> {
     const [first] = this.#readers
     const going = this.#useless.filter(({ dropped }) => first === undefined || first.began >= dropped)
     this.#useless = this.#useless.filter((each) => !going.includes(each))
-    for (const { path } of going) await this.#io.disk.remove(path).catch(() => {})
+    for (const { path } of going) await this.#journal.spares.putAside(path).catch(() => {})
   }
 }

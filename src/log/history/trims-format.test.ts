@@ -11,7 +11,7 @@ import { offsetOf } from '../log.ts'
 
 const golden = fileURLToPath(new URL('../../../test/golden/history-v2', import.meta.url))
 const folder = 'd/log'
-const sizes = { fileBytes: 4000, stepBytes: 512, largeBytes: 600, reserveBytes: 256 }
+const sizes = { fileBytes: 4000, stepBytes: 512, largeBytes: 600, reserveBytes: 256, spareFiles: 0 }
 // Compressed bytes would be the runtime's, not ours.
 const history = { compression: 'none', mergeFiles: 3 } as const
 
