@@ -7,7 +7,7 @@ const integer: JsonSchema = { type: 'integer', minimum: 0 }
 const text: JsonSchema = { type: 'string' }
 const row: JsonSchema = { type: 'object', additionalProperties: true }
 const nullable = (type: string): JsonSchema => ({ type: [type, 'null'] })
-const listOf = (items: JsonSchema): JsonSchema => ({ type: 'array', items })
+export const listOf = (items: JsonSchema): JsonSchema => ({ type: 'array', items })
 export const refTo = (name: string): JsonSchema => ({ $ref: `#/components/schemas/${name}` })
 
 /** A relation's name where only letters, digits and some marks may stand; different names stay different. */

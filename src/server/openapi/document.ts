@@ -4,23 +4,18 @@ import type { Route } from '../routes.ts'
 import { bodies, objectOf, pageOf, refTo, safeName } from './bodies.ts'
 import { eventSchema, type JsonSchema, rowSchema } from './columns.ts'
 import {
-  answer,
   appendOperation,
   liveOperation,
-  type Operation,
   operations as ownOperations,
-  problem,
   readTopicOperation,
   readViewOperation,
 } from './operations.ts'
+import { answer, type Operation, problem } from './parts.ts'
 import { telemetryOperations } from './telemetry-operations.ts'
+import { whyBodies } from './why-bodies.ts'
 import { whyOperations } from './why-operations.ts'
 
-const operations: Readonly<Record<string, Operation>> = {
-  ...ownOperations,
-  ...telemetryOperations,
-  ...whyOperations,
-}
+const operations: Readonly<Record<string, Operation>> = { ...ownOperations, ...telemetryOperations, ...whyOperations }
 
 /**
  * Describes the HTTP interface of what is defined, in OpenAPI 3.1: events and rows with their columns, each topic and
@@ -54,7 +49,7 @@ export function describeApi(routes: readonly Route[], catalog: CatalogBody): Jso
     ],
     paths,
     components: {
-      schemas: { ...bodies, ...relationSchemas(catalog) },
+      schemas: { ...bodies, ...whyBodies, ...relationSchemas(catalog) },
       securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } },
     },
   }

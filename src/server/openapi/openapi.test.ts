@@ -6,6 +6,10 @@ import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { bidJson, bidSql, type Running, startRunning } from '../../../test/support/running-server.ts'
+import { nodeIo } from '../../io/node.ts'
+import { Api } from '../api.ts'
+import { defaultLimits } from '../limits.ts'
+import { isDescribed } from './document.ts'
 
 /** Every type, and names that need care. */
 const everything = `${bidSql}
@@ -145,6 +149,49 @@ describe('GET /openapi.json', () => {
     const refused = await (await post('/v1/topics/bid/events', '{"auction":"x"}')).json()
     expect(refused).toMatchObject({ status: 422 })
     check('/v1/topics/bid/events', 'post', '422', 'application/problem+json', refused)
+  })
+
+  it('says what answers look like that tell how it is, and why', async () => {
+    const { url } = running
+    const get = async (path: string): Promise<unknown> => (await fetch(url + path)).json()
+    const headers = { 'content-type': 'application/json' }
+    await fetch(`${url}/v1/topics/bid/events`, { method: 'POST', headers, body: bidJson(5) })
+    const plain = ['status', 'topology', 'time', 'whoami'].map((name) => [`/v1/${name}`, `/v1/${name}`])
+    const topology = (await get('/v1/topology')) as { nodes: { id: string }[] }
+    const asked = [
+      ...plain,
+      ['/v1/topology/{node}/sample', `/v1/topology/${encodeURIComponent(topology.nodes[0].id)}/sample`],
+      ['/v1/views/{view}/changes', '/v1/views/by_auction/changes?from_tick=1'],
+      ['/v1/topics/{topic}/volume', '/v1/topics/bid/volume?buckets=3'],
+      ['/v1/views/{view}/why', '/v1/views/by_auction/why?auction=5'],
+      ['/v1/views/{view}/why', '/v1/views/by_auction/why?auction=77'],
+      ['/v1/topics/{topic}/find', '/v1/topics/bid/find?auction=5'],
+      ['/v1/topics/{topic}/events/{offset}/journey', '/v1/topics/bid/events/0/journey'],
+    ]
+    for (const [path, call] of asked) {
+      const answered = await fetch(url + call)
+      expect([call, answered.status]).toEqual([call, 200])
+      check(path, 'get', '200', 'application/json', await answered.json())
+    }
+    const body = JSON.stringify({ sql: 'SELECT auction FROM bid WHERE auction > 1' })
+    const explained = await fetch(`${url}/v1/explain`, { method: 'POST', headers, body })
+    check('/v1/explain', 'post', '200', 'application/json', await explained.json())
+  })
+
+  it('describes every route', () => {
+    const api = new Api(running.database, {
+      io: nodeIo(),
+      limits: defaultLimits,
+      onMistake: () => {},
+      host: '127.0.0.1',
+      allowedHosts: [],
+      allowedOrigins: [],
+      gateway: null,
+    })
+    const calls = api.routes.flatMap(({ pattern, methods }) => Object.keys(methods).map((method) => [method, pattern]))
+    const nameless = calls.filter(([method, pattern]) => pattern.startsWith('/v1/') && !isDescribed(method, pattern))
+    expect(nameless).toEqual([])
+    api.close()
   })
 
   it('checks answers in earnest', () => {

@@ -1,53 +1,19 @@
 import { liveOf, objectOf, refTo, rowsOf, safeName } from './bodies.ts'
 import type { JsonSchema, rowSchema } from './columns.ts'
-
-/** What one call is for, beside its path. */
-export interface Operation {
-  readonly operationId: string
-  readonly summary: string
-  readonly description?: string
-  readonly tags: readonly string[]
-  readonly parameters?: readonly JsonSchema[]
-  readonly requestBody?: JsonSchema
-  readonly responses: Readonly<Record<string, JsonSchema>>
-}
-
-export const jsonContent = (schema: JsonSchema): JsonSchema => ({ 'application/json': { schema } })
-
-/** An answer with a JSON body. */
-export const answer = (description: string, schema: JsonSchema): JsonSchema => ({
-  description,
-  content: jsonContent(schema),
-})
-
-export const problem = (description: string): JsonSchema => ({
-  description,
-  content: { 'application/problem+json': { schema: refTo('Problem') } },
-})
-
-export const parameter = (name: string, schema: JsonSchema, description: string): JsonSchema => ({
-  name,
-  in: 'query',
-  required: false,
-  schema,
-  description,
-})
-
-const numbers = parameter(
-  'numbers',
-  { type: 'string', enum: ['exact', 'string'] },
-  'How bigint and numeric are written: as numbers (default), or as strings for readers that would round them.',
-)
-const limit = (what: string): JsonSchema => parameter('limit', { type: 'integer', minimum: 0 }, what)
-const asOf = parameter('as_of', { type: 'string' }, 'A past tick or time.')
-const replay = parameter(
-  'replay',
-  { type: 'boolean' },
-  'Reads the log again where the view does not know that past any more; 202 says how far it is.',
-)
-const replaying = { '202': answer('A past tick is being made anew: ask again.', refTo('Replaying')) }
-const bad = problem('A parameter or the body is wrong.')
-const busy = problem('Too much at once, or the log is still being replayed.')
+import {
+  answer,
+  asOf,
+  bad,
+  busy,
+  jsonContent,
+  limit,
+  numbers,
+  type Operation,
+  parameter,
+  problem,
+  replay,
+  replaying,
+} from './parts.ts'
 
 const idempotencyKey: JsonSchema = {
   name: 'Idempotency-Key',

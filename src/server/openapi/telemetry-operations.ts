@@ -1,6 +1,6 @@
 import { objectOf } from './bodies.ts'
 import type { JsonSchema } from './columns.ts'
-import { answer, type Operation, parameter, problem } from './operations.ts'
+import { answer, type Operation, parameter, problem } from './parts.ts'
 
 const text: JsonSchema = { type: 'string' }
 const integer: JsonSchema = { type: 'integer' }
