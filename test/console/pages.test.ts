@@ -114,6 +114,16 @@ const pages: readonly Shown[] = [
     address: '/events?topic=orders&column=courier&value=c05',
     ready: (page) => page.getByText('the newest first').waitFor(),
   },
+  {
+    name: 'topology',
+    address: '/topology',
+    ready: (page) => page.getByRole('button', { name: /^revenue_by_city/ }).waitFor(),
+  },
+  {
+    name: 'time',
+    address: '/time',
+    ready: (page) => page.getByText('Behind the clock').waitFor(),
+  },
 ]
 
 const pictures = fileURLToPath(new URL('../../docs/console', import.meta.url))

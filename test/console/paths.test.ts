@@ -197,6 +197,23 @@ describe.skipIf(noBrowser !== null)(`ways through the console${noBrowser === nul
   )
 
   it(
+    'shows what runs, and the latest changes that left a part',
+    walking('/topology', async (page) => {
+      const node = page.getByRole('button', { name: /^revenue_by_city/ })
+      await node.focus()
+      await page.keyboard.press('Enter')
+      const about = page.getByRole('complementary', { name: 'About revenue_by_city' })
+      await about.getByText('Latest changes').waitFor()
+      await scene.orders(20)
+      await about.getByText('+1').first().waitFor()
+      await page.keyboard.press('Escape')
+      await about.waitFor({ state: 'detached' })
+      await page.getByLabel('Show').selectOption('busiest_couriers')
+      await node.waitFor({ state: 'detached' })
+    }),
+  )
+
+  it(
     'wears the theme that was chosen',
     walking('/', async (page) => {
       const theme = (): Promise<unknown> => page.evaluate('document.documentElement.dataset.theme')

@@ -22,6 +22,8 @@ const titled = (title: string) => (): string => title
 export const routes: readonly Route[] = [
   { pattern: '/', title: titled('Overview'), load: () => import('../pages/overview.tsx') },
   { pattern: '/views/{view}', title: ([view]) => view, load: () => import('../pages/view.tsx') },
+  { pattern: '/topology', title: titled('Topology'), load: () => import('../pages/topology.tsx') },
+  { pattern: '/time', title: titled('Time'), load: () => import('../pages/time.tsx') },
   { pattern: '/query', title: titled('Query'), load: () => import('../pages/query.tsx') },
   { pattern: '/views/{view}/why', title: ([view]) => `Why: ${view}`, load: () => import('../pages/why.tsx') },
   { pattern: '/events', title: titled('Events'), load: () => import('../pages/events.tsx') },

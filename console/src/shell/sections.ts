@@ -7,6 +7,8 @@ export interface Section {
 
 export const sections: readonly Section[] = [
   { title: 'Overview', address: '/', key: 'o' },
+  { title: 'Topology', address: '/topology', key: 't' },
+  { title: 'Time', address: '/time', key: 'w' },
   { title: 'Events', address: '/events', key: 'e' },
   { title: 'Query', address: '/query', key: 'q' },
 ]

@@ -1,0 +1,89 @@
+import type { TimeBody } from 'millrace/client'
+import type { JSX } from 'preact'
+import { topicNamed } from '../ask/catalog.ts'
+import { BarChart } from '../chart/bar-chart.tsx'
+import { Badge } from '../design/badge.tsx'
+import { topicAddress, viewAddress } from '../shell/place.ts'
+import { count, plural, short } from '../text/numbers.ts'
+import { duration, moment } from '../text/times.ts'
+
+type TopicTime = TimeBody['topics'][number]
+
+/** How one topic tells the time: where its watermark is, how late its events come, who waits for it. */
+export function TopicTimeCard({ topic }: { readonly topic: TopicTime }): JSX.Element {
+  const { name, event_time: column } = topic
+  return (
+    <section class="time-topic" aria-label={name}>
+      <header class="line">
+        <h2>
+          <a class="table-link" href={topicAddress(name)}>
+            {name}
+          </a>
+        </h2>
+        {column !== null && <Badge>{`by ${column}`}</Badge>}
+        {topic.late > 0 && <Badge tone="warn">{`${plural(topic.late, 'event')} late`}</Badge>}
+      </header>
+      {column !== null && <Known topic={topic} />}
+    </section>
+  )
+}
+
+function Known({ topic }: { readonly topic: TopicTime }): JSX.Element {
+  const { watermark_micros: watermark, newest_micros: newest, behind_ms: behind, histogram, holds } = topic
+  const events = histogram.reduce((sum, { events: some }) => sum + some, 0)
+  return (
+    <div class="time-known">
+      <dl class="facts num">
+        <dt>Watermark</dt>
+        <dd>{watermark === null ? 'none yet' : moment(watermark)}</dd>
+        <dt>Behind the clock</dt>
+        <dd>{behind === null ? '–' : duration(behind)}</dd>
+        <dt>Newest event</dt>
+        <dd>{newest === null ? '–' : moment(newest)}</dd>
+        <dt>Lateness allowed</dt>
+        <dd>{duration(Number(topic.lateness_micros) / 1000)}</dd>
+        <dt>Suggested</dt>
+        <dd>
+          {topic.suggested_lateness_micros === null ? '–' : duration(Number(topic.suggested_lateness_micros) / 1000)}
+        </dd>
+        <dt>Holds open</dt>
+        <dd>
+          {holds.length === 0
+            ? 'no view'
+            : holds.map((view, i) => (
+                <span key={view}>
+                  {i > 0 && ', '}
+                  <a class="link" href={viewAddress(view)}>
+                    {view}
+                  </a>
+                </span>
+              ))}
+        </dd>
+      </dl>
+      <div>
+        <h3>How much older than the newest before them events were</h3>
+        {events === 0 ? (
+          <p class="label">No events since the engine’s start.</p>
+        ) : (
+          <BarChart
+            label={`Lateness of ${topicNamed(topic.name)?.name ?? topic.name}`}
+            bars={histogram
+              .filter(({ events: some }) => some > 0)
+              .map(({ up_to_ms: most, events: some }) => ({
+                label: most === 0 ? 'in order' : `up to ${duration(most)}`,
+                value: Math.log10(1 + some),
+                shown: `${short(some)} (${share(some, events)})`,
+              }))}
+          />
+        )}
+        <p class="label">{topic.suggestion}</p>
+        {events > 0 && <p class="label">{`${count(events)} events; the bars’ lengths are logarithmic.`}</p>}
+      </div>
+    </div>
+  )
+}
+
+function share(some: number, all: number): string {
+  const percent = (some / all) * 100
+  return percent >= 0.1 ? `${percent.toFixed(1)} %` : '< 0.1 %'
+}

@@ -1,0 +1,101 @@
+import type { TopologyBody } from 'millrace/client'
+import type { JSX } from 'preact'
+import { useEffect } from 'preact/hooks'
+import { useAsked } from '../ask/asked.ts'
+import { Trouble, Waiting } from '../design/empty.tsx'
+import { setQuery, topicAddress, viewAddress } from '../shell/place.ts'
+import { bytes, count, short } from '../text/numbers.ts'
+import { moment } from '../text/times.ts'
+import { RowFacts } from '../why/row-facts.tsx'
+
+type TopologyNode = TopologyBody['nodes'][number]
+
+const everyMs = 3000
+
+/** One part with all its figures, and the latest changes that left it. */
+export function NodeDetail({ node }: { readonly node: TopologyNode }): JSX.Element {
+  useEffect(() => {
+    const onKeyDown = ({ key }: KeyboardEvent): void => {
+      if (key === 'Escape') setQuery({ node: null })
+    }
+    document.addEventListener('keydown', onKeyDown)
+    return () => document.removeEventListener('keydown', onKeyDown)
+  }, [])
+  const { kind, name, label, detail, views, watermark_micros: watermark } = node
+  const address = kind === 'view' ? viewAddress(name) : kind === 'topic' || kind === 'table' ? topicAddress(name) : null
+  return (
+    <aside class="node-detail-panel" aria-label={`About ${name === '' ? label : name}`} tabIndex={0}>
+      <header class="spread">
+        <h3 class="cut">{kind === 'operator' ? label : name}</h3>
+        <button type="button" class="button plain" onClick={() => setQuery({ node: null })}>
+          Close <kbd>Esc</kbd>
+        </button>
+      </header>
+      {detail !== '' && <p class="step-detail">{detail}</p>}
+      {address !== null && (
+        <p>
+          <a class="link" href={address}>
+            {`Open the ${kind}`}
+          </a>
+        </p>
+      )}
+      <dl class="facts num">
+        <dt>Rows in</dt>
+        <dd>{count(node.rows_in)}</dd>
+        <dt>Rows out</dt>
+        <dd>{`${count(node.rows_out)}, ${short(node.rows_per_second)}/s now`}</dd>
+        <dt>Engine’s time</dt>
+        <dd>{`${(node.busy_share * 100).toFixed(1)} % of the last ten seconds`}</dd>
+        {node.state_bytes !== null && (
+          <>
+            <dt>State</dt>
+            <dd>
+              {bytes(node.state_bytes)}
+              {node.state_rows !== null && ` in ${count(node.state_rows)} entries`}
+            </dd>
+          </>
+        )}
+        {watermark !== null && (
+          <>
+            <dt>Watermark</dt>
+            <dd>{moment(watermark)}</dd>
+          </>
+        )}
+        {views.length > 0 && (
+          <>
+            <dt>Used by</dt>
+            <dd>{views.join(', ')}</dd>
+          </>
+        )}
+      </dl>
+      {kind !== 'subscribers' && <Sample id={node.id} />}
+    </aside>
+  )
+}
+
+function Sample({ id }: { readonly id: string }): JSX.Element {
+  const asked = useAsked(`sample ${id}`, (server, signal) => server.sample(id, { signal }), everyMs)
+  const { value, refusal } = asked.value
+  if (value === null) {
+    return refusal === null ? <Waiting what="Watching what leaves it" /> : <Trouble refusal={refusal} />
+  }
+  return (
+    <>
+      <h3>Latest changes</h3>
+      {value.changes.length === 0 ? (
+        <p class="label">Nothing has left it lately.</p>
+      ) : (
+        <ul class="plain-list">
+          {value.changes.toReversed().map(({ tick, row, weight }, i) => (
+            <li key={i} class="plain-row sample">
+              <span class={weight > 0 ? 'change-in num' : 'change-out num'} title={`tick ${tick}`}>
+                {weight > 0 ? `+${weight}` : `−${-weight}`}
+              </span>
+              <RowFacts row={row} />
+            </li>
+          ))}
+        </ul>
+      )}
+    </>
+  )
+}
