@@ -272,7 +272,7 @@ export class Database {
   /** Why rows are there or aren't, what became of events, and where they are. */
   get explanations(): Explanations {
     this.#checkOpen()
-    return this.#running.explanations.after(this.#appendedTick, this.#finished)
+    return this.#running.explanations.after(this.#appendedTick, this.#finished, this.#programs.vitals.tickTimes)
   }
 
   /** A view's rows, then its changes: a cursor, which costs nothing while it is not pulled. */

@@ -22,10 +22,14 @@ export function journeyText(
 ): string {
   const out: string[] = [eventText(event, paint)]
   const time = (text: string): string => text.replace('T', ' ').replace('+00:00', '')
+  const seen = [
+    times.visible_at === undefined ? '' : `, seen by reads ${time(times.visible_at)}`,
+    times.pushed_at === undefined ? '' : `, pushed ${time(times.pushed_at)}`,
+  ].join('')
   out.push(
     paint(
       'dim',
-      `appended ${time(times.appended_at)}, visible with tick ${times.tick}, sealed ${time(times.sealed_at)}`,
+      `appended ${time(times.appended_at)}, visible with tick ${times.tick}, sealed ${time(times.sealed_at)}${seen}`,
     ),
   )
   out.push('')

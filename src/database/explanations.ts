@@ -11,6 +11,7 @@ import { byName, known, ordinalOf } from './names.ts'
 import type { Past } from './past.ts'
 import type { Queries, QueryPlan } from './queries.ts'
 import type { Sight } from './sight.ts'
+import type { TickTimes } from './tick-times.ts'
 import { canonical, whyRow } from './why.ts'
 import { WhyRun } from './why-run.ts'
 
@@ -32,19 +33,22 @@ export class Explanations {
   readonly #of: Explained
   readonly #promised: number
   readonly #closed: boolean
+  readonly #times: TickTimes | null
 
   /**
    * @param promised the newest tick that an append was told
    * @param closed whether final views show what infinite watermarks would
+   * @param times what is known of the latest ticks
    */
-  constructor(of: Explained, promised = 0, closed = false) {
+  constructor(of: Explained, promised = 0, closed = false, times: TickTimes | null = null) {
     this.#of = of
+    this.#times = times
     this.#promised = promised
     this.#closed = closed
   }
 
-  after(promised: number, closed: boolean): Explanations {
-    return new Explanations(this.#of, promised, closed)
+  after(promised: number, closed: boolean, times: TickTimes): Explanations {
+    return new Explanations(this.#of, promised, closed, times)
   }
 
   /** How a SELECT would be computed: nothing of it is run. @throws MillraceError sql/… */
@@ -84,7 +88,7 @@ export class Explanations {
     const { io, engine = 'worker', memoryBytes = defaultMemoryBytes } = options
     const run = await this.#run(signal === undefined ? {} : { signal })
     const source = { io, log, engine, memoryBytes, ...(signal === undefined ? {} : { signal }) }
-    return journeyOf(run, source, topic, offset)
+    return journeyOf(run, { ...source, times: this.#times }, topic, offset)
   }
 
   /**

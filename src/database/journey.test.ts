@@ -72,6 +72,8 @@ describe('the journey of an event', () => {
       },
     ])
     expect(body.times).toMatchObject({ tick: body.event.tick, appended_at: body.event.appended_at })
+    expect(body.times.visible_at! >= body.times.sealed_at).toBe(true)
+    expect(body.times.pushed_at).toBeUndefined()
   })
 
   it('waits for a match, finds one, takes the place of a row', async () => {

@@ -6,11 +6,19 @@ import { type Itinerary, inputProbes, itineraryOf, keyColumns } from '../plan/jo
 import type { TopicDefinition, ViewDefinition } from '../plan/program.ts'
 import { type OperatorNode, type TopologyNode, topologyOf } from '../plan/topology.ts'
 import { counted, displayNames, durationText, rowOf } from '../plan/why-words.ts'
-import type { EventRef, JourneyBody, JourneyChangeBody, JourneyStepBody, StepOperator } from '../protocol/why.ts'
+import type {
+  EventRef,
+  JourneyBody,
+  JourneyChangeBody,
+  JourneyStepBody,
+  JourneyTimes,
+  StepOperator,
+} from '../protocol/why.ts'
 import { partOf } from '../views/replay.ts'
 import { type ChangedRow, type Effect, effectOf, type JourneySource } from './journey-run.ts'
 import { JourneyWords, type Passage } from './journey-words.ts'
 
+import type { TickTimes, TickTimesKnown } from './tick-times.ts'
 import { EventLookup, timeText } from './why-events.ts'
 import type { WhyRun } from './why-run.ts'
 
@@ -24,7 +32,7 @@ const listed = 20
  */
 export async function journeyOf(
   run: WhyRun,
-  source: JourneySource,
+  source: JourneySource & { readonly times: TickTimes | null },
   topic: TopicDefinition,
   offset: number,
 ): Promise<JourneyBody> {
@@ -44,9 +52,19 @@ export async function journeyOf(
       appended_at: event.appended_at,
       tick: event.tick,
       sealed_at: mark === null ? event.appended_at : timeText(mark.timeMicros),
+      ...seenTimes(source.times?.of(event.tick) ?? null),
     },
     steps: await teller.steps(),
     changes: itinerary.views.flatMap((view) => teller.changesOf(view)),
+  }
+}
+
+function seenTimes(known: TickTimesKnown | null): Pick<JourneyTimes, 'visible_at' | 'pushed_at'> {
+  if (known === null) return {}
+  const { visibleMicros, pushedMicros } = known
+  return {
+    visible_at: timeText(visibleMicros),
+    ...(pushedMicros === null ? {} : { pushed_at: timeText(pushedMicros) }),
   }
 }
 

@@ -69,9 +69,11 @@ export class Telemetry {
     return topologyBody(this.#topology(), this.#programs, this.#status())
   }
 
-  /** For traces: a change of a view is on its way to a reader. @returns ends that */
+  /** For traces and journeys: a change of a view is on its way to a reader. @returns ends that */
   pushing(view: string, fromTick: number, tick: number): () => void {
-    return this.#programs.vitals.traces.pushing(view, fromTick, tick)
+    const { tickTimes, traces } = this.#programs.vitals
+    tickTimes.pushed(fromTick, tick)
+    return traces.pushing(view, fromTick, tick)
   }
 
   /** What has been counted since the process began. */

@@ -7,6 +7,7 @@ import type { Append, AppendAnswer } from '../log/log.ts'
 import { FiguresRing } from './figures-ring.ts'
 import type { DecodedAppend } from './ingest.ts'
 import { DurationRing, quantileSeconds, ringSeconds, SecondRing } from './rings.ts'
+import { TickTimes } from './tick-times.ts'
 import { Traces } from './traces.ts'
 
 export interface Happening {
@@ -75,6 +76,7 @@ export class Vitals {
   readonly figures = new FiguresRing()
   readonly totals = { events: 0, changes: 0, appends: 0, reads: 0, ticks: 0 }
   readonly traces: Traces
+  readonly tickTimes: TickTimes
   readonly #clock: Clock
   readonly #topics = new Map<number, TopicVitals>()
   readonly #views = new Map<number, ViewVitals>()
@@ -90,6 +92,7 @@ export class Vitals {
   constructor(clock: Clock, nameOf: (relation: number) => string) {
     this.#clock = clock
     this.traces = new Traces(clock, nameOf)
+    this.tickTimes = new TickTimes(clock)
     this.startedMs = clock.monotonicMs()
   }
 
@@ -197,6 +200,7 @@ export class Vitals {
   finished(output: TickOutput): void {
     const { tick, deltas, late, figures } = output
     this.traces.finished(output)
+    this.tickTimes.visible(tick, output.timeMicros)
     const ms = this.#clock.monotonicMs()
     let began = ms
     while (this.#handed.length > 0 && this.#handed[0].tick <= tick) began = this.#handed.shift()!.ms

@@ -128,6 +128,9 @@ export interface JourneyTimes {
   readonly tick: number
   /** The tick's time. */
   readonly sealed_at: string
+  /** When reads saw the tick, and when the first live stream was sent a change of it: while this process knows. */
+  readonly visible_at?: string
+  readonly pushed_at?: string
 }
 
 /**
