@@ -252,7 +252,7 @@ export function plantedPlan(seed: number, planted: Planted): SimulationPlan {
     return withTrims({ ...plan, lives })
   }
   if (planted.ofState === true) {
-    const lives = plan.lives.map((life) => ({ ...life, damage: null, flip: null }))
+    const lives = plan.lives.map((life) => ({ ...life, damage: null, flip: null, trimMs: null }))
     return { ...plan, engine: 'worker', reopen: false, snapshotBytes: 128 << (seed % 3), stateBytes: 2000, lives }
   }
   return planted.engine === undefined ? plan : { ...plan, engine: 'worker', reopen: false }
