@@ -139,7 +139,8 @@ export class Database {
   }
 
   catalog(): DatabaseCatalog {
-    return { ...this.#running.program, text: this.#running.text }
+    const { program, text, reads } = this.#running
+    return { ...program, text, reads }
   }
 
   /** @throws MillraceError topic/unknown */

@@ -3,11 +3,14 @@ import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { appToSql, defineApp } from '../src/app/app.ts'
+import { from } from '../src/app/builder/from.ts'
 import { t } from '../src/app/column-type.ts'
 import { table, topic, view } from '../src/app/definitions.ts'
+import { dateTrunc } from '../src/app/functions/datetime.ts'
 import { sql } from '../src/app/sql-text.ts'
 import { createClient } from '../src/client/client.ts'
 import { MillraceError } from '../src/data/errors.ts'
+import { appDefinition } from '../src/engine/definitions.ts'
 import { startServer } from '../src/server/listen.ts'
 import { startRunning } from './support/running-server.ts'
 
@@ -46,9 +49,33 @@ async function start() {
   return { ...running, db: createClient<typeof app>({ url: running.url }) }
 }
 
+const births = view(
+  'births',
+  from({ u: users }).select(({ u }) => ({ id: u.id, born: u.born, year: dateTrunc('year', u.born) })),
+)
+
 const at = new Date('2026-11-21T10:00:00.123Z')
 
 describe('createClient', () => {
+  it("shows values as the server's app says, without having the app itself", async () => {
+    const served = defineApp({ users, births })
+    const running = await startRunning({}, appDefinition(served))
+    stops.push(() => running.stop())
+    const db = createClient<typeof served>({ url: running.url })
+    const born = new Date('1990-05-01T00:00:00Z')
+    const { tick } = await db.users.append({ id: 'a', born, score: 1 })
+    expect((await db.users.read()).events[0].data.born).toEqual(born)
+    const year = new Date('1990-01-01T00:00:00Z')
+    expect((await db.births.get({ minTick: tick })).rows).toEqual([{ id: 'a', born, year }])
+    for await (const { changes } of db.births.live()) {
+      expect(changes[0].row).toEqual({ id: 'a', born, year })
+      break
+    }
+    const asked = await db.sql(from({ b: births }).select(({ b }) => ({ born: b.born })))
+    expect(asked.rows).toEqual([{ born }])
+    await db.close()
+  })
+
   it('appends what the app takes and reads what it gives', async () => {
     const { db } = await start()
     const receipt = await db.payments.append([

@@ -31,8 +31,6 @@ export interface KindValues {
 export type NumberKind = 'integer' | 'bigint' | 'int64' | 'numeric' | 'double' | 'number'
 export type IntegerKind = 'integer' | 'bigint' | 'int64' | 'number'
 export type TextKind = 'text' | 'string'
-/** Kinds with a time of day or a calendar. */
-export type TimeKind = 'date' | 'time' | 'timestamp' | 'string'
 
 /** The kind of a value's TypeScript type, where nothing more is known. */
 export type KindOf<T> = unknown extends T

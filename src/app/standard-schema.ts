@@ -1,21 +1,9 @@
-/** The part of the Standard Schema interface (standardschema.dev) that is used here; zod, valibot and arktype have it. */
-export interface StandardSchema<In = unknown, Out = unknown> {
-  readonly '~standard': {
-    readonly version: 1
-    readonly vendor: string
-    readonly validate: (value: unknown) => Validated<Out> | Promise<Validated<Out>>
-    readonly types?: { readonly input: In; readonly output: Out } | undefined
-  }
-}
+import type { StandardSchemaV1 } from '@standard-schema/spec'
 
-export type Validated<Out> =
-  | { readonly value: Out; readonly issues?: undefined }
-  | { readonly issues: readonly Issue[] }
+/** A schema of any vendor that keeps to standardschema.dev: zod, valibot, arktype. */
+export type StandardSchema<In = unknown, Out = unknown> = StandardSchemaV1<In, Out>
 
-export interface Issue {
-  readonly message: string
-  readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined
-}
+export type Issue = StandardSchemaV1.Issue
 
 export function isStandardSchema(value: unknown): value is StandardSchema {
   // Arktype's schemas are functions.

@@ -1,6 +1,7 @@
 import { type ErrorDetail, MillraceError } from '../data/errors.ts'
 import { plainBigint, plainNumeric } from '../data/plain-number.ts'
 import type { SqlType } from '../data/sql-type.ts'
+import type { App } from './app.ts'
 import type { Json, NamedColumn, Reads } from './column-type.ts'
 import type { Definition, Table, Topic } from './definitions.ts'
 import { hex, type SqlText } from './sql-text.ts'
@@ -152,6 +153,17 @@ export function writtenReads(
     default:
       return []
   }
+}
+
+/** How columns of an app are read, by relation and column, where that is not as JSON shows them. */
+export type AppReads = Readonly<Record<string, Readonly<Record<string, Exclude<Reads, 'plain'>>>>>
+
+export function readsOfApp({ definitions }: App): AppReads {
+  const reads = Object.entries(definitions).map(([name, definition]) => {
+    const columns = writtenReads(definition).filter((column) => column.reads !== 'plain')
+    return [name, Object.fromEntries(columns.map((column) => [column.name, column.reads]))] as const
+  })
+  return Object.fromEntries(reads.filter(([, columns]) => Object.keys(columns).length > 0)) as AppReads
 }
 
 /** A row of JSON, with bigint and numeric as text, as TypeScript sees it. */

@@ -36,7 +36,10 @@ export class RowReaders {
     const lower = name.toLowerCase()
     const found = all.find((one) => one.name === name) ?? all.find((one) => one.name.toLowerCase() === lower)
     const typed = (found?.columns ?? []).map((column) => ({ name: column.name, type: typeOfName(column.type) }))
-    return readColumns(typed, writtenReads(this.#app?.definitions[name]))
+    const definition = this.#app?.definitions[name]
+    // Without the app the server says what its schemas say.
+    const told = (found?.columns ?? []).map((column) => ({ name: column.name, reads: column.reads ?? ('plain' as const) }))
+    return readColumns(typed, definition === undefined ? told : writtenReads(definition))
   }
 }
 

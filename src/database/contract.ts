@@ -1,3 +1,4 @@
+import type { AppReads } from '../app/values.ts'
 import type { MillraceError } from '../data/errors.ts'
 import type { ColumnSchema } from '../data/sql-type.ts'
 import type { Definition } from '../engine/definitions.ts'
@@ -57,6 +58,8 @@ export interface DatabaseCatalog {
   readonly views: readonly ViewDefinition[]
   /** Definitions as they were written. */
   readonly text: string
+  /** How readers in TypeScript show columns, by relation and column, where that is not as JSON does. */
+  readonly reads: AppReads
 }
 
 /** A past moment: a tick's number, or a time, which means the newest tick that is not after it. */

@@ -1,3 +1,4 @@
+import type { AppReads } from '../app/values.ts'
 import { invariant, type MillraceError } from '../data/errors.ts'
 import type { OpenedProgram } from '../engine/definitions.ts'
 import { defaultMemoryBytes, type EngineHost, startEngine } from '../engine/host.ts'
@@ -69,6 +70,11 @@ export class Running {
   readonly #options: DatabaseOptions
   /** Null before the start. */
   #host: EngineHost | null = null
+
+  /** How its columns are read, as far as the definitions say. */
+  get reads(): AppReads {
+    return this.#options.definition?.reads ?? {}
+  }
 
   constructor(options: DatabaseOptions, log: Log, { program, text }: OpenedProgram) {
     const { io } = options

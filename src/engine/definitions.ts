@@ -1,4 +1,5 @@
 import { type App, appFunctions, appToSql } from '../app/app.ts'
+import { type AppReads, readsOfApp } from '../app/values.ts'
 import { openBlock } from '../data/block.ts'
 import { BlockBuilder } from '../data/block-builder.ts'
 import { bytesLength, bytesStart, utf8Text } from '../data/cell-access.ts'
@@ -30,6 +31,8 @@ interface StoredDefinitions {
 export interface Definition {
   /** Compared with what the log holds: the same text loads the stored program and plans nothing. */
   readonly text: string
+  /** How readers in TypeScript show columns: an app's schemas say so, SQL doesn't. */
+  readonly reads?: AppReads
   /**
    * @param previous names that it has keep their ids
    * @param select how queries become plans (default: bound and optimised)
@@ -43,6 +46,7 @@ export function withOwnTopics(definition: Definition, topics: readonly OwnTopic[
   if (topics.length === 0) return definition
   const first = topics.map((topic) => ownTopics[topic]).join('\n')
   return {
+    ...definition,
     text: `${first}\n${definition.text}`,
     plan: (previous, select) => definition.plan(previous, select, first),
   }
@@ -63,6 +67,7 @@ export function sqlDefinition(text: string, file?: string): Definition {
 export function appDefinition(app: App): Definition {
   return {
     text: appToSql(app),
+    reads: readsOfApp(app),
     async plan(previous, select = planSelect, first = '') {
       await loadParser()
       return defineProgram([...parseSql(first), ...appStatements(app)], select, previous, appFunctions(app))

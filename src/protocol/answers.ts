@@ -105,6 +105,8 @@ export interface ColumnBody {
   /** As PostgreSQL's `format_type` prints it. */
   readonly type: string
   readonly nullable: boolean
+  /** How a client in TypeScript shows its values, by the app's schema, where that is not as JSON shows them. */
+  readonly reads?: 'number' | 'bigint' | 'string' | 'date' | 'utc' | 'bytes'
 }
 
 /** GET /v1/catalog */

@@ -30,7 +30,7 @@ export async function seenCatalogBody(
       const restriction = seen === 'hidden' ? null : await topicRestriction(sight, database.topic(topic.name))
       // Who may append must know the columns as they are.
       const masked = restriction !== null && !mayAppend(topic.name)
-      const columns = masked ? columnBodies(restriction.columns, typeName) : topic.columns
+      const columns = masked ? columnBodies(restriction.columns, typeName, topic.columns) : topic.columns
       topics.push({ ...topic, columns, events: 0, late: 0, watermark_micros: null })
     }
   }
@@ -42,7 +42,7 @@ export async function seenCatalogBody(
     const restriction = await viewRestriction(sight, database.view(view.name))
     if (restriction === null) views.push({ ...view, sql })
     else {
-      const columns = columnBodies(restriction.columns, resultTypeName)
+      const columns = columnBodies(restriction.columns, resultTypeName, view.columns)
       views.push({ ...view, sql, columns, rows: 0, errors: Math.min(1, view.errors) })
     }
   }
@@ -52,6 +52,11 @@ export async function seenCatalogBody(
 function columnBodies(
   columns: readonly ColumnSchema[],
   nameOf: (type: ColumnSchema['type']) => string,
+  whole: readonly ColumnBody[],
 ): readonly ColumnBody[] {
-  return columns.map(({ name, type, nullable }) => ({ name, type: nameOf(type), nullable }))
+  return columns.map(({ name, type, nullable }) => {
+    const column = { name, type: nameOf(type), nullable }
+    const { reads } = whole.find((other) => other.name === name && other.type === column.type) ?? {}
+    return reads === undefined ? column : { ...column, reads }
+  })
 }

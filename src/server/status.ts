@@ -1,4 +1,5 @@
 import { type ColumnSchema, resultTypeName, typeName } from '../data/sql-type.ts'
+import type { DatabaseCatalog } from '../database/contract.ts'
 import type { Database } from '../database.ts'
 import type { CatalogBody, ColumnBody, ReadyBody } from '../protocol/answers.ts'
 import { type ApiAnswer, jsonAnswer } from './exchange.ts'
@@ -29,7 +30,7 @@ export function readyz(database: Database): ApiAnswer {
 
 /** What is defined, and how it stands. */
 export function catalogBody(database: Database): CatalogBody {
-  const { topics, views } = database.catalog()
+  const { topics, views, reads } = database.catalog()
   const status = database.status()
   const topicStatus = new Map(status.topics.map((topic) => [topic.name, topic]))
   const viewStatus = new Map(status.views.map((view) => [view.name, view]))
@@ -40,7 +41,7 @@ export function catalogBody(database: Database): CatalogBody {
       return {
         name,
         kind: primaryKey.length > 0 ? 'table' : 'topic',
-        columns: columnBodies(columns, typeName),
+        columns: columnBodies(columns, typeName, reads[name]),
         primary_key: primaryKey.map((i) => columns[i].name),
         event_time: eventTime === null ? null : columns[eventTime].name,
         lateness_micros: latenessMicros,
@@ -53,7 +54,7 @@ export function catalogBody(database: Database): CatalogBody {
       const now = viewStatus.get(name)
       return {
         name,
-        columns: columnBodies(columns, resultTypeName),
+        columns: columnBodies(columns, resultTypeName, reads[name]),
         emit,
         order: order.map(({ column, descending }) => (descending ? '-' : '') + columns[column].name),
         sql,
@@ -68,6 +69,10 @@ export function catalogBody(database: Database): CatalogBody {
 function columnBodies(
   columns: readonly ColumnSchema[],
   nameOf: (type: ColumnSchema['type']) => string,
+  reads: DatabaseCatalog['reads'][string] = {},
 ): readonly ColumnBody[] {
-  return columns.map(({ name, type, nullable }) => ({ name, type: nameOf(type), nullable }))
+  return columns.map(({ name, type, nullable }) => {
+    const column = { name, type: nameOf(type), nullable }
+    return Object.hasOwn(reads, name) ? { ...column, reads: reads[name] } : column
+  })
 }

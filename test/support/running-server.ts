@@ -1,6 +1,6 @@
 import { ownTopicsOf } from '../../src/cli/gateway-flags.ts'
 import { Database } from '../../src/database.ts'
-import { sqlDefinition, withOwnTopics } from '../../src/engine/definitions.ts'
+import { type Definition, sqlDefinition, withOwnTopics } from '../../src/engine/definitions.ts'
 import { nodeIo } from '../../src/io/node.ts'
 import { type RunningServer, type ServerOptions, startServer } from '../../src/server/listen.ts'
 
@@ -24,12 +24,15 @@ CREATE MATERIALIZED VIEW shares AS SELECT auction, 100 / auction AS share FROM b
 
 export async function startRunning(
   options: ServerOptions = {},
-  sql = bidSql,
+  sql: string | Definition = bidSql,
   data: string | null = null,
 ): Promise<Running> {
   const database = await Database.open({
     io: nodeIo(),
-    definition: withOwnTopics(sqlDefinition(sql), ownTopicsOf(options.gateway ?? null)),
+    definition: withOwnTopics(
+      typeof sql === 'string' ? sqlDefinition(sql) : sql,
+      ownTopicsOf(options.gateway ?? null),
+    ),
     data,
     engine: 'inline',
     memoryBytes: 64 * 1024 * 1024,
