@@ -1,7 +1,7 @@
 import { Bug, MillraceError } from '../data/errors.ts'
 import type { Reads } from './column-type.ts'
 import { type Expr, type Fragment, levels, type Named, type Node, type Use } from './expression.ts'
-import type { Kind } from './kinds.ts'
+import { type Kind, widerKind } from './kinds.ts'
 import { literalOf, quotedText } from './sql-text.ts'
 
 export interface Shape {
@@ -113,11 +113,15 @@ export function as<E>(made: Node): E {
   return made as unknown as E
 }
 
+const numberKinds = new Set<Kind>(['integer', 'bigint', 'int64', 'numeric', 'double', 'number'])
+
 /** The form that operands share: of values alone, and of columns that are read in two ways, the usual one. */
 export function sharedForm(operands: readonly Node[]): Pick<Node, 'type' | 'form'> {
   const columns = operands.filter(({ uses }) => uses.length > 0)
   const [first] = columns.length > 0 ? columns : operands
   if (first === undefined) return { type: null, form: 'plain' }
-  const same = (columns.length > 0 ? columns : operands).every(({ form }) => form === first.form)
-  return { type: first.type, form: same ? first.form : 'plain' }
+  const sharing = columns.length > 0 ? columns : operands
+  const form = sharing.every((one) => one.form === first.form) ? first.form : 'plain'
+  const isNumber = sharing.every(({ type }) => type !== null && numberKinds.has(type))
+  return { type: isNumber ? widerKind(sharing.map(({ type }) => type)) : first.type, form }
 }

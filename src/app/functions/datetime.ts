@@ -125,29 +125,31 @@ export function toTimestamp<A extends NumberOperand>(seconds: A): Strict<string,
 }
 
 /** A date of its parts. */
-export function makeDate<A extends IntegerOperand>(year: A, month: A, day: A): Strict<string, 'date', A> {
-  return as(called('make_date', [year, month, day], { type: 'date' }))
+export function makeDate<const P extends readonly [year: IntegerOperand, month: IntegerOperand, day: IntegerOperand]>(
+  ...parts: P
+): Strict<string, 'date', P[number]> {
+  return as(called('make_date', parts, { type: 'date' }))
 }
 
 /** A time of day of its parts. */
-export function makeTime<A extends IntegerOperand, B extends NumberOperand>(
-  hour: A,
-  minute: A,
-  second: B,
-): Strict<string, 'time', A | B> {
-  return as(called('make_time', [hour, minute, second], { type: 'time' }))
+export function makeTime<
+  const P extends readonly [hour: IntegerOperand, minute: IntegerOperand, second: NumberOperand],
+>(...parts: P): Strict<string, 'time', P[number]> {
+  return as(called('make_time', parts, { type: 'time' }))
 }
 
+type Parts = readonly [
+  year: IntegerOperand,
+  month: IntegerOperand,
+  day: IntegerOperand,
+  hour: IntegerOperand,
+  minute: IntegerOperand,
+  second: NumberOperand,
+]
+
 /** A timestamp without a zone of its parts. */
-export function makeTimestamp<A extends IntegerOperand, B extends NumberOperand>(
-  year: A,
-  month: A,
-  day: A,
-  hour: A,
-  minute: A,
-  second: B,
-): Strict<string, 'timestamp', A | B> {
-  return as(called('make_timestamp', [year, month, day, hour, minute, second], { type: 'timestamp' }))
+export function makeTimestamp<const P extends Parts>(...parts: P): Strict<string, 'timestamp', P[number]> {
+  return as(called('make_timestamp', parts, { type: 'timestamp' }))
 }
 
 /** Whether a time is no infinity, as all are here. */

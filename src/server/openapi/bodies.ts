@@ -23,7 +23,8 @@ export function objectOf(properties: Readonly<Record<string, JsonSchema>>, optio
 const pointed = objectOf({ pointer: text, detail: text })
 const offsets = objectOf({ first_offset: integer, last_offset: { type: 'integer', minimum: -1 } })
 const position = objectOf({ topic: text, partition: integer, offset: integer })
-const column = objectOf({ name: text, type: text, nullable: { type: 'boolean' } })
+const reads = { type: 'string', enum: ['number', 'bigint', 'string', 'date', 'utc', 'bytes'] }
+const column = objectOf({ name: text, type: text, nullable: { type: 'boolean' }, reads }, ['reads'])
 
 export const bodies: Readonly<Record<string, JsonSchema>> = {
   Problem: {
