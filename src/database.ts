@@ -139,8 +139,7 @@ export class Database {
   }
 
   catalog(): DatabaseCatalog {
-    const { program, text, reads } = this.#running
-    return { ...program, text, reads }
+    return this.#running.catalog
   }
 
   /** @throws MillraceError topic/unknown */

@@ -1,4 +1,3 @@
-import type { AppReads } from '../app/values.ts'
 import { invariant, type MillraceError } from '../data/errors.ts'
 import type { OpenedProgram } from '../engine/definitions.ts'
 import { defaultMemoryBytes, type EngineHost, startEngine } from '../engine/host.ts'
@@ -9,7 +8,7 @@ import { TickDriver } from '../views/driver.ts'
 import { columnsRead, mergeableRows } from '../views/replay.ts'
 import type { ViewState } from '../views/view.ts'
 import { ViewSet } from '../views/view-set.ts'
-import type { DatabaseOptions } from './contract.ts'
+import type { DatabaseCatalog, DatabaseOptions } from './contract.ts'
 import { Explanations } from './explanations.ts'
 import { Ingest } from './ingest.ts'
 import { Past } from './past.ts'
@@ -71,9 +70,9 @@ export class Running {
   /** Null before the start. */
   #host: EngineHost | null = null
 
-  /** How its columns are read, as far as the definitions say. */
-  get reads(): AppReads {
-    return this.#options.definition?.reads ?? {}
+  /** What is defined, and how columns are read as far as the definitions say. */
+  get catalog(): DatabaseCatalog {
+    return { ...this.program, text: this.text, reads: this.#options.definition?.reads ?? {} }
   }
 
   constructor(options: DatabaseOptions, log: Log, { program, text }: OpenedProgram) {

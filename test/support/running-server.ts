@@ -29,10 +29,7 @@ export async function startRunning(
 ): Promise<Running> {
   const database = await Database.open({
     io: nodeIo(),
-    definition: withOwnTopics(
-      typeof sql === 'string' ? sqlDefinition(sql) : sql,
-      ownTopicsOf(options.gateway ?? null),
-    ),
+    definition: withOwnTopics(typeof sql === 'string' ? sqlDefinition(sql) : sql, ownTopicsOf(options.gateway ?? null)),
     data,
     engine: 'inline',
     memoryBytes: 64 * 1024 * 1024,
