@@ -59,10 +59,7 @@ export type { LiveMessage, LiveOptions } from './views/live.ts'
 
 const waitMsDefault = 10_000
 
-/**
- * A log, an engine and views, composed: appends go to the log, ticks to the engine, net changes to the views. After
- * `close` everything is refused with log/closed.
- */
+/** A log, an engine and views, composed. After `close` everything is refused with log/closed. */
 export class Database {
   readonly #log: Log
   readonly #programs: Programs
@@ -337,12 +334,12 @@ export class Database {
 
   /** Copies the log up to its newest tick into an empty folder, while all goes on. @throws as Log.backup */
   backup(folder: string, options: BackupOptions = {}): Promise<BackupAnswer> {
-    return this.#log.backup(folder, options)
+    return this.#programs.backup(folder, options)
   }
 
   status(): DatabaseStatus {
     const { last, failure, events, eventsPerSecond } = this.#running.driver
-    const { tick, offsets } = this.#log.position()
+    const { tick, offsets, starts } = { ...this.#log.position(), starts: this.#log.starts() }
     const watermarks = new Map(last?.watermarks.map((entry) => [entry.topic, entry.micros]))
     const late = new Map(last?.late.map((entry) => [entry.topic, entry.events]))
     return {
@@ -359,6 +356,7 @@ export class Database {
         nextOffset: offsets.get(id) ?? 0,
         watermarkMicros: watermarks.get(id) ?? null,
         late: late.get(id) ?? 0,
+        ...(starts.has(id) ? { gone: starts.get(id)! } : {}),
       })),
       views: this.#running.views.views.map(({ definition, version, retained }) => ({
         name: definition.name,

@@ -166,6 +166,7 @@ function topicText(definition: Topic | Table): string {
     if (definition.time !== null) options.push(`event_time = ${quotedText(definition.time)}`)
     if (definition.lateness !== null) options.push(`lateness = ${quotedText(definition.lateness)}`)
   }
+  if (definition.retention !== null) options.push(`retention = ${quotedText(definition.retention)}`)
   const tail = options.length === 0 ? '' : ` WITH (${options.join(', ')})`
   return `CREATE TABLE ${quotedName(definition.name)} (\n${lines.join(',\n')}\n)${tail}`
 }

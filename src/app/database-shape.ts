@@ -135,6 +135,8 @@ export interface ViewErrors {
   /** Error rows beside the view's rows, listed or not. */
   readonly errors: number
   readonly rows: readonly ListedError[]
+  /** Of them, rows whose events the log does not keep any more: nothing can say where they come from. */
+  readonly gone?: number
 }
 
 /** Error rows that are made of the same. */

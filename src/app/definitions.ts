@@ -15,6 +15,7 @@ export interface Topic<Name extends string = string, In = never, Row = unknown, 
   /** The column of the event time, if it has one. */
   readonly time: string | null
   readonly lateness: string | null
+  readonly retention: string | null
   /** Checks and transforms events before they are appended; null where the columns alone decide. */
   readonly schema: StandardSchema | null
   readonly '~types'?: { readonly input: (event: In) => void; readonly row: Row }
@@ -27,6 +28,7 @@ export interface Table<Name extends string = string, In = never, Row = unknown, 
   readonly name: Name
   readonly columns: readonly NamedColumn[]
   readonly key: readonly string[]
+  readonly retention: string | null
   readonly schema: StandardSchema | null
   readonly '~types'?: { readonly input: (event: In) => void; readonly row: Row; readonly key: (key: Key) => void }
   readonly '~columns'?: Cols
@@ -126,6 +128,11 @@ export type TopicOptions<S, C = NoColumns> = WithColumns<S, C> & {
   readonly time?: TimeKey<RowWith<S, C>>
   /** How far events may arrive out of order, such as `30s` or `5 minutes`; 0 if not given. */
   readonly lateness?: string
+  /**
+   * How much of it stays in the log at least: a time (`7 days`), bytes (`10 GiB`) or both. What is older goes; views keep
+   * what they made of it. Everything if not given.
+   */
+  readonly retention?: string
 }
 
 /**
@@ -148,6 +155,7 @@ export function topic<const Name extends string, S extends Schema, C extends Giv
     columns: Object.freeze(columns),
     time,
     lateness: options.lateness ?? null,
+    retention: options.retention ?? null,
     schema: isStandardSchema(options.schema) ? options.schema : null,
   })
 }
@@ -156,6 +164,8 @@ export type TableOptions<S, Key extends string, C = NoColumns> = WithColumns<S, 
   readonly schema: S
   /** The column or columns of the primary key. */
   readonly key: Key | readonly [Key, ...Key[]]
+  /** How long its history stays in the log (`7 days`); older changes go, rows never. Everything if not given. */
+  readonly retention?: string
 }
 
 /**
@@ -188,6 +198,7 @@ export function table<
     name,
     columns: Object.freeze(columns),
     key: Object.freeze([...key]),
+    retention: options.retention ?? null,
     schema: isStandardSchema(options.schema) ? options.schema : null,
   })
 }

@@ -3,11 +3,13 @@ import type { Connection } from '../client/connection.ts'
 import { MillraceError } from '../data/errors.ts'
 import type { Io } from '../io/io.ts'
 import { IoError } from '../io/io.ts'
-import type { BackupAnswer } from '../log/backup.ts'
+import type { BackupAnswer, SettledBase } from '../log/backup.ts'
 import { holdsLog } from '../log/check.ts'
 import { openFileLog } from '../log/file-log.ts'
+import type { Log } from '../log/log.ts'
 import { restoreBackup } from '../log/restore.ts'
 import { errorOf, unreachable } from '../protocol/problem.ts'
+import { findBase, settledBase } from '../state/snapshots/base.ts'
 import { say, writeOut } from './output.ts'
 import { ProgressBar } from './progress.ts'
 
@@ -70,10 +72,22 @@ export async function backupFolder(io: Io, data: string, folder: string, json: b
   }
   const log = await openFileLog(io, `${data}/log`, { sealNow: () => false })
   try {
-    return await copied('backup', folder, json, (tell) => log.backup(folder, { tell }))
+    const base = await baseOf(io, `${data}/state`, log)
+    return await copied('backup', folder, json, (tell) => log.backup(folder, { tell, base }))
   } finally {
     await log.close()
   }
+}
+
+/** What stands for events that the log has not any more. */
+async function baseOf(io: Io, folder: string, log: Log): Promise<SettledBase | null> {
+  const { base, damaged } = await findBase(io.disk, folder)
+  if (base !== null && base.about.log === log.identity) return settledBase(io.disk, folder, base)
+  const trimmed = [...log.starts().values()].some(({ keeps }) => keeps === 'nothing')
+  if (!trimmed || damaged.length === 0) return null
+  throw new MillraceError('backup/refused', `the copy would be of no use: ${damaged[0]}`, {
+    hint: 'start the server once, which makes it again if a snapshot is whole, or restore from a backup',
+  })
 }
 
 /** Makes a data folder of a backup. */

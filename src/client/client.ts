@@ -142,7 +142,7 @@ function definitionOf(app: App | undefined, name: string): Topic | Table {
 }
 
 function plainTopic(name: string): Topic {
-  return { kind: 'topic', name, columns: [], time: null, lateness: null, schema: null }
+  return { kind: 'topic', name, columns: [], time: null, lateness: null, retention: null, schema: null }
 }
 
 function viewHandle(connection: Connection, readers: RowReaders, closing: AbortSignal, name: string): ViewHandle<Row> {

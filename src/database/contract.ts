@@ -156,6 +156,8 @@ export interface DatabaseStatus {
     readonly nextOffset: number
     readonly watermarkMicros: bigint | null
     readonly late: number
+    /** Set where the log has not all of it any more: where what is there in any case begins. */
+    readonly gone?: { readonly firstOffset: number; readonly throughTick: number }
   }[]
   readonly views: readonly {
     readonly name: string

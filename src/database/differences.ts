@@ -8,7 +8,7 @@ import type { Slices } from '../views/slices.ts'
 import { isDamaged } from '../views/stored-page.ts'
 import type { View } from '../views/view.ts'
 import type { Running } from './running.ts'
-import { atOneTick, buildChanged, end, type Stage } from './take-over.ts'
+import { atOneTick, buildChanged, end, type Stage, together } from './take-over.ts'
 
 export interface Counted {
   /** Each counted as often as it is there. */
@@ -71,14 +71,15 @@ async function pinBoth(stage: Stage, current: () => Running, wanted: OpenedProgr
   const builder = await buildChanged(stage, current().program, wanted)
   try {
     const old = current()
-    return await atOneTick(builder === null ? [old] : [old, builder], () => {
+    const pair = () => {
       const { tick } = old.views
       // State that turned out to be damaged is made again, and the views it was of stand still.
       if (old !== current() || (builder !== null && builder.views.tick !== tick)) {
         throw new MillraceError('request/busy', 'the views are being made again', { hint: 'ask again in a while' })
       }
       return { tick, pairs: pairViews(old, wanted.program, (view) => builder?.views.byId(view.id)) }
-    })
+    }
+    return await (builder === null ? atOneTick([old], pair) : together(stage, old, builder, pair))
   } finally {
     if (builder !== null) await end(stage, builder)
   }

@@ -7,6 +7,7 @@ import type { AdHocSource } from '../views/ad-hoc.ts'
 import type { DatabaseOptions, FindOptions, WhyOptions } from './contract.ts'
 import { searchEvents } from './event-search.ts'
 import { journeyOf } from './journey.ts'
+import type { LogPast } from './log-past.ts'
 import { byName, known, ordinalOf } from './names.ts'
 import type { Past } from './past.ts'
 import type { Queries, QueryPlan } from './queries.ts'
@@ -22,6 +23,7 @@ interface Explained {
   readonly past: Past
   readonly log: Log
   readonly queries: Queries
+  readonly gone: LogPast
 }
 
 const eventsDefault = 20
@@ -70,8 +72,10 @@ export class Explanations {
     // Where a part of the log is gone, only the view itself knows what it was.
     const views = new Set(this.#of.log.starts().size === 0 ? [] : [view.id])
     const moment = asOf === undefined ? {} : { asOf }
-    const run = await this.#run({ ...moment, ...(signal === undefined ? {} : { signal }) }, views)
-    return whyRow(run, view, { where: wanted, limit, closed: this.#closed, fromView: asOf === undefined })
+    return this.#of.gone.reading(async () => {
+      const run = await this.#run({ ...moment, ...(signal === undefined ? {} : { signal }) }, views)
+      return whyRow(run, view, { where: wanted, limit, closed: this.#closed, fromView: asOf === undefined })
+    })
   }
 
   /**
@@ -123,9 +127,10 @@ export class Explanations {
 
   async #run({ asOf, signal }: Pick<WhyOptions, 'asOf' | 'signal'>, views = new Set<number>()): Promise<WhyRun> {
     const { options, program, past, log } = this.#of
+    const gone = this.#of.gone.watermarks(program)
     const scene = await past.scene(asOf, this.#promised, views)
     const { io, engine = 'worker', memoryBytes = defaultMemoryBytes } = options
-    const source: AdHocSource = { io, program, log, ...scene, closed: this.#closed }
+    const source: AdHocSource = { io, program, log, gone, ...scene, closed: this.#closed }
     return new WhyRun(source, { maxRows: 0, engine, memoryBytes, ...(signal === undefined ? {} : { signal }) })
   }
 }

@@ -1,15 +1,16 @@
 import { formatTimestamp, parseTimestamptz } from '../data/datetime.ts'
 import { MillraceError } from '../data/errors.ts'
-import { defaultMemoryBytes } from '../engine/host.ts'
 import type { Clock } from '../io/io.ts'
 import type { Log, TickMark, TickWanted } from '../log/log.ts'
 import type { Program } from '../plan/program.ts'
 import type { TickDriver } from '../views/driver.ts'
-import { partOf, replayViews } from '../views/replay.ts'
 import type { View } from '../views/view.ts'
 import type { Moment, ViewSet } from '../views/view-set.ts'
-import type { AsOf, DatabaseOptions } from './contract.ts'
+import type { AsOf } from './contract.ts'
+import type { LogPast } from './log-past.ts'
+import { eventsGone, MadeAgain } from './made-again.ts'
 import { Replays } from './replays.ts'
+import type { Surroundings } from './running.ts'
 
 /**
  * Reads what a user calls a past moment: a tick's number or a time, as PostgreSQL reads it.
@@ -42,16 +43,20 @@ export class Past {
   readonly #views: ViewSet
   readonly #driver: TickDriver
   readonly #replays: Replays
+  readonly #gone: LogPast
+  readonly #program: Program
+  readonly #again: MadeAgain
 
-  constructor(options: DatabaseOptions, log: Log, program: Program, views: ViewSet, driver: TickDriver) {
-    const { io, engine = 'worker', memoryBytes = defaultMemoryBytes } = options
-    this.#clock = io.clock
-    this.#log = log
+  constructor(around: Surroundings, program: Program, views: ViewSet, driver: TickDriver) {
+    const { clock } = around.options.io
+    this.#clock = clock
+    this.#log = around.log
     this.#views = views
     this.#driver = driver
-    this.#replays = new Replays(io.clock, (to, ids, signal, onTick) =>
-      replayViews(io, log, partOf(program, ids), to, { engine, memoryBytes, signal, onTick }),
-    )
+    this.#gone = around.past
+    this.#program = program
+    this.#again = new MadeAgain(around, program)
+    this.#replays = new Replays(clock, (to, ids, signal, onTick) => this.#again.views(to, ids, signal, onTick))
   }
 
   /**
@@ -65,12 +70,29 @@ export class Past {
     const mark = await this.#find(at, promised)
     // Who waited for a tick may have waited while other views took the place of these.
     if (mark.tick > this.#views.tick) throw this.#succeeded(mark.tick)
+    this.#checkTopics(mark.tick, relations)
     const wanted = this.#views.views.filter(({ definition }) => relations.has(definition.id))
-    if (replay === undefined || this.#views.knowsPast(mark.tick, wanted)) {
-      return { views: this.#views, moment: this.#views.pinPast(mark, wanted) }
+    if (this.#views.knowsPast(mark.tick, wanted)) return this.#retained(mark, wanted)
+    const ids = new Set(wanted.map(({ definition }) => definition.id))
+    if (replay === undefined) {
+      await this.#again.check(mark.tick, ids, wanted)
+      return this.#retained(mark, wanted)
     }
-    const views = await this.#replays.views(mark, new Set(wanted.map(({ definition }) => definition.id)), replay)
+    const views = await this.#replays.views(mark, ids, replay)
     return { views, moment: views.pin() }
+  }
+
+  /** @throws MillraceError tick/expired */
+  #retained(mark: TickMark, wanted: readonly View[]): Scene {
+    return { views: this.#views, moment: this.#views.pinPast(mark, wanted) }
+  }
+
+  /** @throws MillraceError tick/expired where events of a topic are gone that were there at the tick */
+  #checkTopics(tick: number, relations: ReadonlySet<number>): void {
+    for (const { id, name } of this.#program.topics) {
+      const throughTick = relations.has(id) ? (this.#gone.starts.get(id)?.throughTick ?? 0) : 0
+      if (tick < throughTick) throw eventsGone(`events of ${name} before tick ${throughTick}`, tick, throughTick)
+    }
   }
 
   /** @throws MillraceError tick/future, tick/expired where it isn't known what changed in the view after a tick */

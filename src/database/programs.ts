@@ -1,5 +1,6 @@
 import { MillraceError } from '../data/errors.ts'
-import { type Definition, definitionBlock, type OpenedProgram, openProgram } from '../engine/definitions.ts'
+import { begunNow, type Definition, definitionBlock, type OpenedProgram, openProgram } from '../engine/definitions.ts'
+import type { BackupAnswer, BackupOptions } from '../log/backup.ts'
 import type { Log } from '../log/log.ts'
 import type { Program } from '../plan/program.ts'
 import { isDamaged } from '../views/stored-page.ts'
@@ -13,11 +14,15 @@ import {
   pairViews,
 } from './differences.ts'
 import { Feed } from './feed.ts'
+import { baseMissing, firstProgram, newStarts } from './first-program.ts'
+import { LogPast } from './log-past.ts'
+import { madeAnew } from './made-anew.ts'
 import { replayFailed } from './refusals.ts'
-import { keepsState, Running } from './running.ts'
+import { letGo } from './retention.ts'
+import { keepsState, Running, type Surroundings } from './running.ts'
 import { SnapshotSchedule } from './snapshot-schedule.ts'
 import { Snapshots } from './snapshots.ts'
-import { atOneTick, built, end, prepare, type Stage, succeed } from './take-over.ts'
+import { atOneTick, end, prepare, type Stage, succeed } from './take-over.ts'
 import { Vitals } from './vitals.ts'
 
 const waitMs = 10_000
@@ -33,6 +38,7 @@ export class Programs {
   readonly vitals: Vitals
   readonly #options: DatabaseOptions
   readonly #log: Log
+  readonly #past: LogPast
   readonly #feed: Feed
   readonly #snapshots: Snapshots | null
   readonly #schedule: SnapshotSchedule | null
@@ -41,16 +47,19 @@ export class Programs {
   #started: Promise<void> = Promise.resolve()
   readonly #closing = new AbortController()
 
-  private constructor(options: DatabaseOptions, log: Log, first: Running, snapshots: Snapshots | null) {
+  private constructor({ options, log, past, snapshots }: Surroundings, first: Running) {
     this.current = first
     this.vitals = new Vitals(options.io.clock, (id) => nameOf(this.current.program, id))
     this.#options = options
     this.#log = log
+    this.#past = past
     this.#feed = new Feed(log)
     this.#snapshots = snapshots
     const tell = (line: string): void => this.#tell(line)
     const running = (): Running => this.current
-    this.#schedule = snapshots === null ? null : new SnapshotSchedule(snapshots, running, options.snapshots || {}, tell)
+    const taken = (): Promise<void> => this.#letGo()
+    const when = options.snapshots || {}
+    this.#schedule = snapshots === null ? null : new SnapshotSchedule(snapshots, running, when, tell, taken)
     if (this.#schedule !== null) this.#schedule.onTaken = () => this.vitals.happened('snapshot', 'a snapshot was taken')
     if (snapshots !== null) snapshots.onDamage = (error) => this.current.driver.fail(error)
     this.#wire(first)
@@ -59,18 +68,14 @@ export class Programs {
   /** @throws MillraceError schema/incompatible, and what planning refuses */
   static async open(options: DatabaseOptions, log: Log): Promise<{ programs: Programs; started: Promise<void> }> {
     const wanted = await openProgram(log, options.definition)
-    const snapshots = keepsState(options)
-      ? await Snapshots.open(options.io, `${options.data}/state`, log.identity)
-      : null
-    const { tick } = log.position()
-    // Where state of the definitions before is at hand, they start, and the new ones take over from there.
-    const { before } = wanted
-    const kept = before !== null && snapshots !== null && (await snapshots.has(before.program, tick)) ? before : null
-    const first = kept === null ? wanted : { ...kept, before: null, changed: false }
-    const programs = new Programs(options, log, new Running(options, log, first), snapshots)
-    const started = programs.#start(wanted, first.changed).then(async () => {
-      if (kept !== null && options.definition !== undefined)
-        await programs.#takeOver(options.definition, wanted, () => {})
+    const past = new LogPast(log)
+    const snapshots = keepsState(options) ? await Snapshots.open(options.io, `${options.data}/state`, log, past) : null
+    const around = { options, log, past, snapshots }
+    const first = await firstProgram(around, wanted)
+    const programs = new Programs(around, new Running(around, first))
+    const started = programs.#start(first).then(async () => {
+      if (first !== wanted) await programs.#takeOver(options.definition ?? null, wanted, () => {})
+      void programs.#schedule?.exclusively(() => programs.#letGo())
     })
     programs.#started = started
     started.catch(() => {})
@@ -95,12 +100,14 @@ export class Programs {
     }
   }
 
-  async #start(wanted: OpenedProgram, changed: boolean): Promise<void> {
+  async #start(first: OpenedProgram): Promise<void> {
     const { current } = this
     const { views, program } = current
     const { tick } = this.#log.position()
     try {
-      await current.start((await this.#snapshots?.restore(program, views, tick, (line) => this.#tell(line))) ?? null)
+      const restored = (await this.#snapshots?.restore(program, views, (line) => this.#tell(line))) ?? null
+      if (restored === null) this.#checkWhole(program)
+      await current.start(restored)
       await this.#feed.follow(current, () => this.#toldProgress())
       current.driver.goLive()
       this.#snapshots?.follow(current)
@@ -109,16 +116,39 @@ export class Programs {
       await this.#startAnew(this.#snapshots, error)
     }
     try {
-      if (changed) {
-        const answer = await this.#log.append({ blocks: [definitionBlock(wanted.text, wanted.program)] })
+      if (first.changed) {
+        for (const line of newStarts(first.program, first.before?.program ?? null)) this.#tell(line)
+        const answer = await this.#log.append({ blocks: [definitionBlock(first.text, first.program)] })
         await this.current.driver.waitFor(answer.tick, waitMs)
         if (tick > 0) this.current.expireChanges()
       }
       this.#toldProgress()
       this.caughtUp = true
-      this.vitals.happened('start', `the log was replayed: ${this.current.driver.events} events`)
     } catch (error) {
       throw this.#failed(error)
+    }
+  }
+
+  /**
+   * Views that no snapshot was found for must be in the log from its beginning.
+   * @throws MillraceError log/corrupt where events of theirs are gone; state/corrupt where the base may still have them
+   */
+  #checkWhole(program: Program): void {
+    if (this.#past.viewsBeyond(program).size === 0) return
+    const missing = baseMissing(this.#options, this.#past, program)
+    if (this.#snapshots === null || this.#snapshots.base === null) throw missing
+    throw new MillraceError('state/corrupt', 'no snapshot can be used', { cause: missing })
+  }
+
+  /** What may go by now goes. What goes wrong is told: it is tried again behind the next snapshot. */
+  async #letGo(): Promise<void> {
+    const { current } = this
+    const snapshots = this.#snapshots
+    if (snapshots === null || !this.caughtUp || current.driver.failure !== null) return
+    try {
+      await letGo({ log: this.#log, past: this.#past, snapshots }, current)
+    } catch (error) {
+      if (!this.#closing.signal.aborted) this.#tell(`nothing of the log could be let go: ${(error as Error).message}`)
     }
   }
 
@@ -169,12 +199,14 @@ export class Programs {
    * @throws as `redefine`; the signal's reason
    */
   diff(definition: Definition, most: number, told: (events: number) => void, signal?: AbortSignal) {
-    return this.#inTurn(async (): Promise<Comparison> => {
-      signal?.throwIfAborted()
-      const wanted = await openProgram(this.#log, definition)
-      const stage = this.#stage(definition, told, signal)
-      return compareDefinitions(stage, () => this.current, wanted, most)
-    })
+    return this.#inTurn(() =>
+      this.#past.reading(async (): Promise<Comparison> => {
+        signal?.throwIfAborted()
+        const wanted = await openProgram(this.#log, definition)
+        const stage = this.#stage(definition, told, signal)
+        return compareDefinitions(stage, () => this.current, wanted, most)
+      }),
+    )
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -187,7 +219,8 @@ export class Programs {
     const closing = this.#closing.signal
     const signal = asked === undefined ? closing : AbortSignal.any([asked, closing])
     const options = definition === null ? this.#options : { ...this.#options, definition }
-    return { options, log: this.#log, feed: this.#feed, snapshots: this.#snapshots, told, signal }
+    const [log, past, feed, snapshots] = [this.#log, this.#past, this.#feed, this.#snapshots]
+    return { options, log, past, feed, snapshots, told, signal }
   }
 
   /** Runs `work` while no snapshot is taken and nothing else takes the program's place. */
@@ -200,7 +233,7 @@ export class Programs {
    * @returns the views before and after, at the tick at which it happened
    */
   async #takeOver(
-    definition: Definition,
+    definition: Definition | null,
     wanted: OpenedProgram,
     told: (events: number) => void,
   ): Promise<readonly Pair[]> {
@@ -218,14 +251,19 @@ export class Programs {
     }
   }
 
-  async #replace(stage: Stage, wanted: OpenedProgram): Promise<readonly Pair[]> {
+  async #replace(stage: Stage, opened: OpenedProgram): Promise<readonly Pair[]> {
     const { current } = this
+    // Only now is it certain that nothing more goes until they take over.
+    const wanted = opened.changed ? begunNow(opened, current.program, this.#past.starts) : opened
     let next: Running | null = null
     let pairs: readonly Pair[]
     try {
       const made = await prepare(stage, current, wanted)
       next = made
-      await this.#log.append({ blocks: [definitionBlock(wanted.text, wanted.program)] })
+      if (wanted.changed) {
+        for (const line of newStarts(wanted.program, current.program)) this.#tell(line)
+        await this.#log.append({ blocks: [definitionBlock(wanted.text, wanted.program)] })
+      }
       pairs = await atOneTick([current, made], () => {
         const before = pairViews(current, wanted.program, ({ id }) => made.views.byId(id))
         succeed(current, made)
@@ -256,8 +294,7 @@ export class Programs {
     current.driver.fail(damage)
     try {
       await snapshots.discard()
-      const anew = new Running(stage.options, this.#log, { text, program, before: null, changed: false })
-      const next = await built(stage, anew, null)
+      const next = await madeAnew(stage, { text, program, before: null, changed: false })
       succeed(current, next)
       this.#wire(next)
       this.current = next
@@ -268,6 +305,8 @@ export class Programs {
       await end(stage, current)
     } catch (error) {
       const failure = this.#failed(error)
+      // Nothing mends it any more.
+      current.driver.failure = failure
       if (!stage.signal.aborted) this.#options.onFailure?.(failure)
       throw error
     }
@@ -283,6 +322,8 @@ export class Programs {
     } catch (error) {
       if (!isDamaged(error) || this.#snapshots === null) throw error
       await this.#mended(error)
+      const { failure } = this.current.driver
+      if (failure !== null && !isDamaged(failure)) throw failure
       return await read()
     }
   }
@@ -298,6 +339,18 @@ export class Programs {
         cancel()
         resolve()
       })
+    })
+  }
+
+  /** Copies the log, and what stands for events that it has not any more. @throws as Log.backup */
+  backup(folder: string, options: BackupOptions): Promise<BackupAnswer> {
+    return this.#past.reading(async () => {
+      const base = (await this.#snapshots?.baseFiles()) ?? null
+      if (base === null && this.#past.viewsBeyond(this.current.program).size > 0) {
+        const what = 'what stands for events that are gone is damaged, so that a copy would be of no use'
+        throw new MillraceError('backup/refused', what, { hint: 'it is made again with the next snapshot: try then' })
+      }
+      return this.#log.backup(folder, { ...options, base })
     })
   }
 

@@ -15,7 +15,9 @@ import { Rows } from '../views/rows.ts'
 import type { View } from '../views/view.ts'
 import type { DatabaseOptions, QueryAnswer, QueryOptions } from './contract.ts'
 import { listedErrors } from './listed-errors.ts'
-import type { Past } from './past.ts'
+import type { LogPast } from './log-past.ts'
+import type { Past, Scene } from './past.ts'
+import type { Surroundings } from './running.ts'
 import { refusePositions, seenCatalog } from './seen-catalog.ts'
 import type { Sight } from './sight.ts'
 
@@ -34,13 +36,15 @@ export class Queries {
   readonly #program: Program
   readonly #past: Past
   readonly #log: Log
+  readonly #gone: LogPast
   #catalog: Promise<Catalog> | null = null
 
-  constructor(options: DatabaseOptions, program: Program, past: Past, log: Log) {
+  constructor({ options, log, past: gone }: Omit<Surroundings, 'snapshots'>, program: Program, past: Past) {
     this.#options = options
     this.#program = program
     this.#past = past
     this.#log = log
+    this.#gone = gone
   }
 
   /**
@@ -56,12 +60,15 @@ export class Queries {
     const bound = planSelect(catalog, statement.node, statement, { adHoc: true, parameters })
     const scans = nodesOf(bound.plan).filter((node) => node.op === 'scan')
     refusePositions(scans, restrictions, catalog)
-    const scene = await this.#past.scene(options.asOf, promised, new Set(scans.map(({ relation }) => relation)))
-    const source: AdHocSource = { io: this.#options.io, program: this.#program, log: this.#log, restrictions, ...scene }
-    const rows = await runOnce(source, bound, this.#runOptions(options))
+    const relations = new Set(scans.map(({ relation }) => relation))
+    const { tick, rows } = await this.#gone.reading(async () => {
+      const scene = await this.#past.scene(options.asOf, promised, relations)
+      const source: AdHocSource = { ...this.#source(scene), restrictions }
+      return { tick: scene.moment.tick, rows: await runOnce(source, bound, this.#runOptions(options)) }
+    })
     // Columns behind those of the query were there to order by.
     const shown = new Rows(bound.columns, rows.pages, rows.refs, rows.weights)
-    return { tick: source.moment.tick, columns: bound.columns, rows: shown }
+    return { tick, columns: bound.columns, rows: shown }
   }
 
   /** How a SELECT would be computed, over the relations that a caller sees. @throws MillraceError sql/… */
@@ -79,7 +86,7 @@ export class Queries {
    */
   async errors(view: View, { limit = errorsDefault, signal }: ErrorsOptions, closed: boolean): Promise<ViewErrors> {
     const scene = await this.#past.scene(undefined, 0, new Set())
-    const source: AdHocSource = { io: this.#options.io, program: this.#program, log: this.#log, ...scene, closed }
+    const source = { ...this.#source(scene), closed }
     const { tick } = source.moment
     const { errors } = source.moment.version(view)
     if (errors === 0) return { tick, errors, rows: [] }
@@ -87,7 +94,23 @@ export class Queries {
     const own = this.#runOptions({ maxRows: limit, ...(signal === undefined ? {} : { signal }) })
     // Rows that erred further up stand beside this query, too: they are what it is about.
     const options = { ...own, besideErrors: true }
-    return { tick, errors, rows: listedErrors(asked, await runOnce(source, { plan: asked.plan, order: [] }, options)) }
+    const found = await this.#gone.reading(() => runOnce(source, { plan: asked.plan, order: [] }, options))
+    const rows = listedErrors(asked, found)
+    const listed = rows.reduce((sum, { count }) => sum + count, 0)
+    const beyond = this.#gone.viewsBeyond(this.#program).has(view.definition.id)
+    const gone = beyond && rows.length < limit ? Math.max(0, errors - listed) : 0
+    return { tick, errors, rows, ...(gone === 0 ? {} : { gone }) }
+  }
+
+  #source(scene: Scene): AdHocSource {
+    const { topics } = this.#program
+    return {
+      io: this.#options.io,
+      program: this.#program,
+      log: this.#log,
+      gone: this.#gone.watermarks({ topics }),
+      ...scene,
+    }
   }
 
   #runOptions({ maxRows = queryRowsDefault, signal }: QueryOptions): AdHocOptions {

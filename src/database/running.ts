@@ -11,14 +11,25 @@ import { ViewSet } from '../views/view-set.ts'
 import type { DatabaseCatalog, DatabaseOptions } from './contract.ts'
 import { Explanations } from './explanations.ts'
 import { Ingest } from './ingest.ts'
+import type { LogPast } from './log-past.ts'
 import { Past } from './past.ts'
 import { Queries } from './queries.ts'
+import type { Snapshots } from './snapshots.ts'
 
 const replayMergeRows = 262_144
 /** For blocks of state read from disk: a part of the budget, and no more than helps. */
 const cacheBytesMost = 64 << 20
 /** Ticks replayed one by one at most: they take longer than the same events in a few. */
 const mostRemembered = 100_000
+
+/** What programs at work stand on. */
+export interface Surroundings {
+  readonly options: DatabaseOptions
+  readonly log: Log
+  readonly past: LogPast
+  /** Null: state is not kept. */
+  readonly snapshots: Snapshots | null
+}
 
 /** State at a tick, to go on from. */
 export interface Restored {
@@ -66,6 +77,7 @@ export class Running {
   readonly past: Past
   readonly explanations: Explanations
   readonly #log: Log
+  readonly #past: LogPast
   readonly #options: DatabaseOptions
   /** Null before the start. */
   #host: EngineHost | null = null
@@ -75,19 +87,24 @@ export class Running {
     return { ...this.program, text: this.text, reads: this.#options.definition?.reads ?? {} }
   }
 
-  constructor(options: DatabaseOptions, log: Log, { program, text }: OpenedProgram) {
+  constructor(
+    { options, log, past, snapshots }: Surroundings,
+    { program, text }: Pick<OpenedProgram, 'program' | 'text'>,
+  ) {
     const { io } = options
+    this.#past = past
     this.#options = options
     this.text = text
     this.program = program
     this.#log = log
     this.views = new ViewSet(io.clock, program.views)
     this.ingest = new Ingest(program.topics)
-    const topics = new Set(program.topics.map((topic) => topic.id))
+    const topics = new Set([...program.topics.map((topic) => topic.id), ...(program.given ?? [])])
     this.driver = new TickDriver(io.clock, this.views, topics, (even) => log.requestSeal(even))
-    this.past = new Past(options, log, program, this.views, this.driver)
-    this.queries = new Queries(options, program, this.past, log)
-    this.explanations = new Explanations({ options, program, past: this.past, log, queries: this.queries })
+    this.past = new Past({ options, log, past, snapshots }, program, this.views, this.driver)
+    this.queries = new Queries({ options, log, past }, program, this.past)
+    const { queries } = this
+    this.explanations = new Explanations({ options, log, past: this.past, gone: past, program, queries })
   }
 
   /** Starts the engine. @param restored where to go on; null: at the log's beginning */
@@ -98,7 +115,8 @@ export class Running {
     const state = keepsState(this.#options)
       ? { state: { budgetBytes, cacheBytes, ...(restored === null ? {} : { from: restored.from }) } }
       : {}
-    this.#host = startEngine(io, this.program, { engine, memoryBytes, reopen, metered: true, ...state })
+    const gone = restored === null ? this.#past.watermarks(this.program) : []
+    this.#host = startEngine(io, this.program, { engine, memoryBytes, reopen, metered: true, gone, ...state })
     if (restored === null) {
       this.driver.start(this.#host)
       return
@@ -129,7 +147,9 @@ export class Running {
       told()
     }
     const columns = columnsRead(this.program)
-    const remembered = Math.min(tick, await this.#rememberedFrom())
+    // What events that are gone did at each tick is not known any more.
+    const gone = this.#past.goneThrough(this.program)
+    const remembered = Math.min(tick, Math.max(await this.#rememberedFrom(), gone))
     if (remembered > this.views.tick) {
       const rows = mergeableRows(this.program, replayMergeRows)
       await this.#log.replay(each, rows, this.views.tick, remembered, columns)

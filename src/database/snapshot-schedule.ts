@@ -16,6 +16,7 @@ export class SnapshotSchedule {
   readonly #running: () => Running
   readonly #options: SnapshotOptions
   readonly #tell: (line: string) => void
+  readonly #taken: () => Promise<void>
   /** Bytes of log behind the last snapshot. */
   #bytes = 0
   #patience = 1
@@ -26,11 +27,19 @@ export class SnapshotSchedule {
   /** Told of each that was taken. */
   onTaken: () => void = () => {}
 
-  constructor(snapshots: Snapshots, running: () => Running, options: SnapshotOptions, tell: (line: string) => void) {
+  /** @param taken is run behind each, before anything else is */
+  constructor(
+    snapshots: Snapshots,
+    running: () => Running,
+    options: SnapshotOptions,
+    tell: (line: string) => void,
+    taken: () => Promise<void>,
+  ) {
     this.#snapshots = snapshots
     this.#running = running
     this.#options = options
     this.#tell = tell
+    this.#taken = taken
   }
 
   /** Counts a tick that went through the engine. */
@@ -62,6 +71,7 @@ export class SnapshotSchedule {
       await this.#snapshots.take(this.#running())
       this.#bytes -= before
       this.#patience = 1
+      await this.#taken()
       this.onTaken()
     } catch (error) {
       const { code, message } = error as MillraceError

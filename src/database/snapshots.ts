@@ -1,28 +1,24 @@
 import { Bug, invariant, MillraceError } from '../data/errors.ts'
-import { arrangementsOf } from '../engine/engine.ts'
 import type { StateFiles } from '../engine/port.ts'
-import { sha256 } from '../io/digest.ts'
 import { type Io, IoError } from '../io/io.ts'
-import { viewMeaning } from '../plan/fingerprint.ts'
-import type { Program, ViewDefinition } from '../plan/program.ts'
+import type { SettledBase } from '../log/backup.ts'
+import type { Log } from '../log/log.ts'
+import type { Program } from '../plan/program.ts'
+import { findBase, settledBase } from '../state/snapshots/base.ts'
 import { type Keeper, startKeeper } from '../state/snapshots/keeper.ts'
-import { type Manifest, openSnapshots, type SnapshotNotes } from '../state/snapshots/manifest.ts'
+import { type Manifest, openSnapshots } from '../state/snapshots/manifest.ts'
 import type { ViewState } from '../views/view.ts'
-import { filesOf, isDamage, type StoredView, ViewFiles } from '../views/view-files.ts'
+import { filesOf, isDamage, ViewFiles } from '../views/view-files.ts'
 import type { ViewSet } from '../views/view-set.ts'
+import { checkSnapshot } from './check-snapshot.ts'
+import type { LogPast } from './log-past.ts'
+import type { TimeMark } from './marks.ts'
 import type { BegunCapture, Pinned, Restored, Running } from './running.ts'
 import { SliceSize } from './slice-size.ts'
+import { type About, type BaseNotes, checkEnd, meaningOf, meaningsOf, needsOf, refusalOf } from './snapshot-notes.ts'
 
-/** What a manifest says beside where the engine's state is. */
-interface About extends SnapshotNotes {
-  /** The log's identity: a snapshot of another log says nothing. */
-  readonly log: string
-  readonly views: readonly { readonly meaning: string; readonly stored: StoredView }[]
-  /** Everything of an engine that is in the snapshot, the empty parts included. */
-  readonly arrangements: readonly string[]
-  readonly timeMicros: string
-  readonly events: number
-}
+const nothing: Program = { topics: [], views: [] }
+const notLookedAt = 'it is not looked at'
 
 /**
  * Snapshots: the engine's arrangements and the views at one tick, in files beside the log. They spare a restart most
@@ -32,7 +28,8 @@ interface About extends SnapshotNotes {
 export class Snapshots {
   readonly #io: Io
   readonly #folder: string
-  readonly #log: string
+  readonly #log: Log
+  readonly #past: LogPast
   #files: ViewFiles
   #keeper: Keeper | null = null
   readonly #sliceSize = new SliceSize()
@@ -43,49 +40,78 @@ export class Snapshots {
   #joined: Manifest | null = null
   /** Told of damage that shows only when views that are at work are read. */
   onDamage: (error: MillraceError) => void = () => {}
+  /** The newest snapshot that was taken, or gone on from, and whose state it holds. */
+  #newest: { readonly tick: number; readonly program: Program } | null = null
+  #base: Manifest | null = null
+  /** Who reads files that may be of no more use; none goes meanwhile. */
+  #holders = 0
+  #dropping: Promise<unknown> = Promise.resolve()
 
-  private constructor(io: Io, folder: string, log: string, files: ViewFiles) {
+  private constructor(io: Io, folder: string, log: Log, past: LogPast, files: ViewFiles) {
     this.#io = io
     this.#folder = folder
     this.#log = log
+    this.#past = past
     this.#files = files
     files.onDamage = (error) => this.onDamage(error)
   }
 
   /**
    * Opens a folder of snapshots, made when it is missing.
-   * @param log its identity
+   * @throws MillraceError log/corrupt where a snapshot proves that the log has lost its end
    */
-  static async open(io: Io, folder: string, log: string): Promise<Snapshots> {
+  static async open(io: Io, folder: string, log: Log, past: LogPast): Promise<Snapshots> {
     await io.disk.makeFolder(folder)
-    return new Snapshots(io, folder, log, await ViewFiles.open(io.disk, folder))
+    const snapshots = new Snapshots(io, folder, log, past, await ViewFiles.open(io.disk, folder))
+    await checkEnd(io.disk, folder, log)
+    await snapshots.#findBase()
+    return snapshots
+  }
+
+  async #findBase(): Promise<void> {
+    const { base, damaged } = await findBase(this.#io.disk, this.#folder)
+    for (const line of damaged) this.#tell(line)
+    this.#base = base !== null && (base.about as About).log === this.#log.identity ? base : null
+    this.#past.marks = this.base?.notes.marks ?? []
+  }
+
+  /** What stands for events that are gone, if there are any. */
+  get base(): { readonly tick: number; readonly notes: BaseNotes } | null {
+    const notes = (this.#base?.about as About | undefined)?.base
+    return this.#base === null || notes === undefined ? null : { tick: this.#base.tick, notes }
+  }
+
+  /** The tick of the newest snapshot, 0: there is none of this program. */
+  newestTick(program: Program): number {
+    return this.#newest?.program === program ? this.#newest.tick : 0
   }
 
   /** Whether there is state that the program can go on from, as far as can be told without reading it. */
-  async has(program: Program, newestTick: number): Promise<boolean> {
-    const needs = needsOf(program)
-    const found = await openSnapshots(this.#io, this.#folder, (manifest) => this.#refusal(manifest, needs, newestTick))
-    return found.newest !== null
+  async has(program: Program): Promise<boolean> {
+    return (await this.#find(program)).newest !== null
+  }
+
+  #find(program: Program, before = Number.POSITIVE_INFINITY) {
+    const needs = needsOf(program, this.#log.identity, this.#past.goneThrough(program))
+    return openSnapshots(this.#io, this.#folder, (manifest) =>
+      manifest.tick >= before ? notLookedAt : refusalOf(manifest, needs),
+    )
   }
 
   /**
    * The newest state that the program can go on from; once, before anything is taken.
-   * @param newestTick of the log
    * @param tell is told, in a line each, why a snapshot can't be used
    * @returns null where there is none
    */
-  async restore(program: Program, views: ViewSet, newestTick: number, tell: Tell): Promise<Restored | null> {
+  async restore(program: Program, views: ViewSet, tell: Tell): Promise<Restored | null> {
     this.#tell = tell
-    const needs = needsOf(program)
     let unusable = Number.POSITIVE_INFINITY
     for (;;) {
-      const { newest, passedOver } = await openSnapshots(this.#io, this.#folder, (manifest) =>
-        manifest.tick >= unusable ? 'its views are damaged' : this.#refusal(manifest, needs, newestTick),
-      )
-      for (const line of passedOver) tell(line)
+      const { newest, passedOver } = await this.#find(program, unusable)
+      for (const line of passedOver) if (!line.endsWith(notLookedAt)) tell(line)
       try {
-        const restored = newest === null ? null : await this.#load(newest, needs.meanings, views)
-        this.#start(newest)
+        const restored = newest === null ? null : await this.#load(newest, program, views)
+        this.#start(newest, program)
         return restored
       } catch (error) {
         if (newest === null || !isDamage(error)) throw error
@@ -95,7 +121,8 @@ export class Snapshots {
     }
   }
 
-  #start(newest: Manifest | null): void {
+  #start(newest: Manifest | null, program: Program): void {
+    this.#newest = newest === null ? null : { tick: newest.tick, program }
     const keeper = startKeeper(this.#io, this.#folder, newest)
     keeper.onTrouble((error) => this.#tell(`runs of state could not be merged: ${error.message}`))
     keeper.onMerged((manifest) => {
@@ -105,18 +132,8 @@ export class Snapshots {
     this.#keeper = keeper
   }
 
-  #refusal({ tick, about }: Manifest, needs: Needs, newestTick: number): string | null {
-    const { log, views, arrangements } = about as About
-    if (log !== this.#log) return 'it is of another log'
-    if (tick > newestTick) return `the log ends at tick ${newestTick}, before it`
-    const meanings = new Set(views.map(({ meaning }) => meaning))
-    const names = new Set(arrangements)
-    const enough =
-      needs.meanings.every((meaning) => meanings.has(meaning)) && needs.arrangements.every((name) => names.has(name))
-    return enough ? null : 'it is of other definitions'
-  }
-
-  async #load(manifest: Manifest, meanings: readonly string[], views: ViewSet): Promise<Restored> {
+  async #load(manifest: Manifest, program: Program, views: ViewSet): Promise<Restored> {
+    const meanings = meaningsOf(program)
     const about = manifest.about as About
     const stored = new Map(about.views.map((view) => [view.meaning, view.stored]))
     const states: ViewState[] = []
@@ -139,7 +156,49 @@ export class Snapshots {
     const { manifest } = await this.#write(running.program, [running.beginCapture()])
     const kept = await this.#adopt(running, manifest)
     // Only now: while another is taken, its files are there and nobody names them yet.
-    await this.#files.removeOthers(new Set(kept.flatMap(({ about }) => about.files)))
+    if (kept.length > 0) await this.#files.removeOthers(new Set(kept.flatMap(({ about }) => about.files)))
+  }
+
+  /**
+   * Makes the newest snapshot the base: what stands for events that are about to go.
+   * @throws MillraceError state/snapshot: the base before stays
+   */
+  async pin({ text, program }: Pick<Running, 'text' | 'program'>, marks: readonly TimeMark[]): Promise<void> {
+    invariant(this.#keeper !== null, 'a base is pinned before the state was restored')
+    const base: BaseNotes = { text, program, marks }
+    this.#base = await this.#keeper.pin(this.newestTick(program), { base })
+    this.#past.marks = marks
+  }
+
+  /** Runs work that reads files of snapshots: none goes meanwhile. */
+  async hold<T>(work: () => Promise<T>): Promise<T> {
+    this.#holders++
+    try {
+      await this.#dropping
+      return await work()
+    } finally {
+      this.#holders--
+    }
+  }
+
+  /**
+   * The newest state of some views that is not after a tick, for who looks at the past; within `hold`.
+   * @returns null where there is none
+   */
+  async before(program: Program, views: ViewSet, tick: number): Promise<Restored | null> {
+    const { newest } = await this.#find(program, tick + 1)
+    return newest === null ? null : this.#load(newest, program, views)
+  }
+
+  /** Ticks at which state of these views is on disk, as far as can be told without reading it. */
+  async ticksOf(program: Program): Promise<readonly number[]> {
+    const ticks: number[] = []
+    for (let before = Number.POSITIVE_INFINITY; ; ) {
+      const { newest } = await this.#find(program, before)
+      if (newest === null) return ticks
+      ticks.push(newest.tick)
+      before = newest.tick
+    }
   }
 
   /**
@@ -177,13 +236,15 @@ export class Snapshots {
       const { states, pinned, views } = await saving
       const about: About = {
         files: filesOf(views.map(({ stored }) => stored)),
-        log: this.#log,
+        log: this.#log.identity,
         views,
         arrangements: [...taken],
         timeMicros: String(pinned.timeMicros),
         events: pinned.events,
       }
-      return { manifest: await keeper.commit(tick, about, goOn), states, pinned }
+      const manifest = await keeper.commit(tick, about, goOn)
+      this.#newest = { tick, program }
+      return { manifest, states, pinned }
     } finally {
       // Whatever fails: the next snapshot's files are not written beside this one's.
       await saving.catch(() => {})
@@ -220,7 +281,7 @@ export class Snapshots {
         if (!held.has(meaning)) held.set(meaning, found.states[i])
       })
     }
-    const meanings = program.views.map((view) => meaningOf(program, view))
+    const meanings = meaningsOf(program)
     const states = meanings.map((meaning, i) => {
       const state = held.get(meaning)
       if (state === undefined) throw new Bug(`nobody has captured ${program.views[i].name}`)
@@ -232,7 +293,7 @@ export class Snapshots {
     return { states, pinned: captured[0], views: meanings.map((meaning, i) => ({ meaning, stored: stored[i] })) }
   }
 
-  /** Throws all snapshots away. */
+  /** Throws all snapshots away, but for the base. */
   async discard(): Promise<void> {
     await this.#keeper?.close()
     this.#running = null
@@ -241,7 +302,32 @@ export class Snapshots {
     this.#files.onDamage = () => {}
     this.#files = await ViewFiles.open(this.#io.disk, this.#folder)
     this.#files.onDamage = (error) => this.onDamage(error)
-    this.#start(null)
+    this.#start(null, nothing)
+  }
+
+  /** The files of the base, all of which are there and will not change; null: there is none. */
+  async baseFiles(): Promise<SettledBase | null> {
+    return this.#base === null ? null : settledBase(this.#io.disk, this.#folder, this.#base)
+  }
+
+  /** Whether the base has all that a program needs. */
+  baseFits(program: Program): boolean {
+    const needs = needsOf(program, this.#log.identity, this.#past.goneThrough(program))
+    return this.#base !== null && refusalOf(this.#base, needs) === null
+  }
+
+  /**
+   * The base's state, every byte of which was looked at; behind `discard`.
+   * @param program its own
+   * @throws MillraceError state/corrupt, IoError
+   */
+  async restoreBase(program: Program, views: ViewSet): Promise<Restored> {
+    invariant(this.#base !== null, 'there is no base')
+    await checkSnapshot(this.#io.disk, this.#folder, this.#base, views.slices())
+    await this.#keeper?.close()
+    const restored = await this.#load(this.#base, program, views)
+    this.#start(this.#base, program)
+    return restored
   }
 
   /** From now on the newest snapshot is of this program's state. */
@@ -253,23 +339,16 @@ export class Snapshots {
   /** The engine reads from this snapshot's files from now on; what no snapshot names any more goes. */
   async #adopt(running: Running, manifest: Manifest): Promise<readonly Manifest[]> {
     await running.adopt(this.#filesOf(manifest))
-    return this.#keeper!.dropUnused(this.#joined ?? manifest)
+    if (this.#holders > 0) return []
+    const dropped = this.#keeper!.dropUnused(this.#joined ?? manifest)
+    this.#dropping = dropped.catch(() => {})
+    return dropped
   }
 
   async close(): Promise<void> {
     await this.#keeper?.close()
     await this.#files.close()
   }
-}
-
-/** What a program must find in a snapshot. */
-interface Needs {
-  readonly meanings: readonly string[]
-  readonly arrangements: readonly string[]
-}
-
-function needsOf(program: Program): Needs {
-  return { meanings: program.views.map((view) => meaningOf(program, view)), arrangements: arrangementsOf(program) }
 }
 
 interface Captured {
@@ -295,10 +374,4 @@ function notWritten(error: IoError): MillraceError {
     place: { file: error.path },
     cause: error,
   })
-}
-
-/** A view's meaning as 32 hexadecimal digits. */
-function meaningOf(program: Program, view: ViewDefinition): string {
-  const digest = sha256(new TextEncoder().encode(viewMeaning(program, view)))
-  return Buffer.from(digest.subarray(0, 16)).toString('hex')
 }

@@ -1,15 +1,17 @@
+import { openBlock } from '../data/block.ts'
 import { MillraceError } from '../data/errors.ts'
 import type { OpenedProgram } from '../engine/definitions.ts'
-import { arrangementsOf } from '../engine/engine.ts'
-import type { Log } from '../log/log.ts'
+import type { Log, LoggedBlock } from '../log/log.ts'
 import { viewMeaning } from '../plan/fingerprint.ts'
 import type { Program } from '../plan/program.ts'
-import { partOf } from '../views/replay.ts'
 import type { View } from '../views/view.ts'
+import { viewBlocks } from '../views/view-blocks.ts'
 import type { Succession } from '../views/view-set.ts'
 import type { DatabaseOptions } from './contract.ts'
 import type { Feed } from './feed.ts'
-import { type Restored, Running } from './running.ts'
+import type { LogPast } from './log-past.ts'
+import { changedViews, missingFrom, partFromLog } from './missing.ts'
+import { type BegunCapture, type Restored, Running } from './running.ts'
 import type { Snapshots } from './snapshots.ts'
 
 /** What a change of definitions needs of a database. */
@@ -18,6 +20,7 @@ export interface Stage {
   readonly log: Log
   readonly feed: Feed
   readonly snapshots: Snapshots | null
+  readonly past: LogPast
   /** Told now and then how many events the new views have seen. */
   readonly told: (events: number) => void
   /** Ends what is being built. */
@@ -29,12 +32,14 @@ export interface Stage {
  * @returns null where there are none; else at the newest tick, and fed
  */
 export async function buildChanged(stage: Stage, current: Program, wanted: OpenedProgram): Promise<Running | null> {
-  const changed = changedViews(current, wanted.program)
-  return changed.size === 0 ? null : buildPart(stage, wanted, partOf(wanted.program, changed))
+  const { program } = wanted
+  const changed = changedViews(current, program)
+  if (changed.size === 0) return null
+  return buildPart(stage, wanted, partFromLog(program, changed, stage.past.viewsBeyond(program)))
 }
 
 function buildPart(stage: Stage, wanted: OpenedProgram, program: Program): Promise<Running> {
-  return built(stage, new Running(stage.options, stage.log, { ...wanted, program }), null)
+  return built(stage, new Running(stage, { ...wanted, program }), null)
 }
 
 /** Starts a program and brings it to the newest tick; ends it where that fails. */
@@ -57,16 +62,6 @@ export async function built(stage: Stage, next: Running, restored: Restored | nu
   }
 }
 
-/** What must be built so that `wanted` finds all its state there or in `current`; null: nothing. */
-function missingFrom(current: Program, wanted: Program): Program | null {
-  const changed = changedViews(current, wanted)
-  const part = partOf(wanted, changed)
-  const held = new Set([...arrangementsOf(current), ...(changed.size === 0 ? [] : arrangementsOf(part))])
-  // What several views share may be another thing than what each of them has alone: a table with more system columns read.
-  if (!arrangementsOf(wanted).every((name) => held.has(name))) return wanted
-  return changed.size === 0 ? null : part
-}
-
 /**
  * Prepares new definitions to take over: views that did not change keep their state, the others are built from the
  * log, while `current` goes on. Whatever fails leaves `current` as it is.
@@ -74,20 +69,67 @@ function missingFrom(current: Program, wanted: Program): Program | null {
  */
 export async function prepare(stage: Stage, current: Running, wanted: OpenedProgram): Promise<Running> {
   const restored = stage.snapshots === null ? null : await joined(stage, stage.snapshots, current, wanted)
-  return built(stage, new Running(stage.options, stage.log, wanted), restored)
+  return built(stage, new Running(stage, wanted), restored)
 }
 
 /** The state of the unchanged views and of the newly built ones, as of one tick. */
 async function joined(stage: Stage, snapshots: Snapshots, current: Running, wanted: OpenedProgram) {
-  const missing = missingFrom(current.program, wanted.program)
+  const missing = missingFrom(current.program, wanted.program, stage.past.viewsBeyond(wanted.program))
   const builder = missing === null ? null : await buildPart(stage, wanted, missing)
   try {
     const all = builder === null ? [current] : [current, builder]
-    const begun = await atOneTick(all, () => all.map((running) => running.beginCapture()))
+    const begin = (): readonly BegunCapture[] => all.map((running) => running.beginCapture())
+    const begun = builder === null ? await atOneTick(all, begin) : await together(stage, current, builder, begin)
     return await snapshots.join(wanted.program, begun)
   } finally {
     if (builder !== null) await end(stage, builder)
   }
+}
+
+/**
+ * Runs `action` in a turn in which both are at the same tick, the builder with the rows of the views that it is given;
+ * then that one moves no more.
+ */
+export async function together<T>(stage: Stage, current: Running, builder: Running, action: () => T): Promise<T> {
+  const { given = [], views } = builder.program
+  if (given.length === 0) return atOneTick([current, builder], action)
+  const drivers = [current.driver, builder.driver]
+  const tick = 1 + Math.max(...drivers.map(({ handed }) => handed))
+  try {
+    current.driver.holdBehind(tick)
+    builder.driver.holdBehind(tick - 1)
+    stage.log.requestSeal(true)
+    await current.driver.reach(tick)
+    const blocks: LoggedBlock[] = []
+    for (const { id } of views.filter((view) => given.includes(view.id))) blocks.push(...(await givenRows(current, id)))
+    await builder.driver.reach(tick - 1)
+    for (const { driver } of [current, builder]) if (driver.failure !== null) throw driver.failure
+    builder.driver.give(tick, blocks)
+    stage.feed.leave(builder)
+    builder.driver.holdBehind(tick)
+    await builder.driver.reach(tick)
+    for (const { driver } of [current, builder]) if (driver.failure !== null) throw driver.failure
+    return action()
+  } finally {
+    current.driver.holdBehind(null)
+  }
+}
+
+/** A view's rows as they are now, as events. */
+async function givenRows({ program, views }: Running, id: number): Promise<LoggedBlock[]> {
+  const { name } = program.views.find((view) => view.id === id)!
+  const view = views.byId(id)
+  const { version } = view
+  if (version.errors > 0) {
+    const what = `${name} has ${version.errors} error rows made of events that are gone, so that no new view can read it`
+    throw new MillraceError('sql/error-rows', what, { hint: `read what ${name} reads, or mend its error rows first` })
+  }
+  const blocks: LoggedBlock[] = []
+  for await (const bytes of viewBlocks(view, version, views.slices())) {
+    const { rows } = openBlock(bytes)
+    blocks.push({ topic: id, partition: 0, firstOffset: 0, appendedAtMicros: 0n, rows, bytes })
+  }
+  return blocks
 }
 
 /**
@@ -128,10 +170,4 @@ export async function end({ feed }: Pick<Stage, 'feed'>, running: Running): Prom
   feed.leave(running)
   const what = 'other views have taken the place of those that were being replayed'
   await running.stop(new MillraceError('request/busy', what, { hint: 'ask again' }))
-}
-
-/** The ids of the views that mean what none of `current` means. */
-function changedViews(current: Program, wanted: Program): ReadonlySet<number> {
-  const known = new Set(current.views.map((view) => viewMeaning(current, view)))
-  return new Set(wanted.views.filter((view) => !known.has(viewMeaning(wanted, view))).map(({ id }) => id))
 }

@@ -100,7 +100,7 @@ export class Telemetry {
       case 'operator': {
         // What a view shows as it comes out is remembered there.
         const shown = current.views.views.find(
-          ({ definition }) => meaningOf(current.program, definition.plan) === node.meaning,
+          ({ definition }) => meaningOf(current.program, definition.plan, definition.starts) === node.meaning,
         )
         if (shown !== undefined) return this.#sampleView(current, shown, print)
         return sampleOperator(this.#options, this.#log, current, node, print, signal)

@@ -1,8 +1,9 @@
 import { laneOf } from '../data/sql-type.ts'
 import { compileMap } from '../expr/compile.ts'
 import { planMeaning } from '../plan/fingerprint.ts'
+import { nodesOf } from '../plan/nodes.ts'
 import type { Aggregate as AggregatePlan, Hop as HopPlan, Join as JoinPlan, Plan, Scan } from '../plan/plan.ts'
-import type { Program, ViewDefinition } from '../plan/program.ts'
+import type { Program, TopicDefinition, ViewDefinition } from '../plan/program.ts'
 import { mergeable } from './aggregates/calls.ts'
 import { Dataflow } from './dataflow.ts'
 import { evictable } from './eviction.ts'
@@ -37,18 +38,38 @@ interface Node {
 
 /** Builds the operators of all views, sharing sources and the outputs of views read by others. */
 export function compileProgram(program: Program, step: Step): Dataflow {
+  const builder = compiled(program, step)
+  const { flow } = builder
+  nameArrangements(flow, builder.made)
+  flow.parts = countedParts(flow, builder.counted)
+  return flow
+}
+
+function compiled(program: Program, step: Step): Builder {
   const flow = new Dataflow()
   for (const topic of program.topics) {
     step.slot = nextSlot(step)
     flow.sources.set(topic.id, new TopicSource(step, topic))
   }
-  for (const view of program.views)
-    eachScan(view.plan, (scan) => flow.sources.get(scan.relation)?.want(eventsOf(scan), scan.reads))
+  const isGiven = ({ id }: ViewDefinition): boolean => program.given?.includes(id) ?? false
+  for (const view of program.views.filter(isGiven)) {
+    // To its consumers it is what it would be if it were computed: they must be made just as then.
+    const { topics, views } = program
+    flow.given.set(view.id, compiled({ topics, views }, { ...step, meter: null }).nodeOf(view.id))
+    flow.sources.set(view.id, new TopicSource(step, asTopic(view)))
+  }
+  const made = program.views.filter((view) => !isGiven(view))
+  for (const node of made.flatMap(({ plan }) => nodesOf(plan))) {
+    if (node.op === 'scan') flow.sources.get(node.relation)?.want(eventsOf(node), node.reads)
+  }
   const builder = new Builder(flow, step, program)
-  for (const view of program.views) builder.addView(view)
-  nameArrangements(flow, builder.made)
-  flow.parts = countedParts(flow, builder.counted)
-  return flow
+  for (const view of made) builder.addView(view)
+  return builder
+}
+
+/** A view's rows come like a topic's events. */
+export function asTopic({ id, name, columns }: ViewDefinition): TopicDefinition {
+  return { id, name, columns, primaryKey: [], eventTime: null, latenessMicros: '0' }
 }
 
 /** A place of its own in the meter. */
@@ -60,27 +81,8 @@ function eventsOf(scan: Scan): Events {
   return scan.events
 }
 
-function eachScan(plan: Plan, visit: (scan: Scan) => void): void {
-  if (plan.op === 'scan') visit(plan)
-  for (const input of inputsOf(plan)) eachScan(input, visit)
-}
-
-function inputsOf(plan: Plan): readonly Plan[] {
-  switch (plan.op) {
-    case 'scan':
-    case 'values':
-      return []
-    case 'join':
-      return [plan.left, plan.right]
-    case 'unionAll':
-      return plan.inputs
-    default:
-      return [plan.input]
-  }
-}
-
 class Builder {
-  readonly #flow: Dataflow
+  readonly flow: Dataflow
   readonly #step: Step
   readonly #views = new Map<number, { readonly node: Node; readonly width: number }>()
 
@@ -90,16 +92,23 @@ class Builder {
   /** The same, but for plain scans: what is counted by itself, and where its changes come out. */
   readonly counted = new Map<string, { slot: number; operators: readonly BaseOperator[]; last: BaseOperator }>()
   readonly #making: BaseOperator[][] = []
+  /** Of the view that is built. */
+  #starts: ViewDefinition['starts']
   /** By the plan's meaning. */
   readonly #nodes = new Map<string, Node>()
 
   constructor(flow: Dataflow, step: Step, program: Program) {
     this.#program = program
-    this.#flow = flow
+    this.flow = flow
     this.#step = step
   }
 
+  nodeOf(view: number): Node {
+    return this.#views.get(view)!.node
+  }
+
   addView(view: ViewDefinition): void {
+    this.#starts = view.starts
     const node = this.#build(view.plan)
     this.#step.slot = nextSlot(this.#step)
     const sink = new Sink(
@@ -109,7 +118,7 @@ class Builder {
       node.appendOnly || node.net,
     )
     node.operator.output.to(sink, 0)
-    this.#flow.sinks.push(sink)
+    this.flow.sinks.push(sink)
     this.#views.set(view.id, { node, width: view.columns.length })
   }
 
@@ -117,13 +126,13 @@ class Builder {
     inputs.forEach((input, port) => {
       input.operator.output.to(operator, port)
     })
-    this.#flow.operators.push(operator)
+    this.flow.operators.push(operator)
     this.#making.at(-1)?.push(operator)
     return operator
   }
 
   #meaningOf(plan: Plan): string {
-    return JSON.stringify(planMeaning(this.#program, plan))
+    return JSON.stringify(planMeaning(this.#program, plan, this.#starts))
   }
 
   /** Equal subplans, of one view or of several, run once: operators are functions of their input alone. */
@@ -135,7 +144,7 @@ class Builder {
     this.#making.push(operators)
     const plain = plan.op === 'scan' && plan.events === 'all'
     const { slot: outer } = this.#step
-    const slot = plain ? (this.#flow.sources.get(plan.relation)?.slot ?? 0) : nextSlot(this.#step)
+    const slot = plain ? (this.flow.sources.get(plan.relation)?.slot ?? 0) : nextSlot(this.#step)
     this.#step.slot = slot
     const node = this.#make(plan)
     this.#step.slot = outer
@@ -233,10 +242,10 @@ class Builder {
   }
 
   #watermark(topics: ReadonlySet<number>): bigint | null | 'infinite' {
-    if (this.#flow.closing) return 'infinite'
+    if (this.flow.closing) return 'infinite'
     let least: bigint | null = null
     for (const topic of topics) {
-      const watermark = this.#flow.sources.get(topic)?.watermark ?? null
+      const watermark = this.flow.sources.get(topic)?.watermark ?? null
       if (watermark === null) return null
       if (least === null || watermark < least) least = watermark
     }
@@ -244,7 +253,7 @@ class Builder {
   }
 
   #scan(scan: Scan): Node {
-    const source = this.#flow.sources.get(scan.relation)
+    const source = this.flow.sources.get(scan.relation)
     if (source === undefined) {
       const { node, width } = this.#views.get(scan.relation) as { node: Node; width: number }
       const whole = scan.reads.length === width && scan.reads.every((column, i) => column === i)
@@ -259,7 +268,9 @@ class Builder {
       scan.reads.map((column) => columns.indexOf(column)),
     )
     operator.output.to(pick, 0)
-    this.#flow.operators.push(pick)
+    this.flow.operators.push(pick)
+    const given = this.flow.given.get(scan.relation)
+    if (given !== undefined) return { ...given, operator: pick, net: false }
     const timed = source.topic.eventTime !== null
     const keyed = source.topic.primaryKey.length > 0 && scan.events !== 'late'
     return { operator: pick, appendOnly: !keyed, net: false, topics: new Set(timed ? [source.topic.id] : []) }
@@ -350,7 +361,7 @@ class Builder {
     const nulls = other.map(({ type }) => ({ op: 'literal' as const, text: null, type, nullable: true }))
     const map = new MapRows(this.#step, compileMap(own, null, port === 0 ? [...mine, ...nulls] : [...nulls, ...mine]))
     rows.output.to(map, 0)
-    this.#flow.operators.push(map)
+    this.flow.operators.push(map)
     return map
   }
 }

@@ -9,6 +9,8 @@ import type { TopicSource } from './source.ts'
 /** A program's running operators, in topological order. */
 export class Dataflow {
   readonly sources = new Map<number, TopicSource>()
+  /** Views that sources stand for, and what they would be if they were computed. */
+  readonly given = new Map<number, { readonly appendOnly: boolean; readonly topics: ReadonlySet<number> }>()
   readonly operators: Operator[] = []
   readonly sinks: Sink[] = []
   /** Whether this step takes every watermark as infinite. */

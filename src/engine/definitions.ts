@@ -8,6 +8,8 @@ import { type AppendBlock, endOf, type Log } from '../log/log.ts'
 import { appStatements } from '../plan/app-statements.ts'
 import { catalogTopicId } from '../plan/catalog.ts'
 import { type BindSelect, type Defined, defineProgram } from '../plan/definition.ts'
+import { viewMeaning } from '../plan/fingerprint.ts'
+import { nodesOf } from '../plan/nodes.ts'
 import { planSelect } from '../plan/optimise.ts'
 import { type OwnTopic, ownTopics } from '../plan/own-topics.ts'
 import type { Program, TopicDefinition, ViewDefinition } from '../plan/program.ts'
@@ -144,6 +146,45 @@ export interface OpenedProgram {
 }
 
 /**
+ * Says of each view where it begins: one that means what a view of before does goes on from there, any other has what
+ * the log still holds.
+ * @param before the definitions at work so far
+ */
+export function withStarts(program: Program, before: Program, starts: LogStarts): Program {
+  const views: ViewDefinition[] = []
+  for (const { starts: _, ...view } of program.views) {
+    const given = (from: ViewDefinition['starts']): ViewDefinition =>
+      from === undefined ? view : { ...view, starts: from }
+    const meaningOf = (one: ViewDefinition): string => viewMeaning({ topics: program.topics, views }, one)
+    // Of the same name first: of two that differ in their starts alone, each goes on as itself.
+    const candidates = [...before.views].sort((a, b) => Number(b.name === view.name) - Number(a.name === view.name))
+    const same = candidates.find((other) => viewMeaning(before, other) === meaningOf(given(other.starts)))
+    views.push(given(same === undefined ? startsNow(program, view, starts) : same.starts))
+  }
+  return { ...program, views }
+}
+
+/** The same, with its new views beginning where the log does by now. */
+export function begunNow(opened: OpenedProgram, before: Program, starts: LogStarts): OpenedProgram {
+  return { ...opened, program: withStarts(opened.program, before, starts) }
+}
+
+type LogStarts = ReturnType<Log['starts']>
+
+/** Where a view begins that is made from what the log holds. */
+export function startsNow({ topics }: Program, { plan }: ViewDefinition, starts: LogStarts): ViewDefinition['starts'] {
+  const found = new Map<number, number>()
+  for (const node of nodesOf(plan)) {
+    const topic = node.op === 'scan' ? topics.find(({ id }) => id === node.relation) : undefined
+    const throughTick =
+      topic === undefined || topic.primaryKey.length > 0 ? 0 : (starts.get(topic.id)?.throughTick ?? 0)
+    if (topic !== undefined && throughTick > 0) found.set(topic.id, throughTick)
+  }
+  if (found.size === 0) return undefined
+  return [...found].sort(([a], [b]) => a - b).map(([topic, throughTick]) => ({ topic, throughTick }))
+}
+
+/**
  * The program to run: the stored one where the definitions are the same, else one planned from them. Topics and
  * views keep their ids; what was dropped keeps its own, in case it comes back.
  * @throws MillraceError schema/incompatible, and what planning refuses
@@ -160,5 +201,6 @@ export async function openProgram(log: Log, definition: Definition | undefined):
   const eventsOf = (topic: number): number => offsets.get(topic) ?? 0
   const { program } = await definition.plan(afterEvents(stored?.ever ?? emptyProgram, eventsOf))
   const before = stored?.planned ? stored : null
-  return { text, program: noteDropped(program, eventsOf), before, changed: true }
+  const settled = withStarts(program, before?.program ?? emptyProgram, log.starts())
+  return { text, program: noteDropped(settled, eventsOf), before, changed: true }
 }

@@ -15,6 +15,7 @@ import type {
   CaptureSlice,
   EngineFigures,
   EngineStatus,
+  GoneTimes,
   Standing,
   TappedBlock,
   TickInput,
@@ -39,6 +40,8 @@ export interface EngineOptions {
   readonly reopen?: boolean
   /** A clock in milliseconds, to count where the time goes. Nothing that is computed depends on it. */
   readonly nowMs?: () => number
+  /** What counts of events that it will never see. */
+  readonly gone?: readonly GoneTimes[]
   /** Test mode: hashes of few bits. */
   readonly weakHash?: boolean
 }
@@ -182,6 +185,7 @@ class Core {
     // Stamps of entries start at 0, or at 1 where they are tracked: the first epoch is 2.
     this.#step = { memory: this.#memory, arena, heap, epoch: 2, tick: 0, nowMicros: 0n, meter: this.#meter, slot: 0 }
     this.#flow = compileProgram(program, this.#step)
+    for (const { topic, micros, late } of options.gone ?? []) this.#flow.sources.get(topic)?.goOn(micros, late)
     this.#captures = new Captures(this.#flow.arrangements, heap, cold)
     this.#budgetBytes = options.budgetBytes ?? Number.POSITIVE_INFINITY
     arena.reset()

@@ -11,6 +11,7 @@ import type {
   EngineRequest,
   EngineStart,
   EngineStatus,
+  GoneTimes,
   StateFiles,
   StateOptions,
   Tapped,
@@ -60,6 +61,8 @@ export interface HostOptions {
   readonly state?: StateOptions
   /** Counts where the time goes. */
   readonly metered?: boolean
+  /** What counts of events that it will never see. */
+  readonly gone?: readonly GoneTimes[]
 }
 
 export const defaultMemoryBytes = 4 * 1024 ** 3
@@ -173,7 +176,7 @@ abstract class Host implements EngineHost {
   }
 }
 
-function startOf(program: Program, { memoryBytes, reopen, state, metered }: HostOptions): EngineStart {
+function startOf(program: Program, { memoryBytes, reopen, state, metered, gone }: HostOptions): EngineStart {
   return {
     kind: 'start',
     program,
@@ -181,6 +184,7 @@ function startOf(program: Program, { memoryBytes, reopen, state, metered }: Host
     ...(reopen === undefined ? {} : { reopen }),
     ...(state === undefined ? {} : { state }),
     ...(metered === undefined ? {} : { metered }),
+    ...(gone === undefined || gone.length === 0 ? {} : { gone }),
   }
 }
 

@@ -1,4 +1,5 @@
 import { sha256 } from '../io/digest.ts'
+import { timeMeaning } from '../plan/fingerprint.ts'
 import type { Dataflow } from './dataflow.ts'
 import type { BaseOperator } from './operator.ts'
 
@@ -14,10 +15,12 @@ const stateVersion = 2
  * @param made by a plan's meaning the operators that were made of it, in order
  */
 export function nameArrangements(flow: Dataflow, made: ReadonlyMap<string, readonly BaseOperator[]>): void {
-  for (const source of flow.sources.values()) {
-    const { id, columns, primaryKey, eventTime, latenessMicros } = source.topic
-    const topic = [id, columns, primaryKey, eventTime, latenessMicros]
-    source.watermarks.name = nameOf('topic', topic, 'watermarks')
+  for (const [id, source] of flow.sources) {
+    // What is given has no state of its own.
+    if (flow.given.has(id)) continue
+    const { columns, primaryKey } = source.topic
+    const topic = [id, columns, primaryKey]
+    source.watermarks.name = nameOf('topic', [id, timeMeaning(source.topic)], 'watermarks')
     flow.arrangements.push(source.watermarks)
     for (const outlet of source.outlets) {
       for (const [part, arrangement] of outlet.operator.arrangements) {

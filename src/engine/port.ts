@@ -16,6 +16,17 @@ export interface EngineStart {
   readonly state?: StateOptions
   /** Counts where the time goes. */
   readonly metered?: boolean
+  /** For an engine that begins where the log does: of topics whose first events are gone. */
+  readonly gone?: readonly GoneTimes[]
+}
+
+/** What counts of events that were thrown away: later ones are late by what came before, as if these were there. */
+export interface GoneTimes {
+  readonly topic: number
+  /** The greatest event time, microseconds since 1970. */
+  readonly micros: bigint | null
+  /** How many of them were late. */
+  readonly late: number
 }
 
 /** Where state lies on disk: a manifest's files, the newest first. */

@@ -13,7 +13,7 @@ export class ServedEngine {
 
   /** @throws MillraceError what the program needs and the engine does not do; state/corrupt */
   constructor(start: EngineStart, { disk, clock }: Pick<Io, 'disk' | 'clock'>) {
-    const { program, memoryBytes, state, reopen } = start
+    const { program, memoryBytes, state, reopen, gone } = start
     this.#disk = disk
     this.#clock = clock
     this.#cacheBytes = state?.cacheBytes
@@ -24,6 +24,7 @@ export class ServedEngine {
       reopen: reopen ?? false,
       tracked: state !== undefined,
       ...(start.metered === true ? { nowMs: () => clock.monotonicMs() } : {}),
+      ...(gone === undefined ? {} : { gone }),
       ...(state?.budgetBytes === undefined ? {} : { budgetBytes: state.budgetBytes }),
       ...(from === undefined || this.#runs === null ? {} : { cold: { store: this.#runs, tick: from.tick } }),
     })

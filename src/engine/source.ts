@@ -123,6 +123,13 @@ export class TopicSource {
     return least === null ? null : least - this.#lateness
   }
 
+  /** Goes on behind events that nobody will see: the greatest time of them, and how many were late. */
+  goOn(greatest: bigint | null, late: number): void {
+    this.watermarks.touch()
+    this.#partitions.set(0, new Watermark(this.#lateness, greatest))
+    this.lateEvents = late
+  }
+
   /** Takes events; they go on at the latest with `flush`. Their bytes must stay as they are until then. */
   push(logged: TopicBlock): void {
     const gathered = this.#gathered

@@ -31,18 +31,33 @@ export interface BackupOptions {
   readonly tell?: (copiedBytes: number, bytes: number) => void
   /** A file that may stand in the folder although that has to be empty. */
   readonly beside?: string
+  /** What stands for events that the log has not any more. */
+  readonly base?: SettledBase | null
+}
+
+/** Files of a folder that a log which was trimmed is nothing without; they are copied to `state/` beside it. */
+export interface SettledBase {
+  readonly folder: string
+  readonly files: readonly SettledFile[]
 }
 
 /** What a backup says about itself, in `backup.json`: written last, so that a copy that broke off has none. */
 export interface BackupManifest {
   readonly format: 'millrace-backup'
-  readonly version: 1
+  /** 2 where there is a base, which older programs would leave out. */
+  readonly version: 1 | 2
   /** The identity of the log it was taken of. */
   readonly log: string
   readonly tick: number
   /** Microseconds since 1970, as text. */
   readonly timeMicros: string
-  readonly files: readonly { readonly name: string; readonly bytes: number; readonly crc32: number }[]
+  readonly files: readonly CopiedFile[]
+  /** What stands for events that the log has not any more, in `state/`. */
+  readonly base?: readonly CopiedFile[]
+}
+
+export interface CopiedFile extends SettledFile {
+  readonly crc32: number
 }
 
 const manifestName = 'backup.json'
@@ -57,36 +72,46 @@ export async function writeBackup(
   log: string,
   settled: SettledLog,
   folder: string,
-  { tell = () => {}, beside }: BackupOptions,
+  { tell = () => {}, beside, base = null }: BackupOptions,
 ): Promise<BackupAnswer> {
-  const bytes = settled.files.reduce((sum, file) => sum + file.bytes, 0)
+  const bytes = bytesOf(settled.files) + bytesOf(base?.files ?? [])
   try {
     await disk.makeFolder(folder)
     const there = (await disk.list(folder)).filter((name) => name !== beside)
     if (there.length > 0) throw notEmpty(folder)
-    await disk.makeFolder(`${folder}/log`)
-    const files: BackupManifest['files'][number][] = []
     let before = 0
-    for (const file of settled.files) {
-      const told = (copied: number): void => tell(before + copied, bytes)
-      const checksum = await copyFile(disk, `${log}/${file.name}`, `${folder}/log/${file.name}`, file.bytes, told)
-      files.push({ ...file, crc32: checksum })
-      before += file.bytes
+    const copied = async (from: string, to: string, all: readonly SettledFile[]): Promise<CopiedFile[]> => {
+      const files: CopiedFile[] = []
+      await disk.makeFolder(to)
+      for (const file of all) {
+        const told = (done: number): void => tell(before + done, bytes)
+        const checksum = await copyFile(disk, `${from}/${file.name}`, `${to}/${file.name}`, file.bytes, told)
+        files.push({ ...file, crc32: checksum })
+        before += file.bytes
+      }
+      await disk.syncFolder(to)
+      return files
     }
-    await disk.syncFolder(`${folder}/log`)
+    const files = await copied(log, `${folder}/log`, settled.files)
+    const state = base === null ? [] : await copied(base.folder, `${folder}/state`, base.files)
     const { identity, tick, timeMicros } = settled
     await writeManifest(disk, folder, {
       format: 'millrace-backup',
-      version: 1,
+      version: state.length === 0 ? 1 : 2,
       log: identity,
       tick,
       timeMicros: `${timeMicros}`,
       files,
+      ...(state.length === 0 ? {} : { base: state }),
     })
-    return { tick, timeMicros, files: files.length, bytes }
+    return { tick, timeMicros, files: files.length + state.length, bytes }
   } catch (error) {
     throw nameFailure(error, folder)
   }
+}
+
+export function bytesOf(files: readonly SettledFile[]): number {
+  return files.reduce((sum, file) => sum + file.bytes, 0)
 }
 
 /**
@@ -179,15 +204,15 @@ function parseManifest(text: string, path: string): BackupManifest {
   } catch {
     throw broken()
   }
-  const { format, version, files } = manifest
-  if (format !== 'millrace-backup' || !Array.isArray(files)) throw broken()
-  if (version !== 1) {
-    throw new MillraceError('log/version', `${path} has version ${version}, this program reads 1`, {
+  const { format, version, files, base = [] } = manifest
+  if (format !== 'millrace-backup' || !Array.isArray(files) || !Array.isArray(base)) throw broken()
+  if (version !== 1 && version !== 2) {
+    throw new MillraceError('log/version', `${path} has version ${version}, this program reads 1 and 2`, {
       hint: 'restore it with the version of Millrace that wrote it',
       place: { file: path },
     })
   }
-  for (const { name } of files) if (!/^[0-9a-z][0-9a-z.-]*$/.test(name)) throw broken()
+  for (const { name } of [...files, ...base]) if (!/^[0-9a-z][0-9a-z.-]*$/.test(name)) throw broken()
   return manifest as BackupManifest
 }
 

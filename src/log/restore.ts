@@ -1,6 +1,6 @@
 import { MillraceError } from '../data/errors.ts'
 import type { Disk } from '../io/io.ts'
-import { type BackupAnswer, copyFile, nameFailure, notEmpty, readManifest } from './backup.ts'
+import { type BackupAnswer, bytesOf, type CopiedFile, copyFile, nameFailure, notEmpty, readManifest } from './backup.ts'
 import { checkLog } from './check.ts'
 
 /** What is copied bears this ending until all of it is there: no start takes it for a log. */
@@ -26,18 +26,24 @@ export async function restoreBackup(
     const found = report === null ? 'no log' : `a log that ends with tick ${report.tick}`
     throw damagedBackup(from, `it holds ${found}, not the one up to tick ${manifest.tick} that it names`)
   }
-  const bytes = manifest.files.reduce((sum, file) => sum + file.bytes, 0)
+  const { base = [] } = manifest
+  const bytes = bytesOf(manifest.files) + bytesOf(base)
   try {
-    await disk.makeFolder(`${to}/log`)
     let before = 0
-    for (const file of manifest.files) {
-      const told = (copied: number): void => tell(before + copied, bytes)
-      const target = `${to}/log/${file.name}${unfinished}`
-      const checksum = await copyFile(disk, `${from}/log/${file.name}`, target, file.bytes, told)
-      if (checksum !== file.crc32) throw damagedBackup(`${from}/log/${file.name}`, 'its checksum is another')
-      before += file.bytes
+    const copied = async (folder: string, files: readonly CopiedFile[], ending: string): Promise<void> => {
+      await disk.makeFolder(`${to}/${folder}`)
+      for (const file of files) {
+        const told = (done: number): void => tell(before + done, bytes)
+        const source = `${from}/${folder}/${file.name}`
+        const checksum = await copyFile(disk, source, `${to}/${folder}/${file.name}${ending}`, file.bytes, told)
+        if (checksum !== file.crc32) throw damagedBackup(source, 'its checksum is another')
+        before += file.bytes
+      }
+      await disk.syncFolder(`${to}/${folder}`)
     }
-    await disk.syncFolder(`${to}/log`)
+    // There is no log before all that it needs is there.
+    if (base.length > 0) await copied('state', base, '')
+    await copied('log', manifest.files, unfinished)
     const [first, ...others] = manifest.files
     for (const { name } of others) await disk.rename(`${to}/log/${name}${unfinished}`, `${to}/log/${name}`)
     // Names become durable in any order, unless a sync stands between them.
@@ -47,7 +53,12 @@ export async function restoreBackup(
   } catch (error) {
     throw nameFailure(error, to)
   }
-  return { tick: manifest.tick, timeMicros: BigInt(manifest.timeMicros), files: manifest.files.length, bytes }
+  return {
+    tick: manifest.tick,
+    timeMicros: BigInt(manifest.timeMicros),
+    files: manifest.files.length + base.length,
+    bytes,
+  }
 }
 
 function damagedBackup(path: string, what: string): MillraceError {

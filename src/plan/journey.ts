@@ -37,7 +37,7 @@ export function itineraryOf(
   for (const node of nodes) {
     if (node.kind !== 'operator') continue
     parts.set(node.meaning, node.plan)
-    for (const input of inputsOf(node.plan)) parts.set(meaningOf(program, input), input)
+    for (const input of inputsOf(node.plan)) parts.set(meaningOf(program, input, node.starts), input)
   }
   const own = program.topics.find(({ id }) => id === topic)!
   const firstId = 1 + Math.max(0, ...[...program.topics, ...program.views].map(({ id }) => id))
@@ -53,8 +53,8 @@ function probe(id: number, plan: Plan): ViewDefinition {
 }
 
 /** The probes of what an operator reads, in its inputs' order. */
-export function inputProbes(program: Program, { probes }: Itinerary, { plan }: OperatorNode): ViewDefinition[] {
-  return inputsOf(plan).map((input) => probes.get(meaningOf(program, input))!)
+export function inputProbes(program: Program, { probes }: Itinerary, { plan, starts }: OperatorNode): ViewDefinition[] {
+  return inputsOf(plan).map((input) => probes.get(meaningOf(program, input, starts))!)
 }
 
 /** Columns that tell a view's rows apart; all of them where no fewer are known to. */

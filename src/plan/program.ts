@@ -7,6 +7,8 @@ export interface Program {
   readonly topics: readonly TopicDefinition[]
   /** In dependency order: a view reads only topics and earlier views. */
   readonly views: readonly ViewDefinition[]
+  /** Views whose rows come as events, under their ids, instead of being computed. */
+  readonly given?: readonly number[]
 }
 
 export interface TopicDefinition {
@@ -22,6 +24,8 @@ export interface TopicDefinition {
   readonly eventTime: number | null
   /** Microseconds as decimal text. */
   readonly latenessMicros: string
+  /** How much of it is kept; absent: everything. */
+  readonly retention?: RetentionDefinition
 }
 
 export interface DroppedColumn extends StoredColumn {
@@ -42,6 +46,17 @@ export interface ViewDefinition {
   readonly sql: string
   /** How much of its past is kept at hand; absent: what is usual. */
   readonly retain?: RetainDefinition
+  /**
+   * Topics that it reads itself and of which events were gone when it was defined: its rows are those of the query over
+   * what came after the tick. Absent: none.
+   */
+  readonly starts?: readonly ViewStart[]
+}
+
+/** All events of a topic up to and with a tick are left out. */
+export interface ViewStart {
+  readonly topic: number
+  readonly throughTick: number
 }
 
 /** Ticks of the latest so many microseconds, as decimal text, and bytes of changes at most. */
@@ -49,3 +64,6 @@ export interface RetainDefinition {
   readonly micros: string | null
   readonly bytes: number | null
 }
+
+/** What of a topic stays in any case: events of the latest so many microseconds, and so many bytes of them. */
+export type RetentionDefinition = RetainDefinition

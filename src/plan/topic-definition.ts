@@ -9,6 +9,7 @@ import { fold } from '../sql/tokens.ts'
 import { sqlTypeOf } from '../sql/type-name.ts'
 import { type Option, onlyKnown, readOptions } from './definition-options.ts'
 import type { TopicDefinition } from './program.ts'
+import { retentionOf } from './retention.ts'
 
 const mostColumns = 1600
 
@@ -51,9 +52,19 @@ export function defineTopic(statement: StatementOf<'createTopic'>, name: string,
       nullable: column.nullable !== false && !primaryKey.includes(i),
     }),
   )
-  const options = readOptions(node.options, source, { event_time: null, lateness: null })
+  const options = readOptions(node.options, source, { event_time: null, lateness: null, retention: null })
   const eventTime = eventTimeOf(options.get('event_time'), columns, primaryKey)
-  return { id, name, columns, primaryKey, eventTime, latenessMicros: latenessOf(options.get('lateness'), eventTime) }
+  const latenessMicros = latenessOf(options.get('lateness'), eventTime)
+  const retention = retentionOf(options.get('retention'), primaryKey.length > 0)
+  return {
+    id,
+    name,
+    columns,
+    primaryKey,
+    eventTime,
+    latenessMicros,
+    ...(retention === undefined ? {} : { retention }),
+  }
 }
 
 function addColumn(draft: Draft, node: ColumnDef): void {

@@ -32,6 +32,8 @@ export interface OperatorNode {
   /** The plan's meaning, by which the engine shares operators. */
   readonly meaning: string
   readonly plan: Plan
+  /** Of the views that it is of. */
+  readonly starts: ViewDefinition['starts']
   readonly label: string
   readonly detail: string
   /** Topics with an event time below it. */
@@ -56,8 +58,8 @@ export interface TopologyEdge {
 }
 
 /** What the engine calls a part of a plan: parts of one meaning are one operator. */
-export function meaningOf(program: Program, plan: Plan): string {
-  return JSON.stringify(planMeaning(program, plan))
+export function meaningOf(program: Program, plan: Plan, starts: ViewDefinition['starts']): string {
+  return JSON.stringify(planMeaning(program, plan, starts))
 }
 
 /** @param operatorId an operator's name from its meaning */
@@ -105,7 +107,7 @@ class Drawing {
       this.#nodes.set(id, { kind: 'topic', id, topic, topics, views: new Set<string>() })
     }
     for (const view of this.#program.views) {
-      const from = this.#place(view.plan)
+      const from = this.#place(view.plan, view.starts)
       const id = viewNodeId(view.id)
       const node = { kind: 'view', id, view, topics: from.node.topics, views: new Set([view.name]) } as const
       this.#nodes.set(id, node)
@@ -131,17 +133,18 @@ class Drawing {
     this.#edges.set(key, { from: from.node.id, to, scan: from.scan })
   }
 
-  #place(plan: Plan): { readonly node: Draft; readonly scan: string | null } {
-    const meaning = meaningOf(this.#program, plan)
+  #place(plan: Plan, starts: ViewDefinition['starts']): { readonly node: Draft; readonly scan: string | null } {
+    const meaning = meaningOf(this.#program, plan, starts)
     const source = plan.op === 'scan' ? this.#sourceOf(plan) : null
     if (plan.op === 'scan' && plan.events === 'all' && source !== null) return { node: source, scan: meaning }
     const id = this.#operatorId(meaning)
     const known = this.#nodes.get(id)
     if (known !== undefined) return { node: known, scan: null }
-    const inputs = source === null ? inputsOf(plan).map((input) => this.#place(input)) : [{ node: source, scan: null }]
+    const inputs =
+      source === null ? inputsOf(plan).map((input) => this.#place(input, starts)) : [{ node: source, scan: null }]
     const topics = new Set(inputs.flatMap(({ node }) => [...node.topics]))
     const words = describeOperator(plan, (relation) => this.#nameOf(relation))
-    const node = { kind: 'operator', id, meaning, plan, ...words, topics, views: new Set<string>() } as const
+    const node = { kind: 'operator', id, meaning, plan, starts, ...words, topics, views: new Set<string>() } as const
     this.#nodes.set(id, node)
     for (const input of inputs) this.#join(input, id)
     return { node, scan: null }

@@ -44,6 +44,8 @@ export interface ErrorsBody {
   /** Error rows beside the view's rows, listed or not. */
   readonly errors: number
   readonly rows: readonly ErrorRowBody[]
+  /** Of them, rows whose events the log does not keep any more: nothing can say where they come from. */
+  readonly gone?: number
 }
 
 export interface ErrorRowBody {
@@ -124,6 +126,9 @@ export interface CatalogBody {
     readonly late: number
     /** Microseconds since 1970, as text; null before the first event. */
     readonly watermark_micros: string | null
+    /** Where the log has not all of it any more: it begins at this offset, behind this tick; a table's rows stay. */
+    readonly first_offset?: number
+    readonly gone_through_tick?: number
   }[]
   readonly views: readonly {
     readonly name: string
@@ -136,6 +141,8 @@ export interface CatalogBody {
     readonly errors: number
     /** Reads as of this tick and later ones need no replay. */
     readonly oldest_tick: number
+    /** Where events were gone when it was defined: the first tick whose events it has. */
+    readonly starts_at_tick?: number
   }[]
 }
 

@@ -48,9 +48,12 @@ export function catalogBody(database: Database): CatalogBody {
         events: now?.nextOffset ?? 0,
         late: now?.late ?? 0,
         watermark_micros: now?.watermarkMicros == null ? null : String(now.watermarkMicros),
+        ...(now?.gone === undefined
+          ? {}
+          : { first_offset: now.gone.firstOffset, gone_through_tick: now.gone.throughTick }),
       }
     }),
-    views: views.map(({ name, columns, emit, order, sql }) => {
+    views: views.map(({ name, columns, emit, order, sql, starts = [] }) => {
       const now = viewStatus.get(name)
       return {
         name,
@@ -61,6 +64,7 @@ export function catalogBody(database: Database): CatalogBody {
         rows: now?.rows ?? 0,
         errors: now?.errors ?? 0,
         oldest_tick: now?.oldestTick ?? 0,
+        ...(starts.length === 0 ? {} : { starts_at_tick: 1 + Math.max(...starts.map((start) => start.throughTick)) }),
       }
     }),
   }

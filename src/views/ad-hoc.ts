@@ -4,17 +4,17 @@ import { MillraceError } from '../data/errors.ts'
 import { olderBlocks } from '../data/older-blocks.ts'
 import { columnIds } from '../data/stored-column.ts'
 import { type EngineHost, startEngine } from '../engine/host.ts'
-import type { TopicBlock } from '../engine/port.ts'
+import type { GoneTimes, TopicBlock } from '../engine/port.ts'
 import type { Io } from '../io/io.ts'
 import { endOf, type Log, type ReadBlock } from '../log/log.ts'
 import { nodesOf } from '../plan/nodes.ts'
 import { systemColumn } from '../plan/plan.ts'
 import type { Program, TopicDefinition, ViewDefinition } from '../plan/program.ts'
-import { gatherBlock } from './gather.ts'
 import { readVersion } from './read.ts'
 import type { Restriction } from './restriction.ts'
 import type { Rows } from './rows.ts'
 import type { View } from './view.ts'
+import { rowBlocks } from './view-blocks.ts'
 import { type Moment, ViewSet } from './view-set.ts'
 
 export interface AdHocOptions {
@@ -37,6 +37,8 @@ export interface AdHocSource {
   readonly log: Log
   /** What the reader sees of relations, by id; what isn't here he sees whole. */
   readonly restrictions?: ReadonlyMap<number, Restriction>
+  /** What counts of events that are gone. */
+  readonly gone: readonly GoneTimes[]
   /** Final views are as if every watermark were infinite: the end of a batch run. */
   readonly closed?: boolean
 }
@@ -92,7 +94,7 @@ export async function runTogether(
   for (const input of inputs) rows += source.moment.version(input).rows
   for (const { id } of topics) rows += source.log.position().offsets.get(id) ?? 0
   const engine = rows > inlineRows ? options.engine : 'inline'
-  const host = startEngine(source.io, program, { engine, memoryBytes: options.memoryBytes })
+  const host = startEngine(source.io, program, { engine, memoryBytes: options.memoryBytes, gone: source.gone })
   const stop = (): void => void host.stop()
   options.signal?.addEventListener('abort', stop, { once: true })
   try {
@@ -172,8 +174,8 @@ class Feed {
     }
     const whole = await readVersion(view, version, { where: null, order: [], limit: null }, views.slices())
     const rows = restriction === undefined ? whole : restriction.apply(whole)
-    for (const refs of repeated(rows)) {
-      await this.step([this.#block(definition.id, gatherBlock(rows.pages, refs, null, rows.columns), 0n)])
+    for (const bytes of rowBlocks(rows)) {
+      await this.step([this.#block(definition.id, bytes, 0n)])
     }
   }
 
@@ -248,22 +250,6 @@ class Feed {
       },
     )
   }
-}
-
-/** Blocks' worth of rows, a row of weight n n times: an event has no weight. */
-function* repeated(rows: Rows): Iterable<Uint32Array> {
-  let refs = new Uint32Array(Math.min(batchRows, rows.count))
-  let filled = 0
-  for (let i = 0; i < rows.length; i++) {
-    for (let n = rows.weights === null ? 1 : rows.weights[i]; n > 0; n--) {
-      refs[filled++] = rows.refs[i]
-      if (filled < batchRows) continue
-      yield refs
-      refs = new Uint32Array(batchRows)
-      filled = 0
-    }
-  }
-  if (filled > 0) yield refs.subarray(0, filled)
 }
 
 async function* eventsUpTo(source: AdHocSource, topic: TopicDefinition): AsyncIterable<ReadBlock> {

@@ -2,7 +2,7 @@ import { invariant, MillraceError } from '../data/errors.ts'
 import type { EngineHost } from '../engine/host.ts'
 import type { Standing, TickInput, TickOutput } from '../engine/port.ts'
 import type { Clock } from '../io/io.ts'
-import type { SealedTick } from '../log/log.ts'
+import type { LoggedBlock, SealedTick } from '../log/log.ts'
 import type { ViewSet } from './view-set.ts'
 
 /** Ticks in the engine's hands: one at work and one ready, so that it never waits for us. */
@@ -134,6 +134,13 @@ export class TickDriver {
   holdBehind(tick: number | null): void {
     this.#hold = tick ?? Number.POSITIVE_INFINITY
     this.#feed()
+  }
+
+  /** Adds blocks to a tick that waits behind the one it is held at. */
+  give(tick: number, blocks: readonly LoggedBlock[]): void {
+    const [waiting] = this.#queue
+    invariant(waiting?.tick === tick, `tick ${tick} is not the next one`)
+    this.#queue[0] = { ...waiting, blocks: [...waiting.blocks, ...blocks] }
   }
 
   /** Leaves all who wait here to another driver, which has come as far: no tick comes here any more. */

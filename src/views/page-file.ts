@@ -147,14 +147,21 @@ export class PageFile {
   }
 
   async #read(page: number, schema: readonly ColumnSchema[]): Promise<Page> {
-    const { bytes, checksum, rows } = this.#directory
+    const opened = openPage(await this.checked(page), schema, true)
+    if ((this.rowsOf(page) ?? opened.rows) !== opened.rows) {
+      throw damaged(this.#path, this.#positions[page], 'a page has other rows')
+    }
+    return opened
+  }
+
+  /** A page's bytes, every one checked. @throws MillraceError state/corrupt naming the file and byte */
+  async checked(page: number): Promise<Uint8Array> {
+    const { bytes, checksum } = this.#directory
     const at = this.#positions[page]
     const found = new Uint8Array(bytes(page))
     if ((await this.#fill(found, at)) < found.byteLength) throw damaged(this.#path, at, 'it ends too early')
     if (crc32(found) !== checksum(page)) throw damaged(this.#path, at, 'a page fails its checksum')
-    const opened = openPage(found, schema, true)
-    if ((rows(page) ?? opened.rows) !== opened.rows) throw damaged(this.#path, at, 'a page has other rows')
-    return opened
+    return found
   }
 
   async #fill(into: Uint8Array, at: number): Promise<number> {

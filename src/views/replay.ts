@@ -1,13 +1,15 @@
 import { blockColumn } from '../data/block.ts'
 import { columnId, type StoredColumn } from '../data/stored-column.ts'
 import { startEngine } from '../engine/host.ts'
+import type { GoneTimes, StateFiles } from '../engine/port.ts'
 import type { Io } from '../io/io.ts'
 import type { ColumnsRead, Log, TickMark } from '../log/log.ts'
 import { nodesOf } from '../plan/nodes.ts'
 import { systemColumn } from '../plan/plan.ts'
 import type { Program } from '../plan/program.ts'
 import { TickDriver } from './driver.ts'
-import { ViewSet } from './view-set.ts'
+import type { ViewState } from './view.ts'
+import type { ViewSet } from './view-set.ts'
 
 export interface ReplayOptions {
   readonly engine: 'inline' | 'worker'
@@ -15,6 +17,17 @@ export interface ReplayOptions {
   readonly signal: AbortSignal
   /** Told where it stands: the last tick that went through, and events so far. */
   readonly onTick: (tick: number, events: number) => void
+  /** State to go on from; null: at the log's beginning. */
+  readonly from: {
+    readonly timeMicros: bigint
+    readonly events: number
+    readonly from: StateFiles
+    readonly views: readonly ViewState[]
+  } | null
+  /** What counts of events that are gone, for who begins at the log's beginning. */
+  readonly gone: readonly GoneTimes[]
+  /** Of the program's views, without a past. */
+  readonly views: ViewSet
 }
 
 /** Rows of neighbouring ticks that go through as one: few, so that this thread serves others in between. */
@@ -70,14 +83,19 @@ export function partOf(program: Program, views: ReadonlySet<number>): Program {
  * @throws MillraceError log/corrupt, engine/memory, engine/stopped; the signal's reason
  */
 export async function replayViews(io: Io, log: Log, part: Program, to: TickMark, options: ReplayOptions) {
-  const { engine, memoryBytes, signal, onTick } = options
+  const { engine, memoryBytes, signal, onTick, from, gone, views } = options
   signal.throwIfAborted()
-  const views = new ViewSet(io.clock, part.views, { micros: null, bytes: 0 })
-  const host = startEngine(io, part, { engine, memoryBytes })
+  const state = from === null ? {} : { state: { from: from.from } }
+  const host = startEngine(io, part, { engine, memoryBytes, gone, ...state })
   const topics = new Set(part.topics.map(({ id }) => id))
   const driver = new TickDriver(io.clock, views, topics, () => {})
-  driver.start(host)
   try {
+    if (from === null) driver.start(host)
+    else {
+      const standing = await host.status()
+      views.restore(from.from.tick, from.timeMicros, new Map(views.views.map((view, i) => [view, from.views[i]])))
+      driver.start(host, { tick: from.from.tick, events: from.events, standing })
+    }
     await log.replay(
       async (tick) => {
         driver.take(tick)
@@ -87,7 +105,7 @@ export async function replayViews(io: Io, log: Log, part: Program, to: TickMark,
         onTick(views.tick, driver.events)
       },
       mergeableRows(part, mergeRows),
-      0,
+      views.tick,
       to.tick,
       columnsRead(part),
     )

@@ -56,19 +56,23 @@ export const bodies: Readonly<Record<string, JsonSchema>> = {
     ['skipped', 'errors'],
   ),
   AppendedMixed: objectOf({ tick: integer, offsets: { type: 'object', additionalProperties: offsets } }),
-  ErrorRows: objectOf({
-    tick: integer,
-    errors: integer,
-    rows: listOf(
-      objectOf({
-        reason: text,
-        sqlstate: text,
-        count: integer,
-        positions: listOf(position),
-        key: { type: ['object', 'null'], additionalProperties: nullable('string') },
-      }),
-    ),
-  }),
+  ErrorRows: objectOf(
+    {
+      tick: integer,
+      errors: integer,
+      rows: listOf(
+        objectOf({
+          reason: text,
+          sqlstate: text,
+          count: integer,
+          positions: listOf(position),
+          key: { type: ['object', 'null'], additionalProperties: nullable('string') },
+        }),
+      ),
+      gone: integer,
+    },
+    ['gone'],
+  ),
   SqlRequest: objectOf(
     {
       sql: { ...text, description: 'One SELECT.' },
@@ -104,29 +108,38 @@ export const bodies: Readonly<Record<string, JsonSchema>> = {
   Catalog: objectOf({
     tick: integer,
     topics: listOf(
-      objectOf({
-        name: text,
-        kind: { type: 'string', enum: ['topic', 'table'] },
-        columns: listOf(column),
-        primary_key: listOf(text),
-        event_time: nullable('string'),
-        lateness_micros: text,
-        events: integer,
-        late: integer,
-        watermark_micros: nullable('string'),
-      }),
+      objectOf(
+        {
+          name: text,
+          kind: { type: 'string', enum: ['topic', 'table'] },
+          columns: listOf(column),
+          primary_key: listOf(text),
+          event_time: nullable('string'),
+          lateness_micros: text,
+          events: integer,
+          late: integer,
+          watermark_micros: nullable('string'),
+          first_offset: integer,
+          gone_through_tick: integer,
+        },
+        ['first_offset', 'gone_through_tick'],
+      ),
     ),
     views: listOf(
-      objectOf({
-        name: text,
-        columns: listOf(column),
-        emit: { type: 'string', enum: ['continuous', 'final'] },
-        order: listOf(text),
-        sql: text,
-        rows: integer,
-        errors: integer,
-        oldest_tick: integer,
-      }),
+      objectOf(
+        {
+          name: text,
+          columns: listOf(column),
+          emit: { type: 'string', enum: ['continuous', 'final'] },
+          order: listOf(text),
+          sql: text,
+          rows: integer,
+          errors: integer,
+          oldest_tick: integer,
+          starts_at_tick: integer,
+        },
+        ['starts_at_tick'],
+      ),
     ),
   }),
   Alive: objectOf({ status: { type: 'string', enum: ['alive', 'failed'] }, detail: text }, ['detail']),

@@ -15,6 +15,7 @@ export type KeeperRequest =
   | { readonly kind: 'add'; readonly pieces: readonly Piece[] }
   | { readonly kind: 'commit'; readonly tick: number; readonly about: SnapshotNotes; readonly goOn?: readonly string[] }
   | { readonly kind: 'drop'; readonly adopted: Manifest }
+  | { readonly kind: 'pin'; readonly tick: number; readonly notes: Readonly<Record<string, unknown>> }
   | { readonly kind: 'close' }
 
 export type KeeperReply =

@@ -63,6 +63,8 @@ class KeeperThread {
         return []
       case 'commit':
         return [await folder.commit(request.tick, request.about, request.goOn)]
+      case 'pin':
+        return [await folder.pin(request.tick, request.notes)]
       case 'drop':
         return folder.dropUnused(request.adopted)
     }

@@ -30,6 +30,13 @@ export interface Keeper {
    *   before stays; the next capture has to begin where that one ended
    */
   commit(tick: number, about: SnapshotNotes, goOn?: readonly string[]): Promise<Manifest>
+  /**
+   * Makes a snapshot the base: it stays until a later one becomes that, whatever snapshots come and go.
+   * @param notes plain JSON that joins what its manifest says of it
+   * @returns when it is durable
+   * @throws MillraceError state/snapshot: the base before stays
+   */
+  pin(tick: number, notes: Readonly<Record<string, unknown>>): Promise<Manifest>
   /** Called when the newest snapshot lies in other files, because runs were merged. */
   onMerged(listener: (manifest: Manifest) => void): void
   /** Called when runs could not be merged: state/corrupt, or no room. The snapshot stays as it was. */
@@ -37,7 +44,8 @@ export interface Keeper {
   /**
    * Removes files that nothing needs any more.
    * @param adopted the manifest whose files are read from now on, instead of any before
-   * @returns the snapshots on disk, the newest first: other files that none of them names may go
+   * @returns the snapshots on disk, the newest first, and behind them the base: other files that none of them names
+   *   may go. None where that isn't certain: then all files stay
    */
   dropUnused(adopted: Manifest): Promise<readonly Manifest[]>
   /** Ends the thread; what was added and not committed is lost. */
@@ -94,6 +102,10 @@ class ThreadKeeper implements Keeper {
 
   async commit(tick: number, about: SnapshotNotes, goOn?: readonly string[]): Promise<Manifest> {
     return (await this.#ask({ kind: 'commit', tick, about, ...(goOn === undefined ? {} : { goOn }) }))[0]
+  }
+
+  async pin(tick: number, notes: Readonly<Record<string, unknown>>): Promise<Manifest> {
+    return (await this.#ask({ kind: 'pin', tick, notes }))[0]
   }
 
   onMerged(listener: (manifest: Manifest) => void): void {

@@ -25,6 +25,22 @@ export interface Manifest {
 export const manifestVersion = 1
 const ending = '.json'
 
+/**
+ * A base is a snapshot that stands for events which were thrown away: part of the log from then on. Its manifest lies
+ * beside those of snapshots under a name of its own.
+ */
+export function baseName(tick: number): string {
+  return `base-${String(tick).padStart(15, '0')}${ending}`
+}
+
+/** Names of bases, the newest first. There are several only while a new one takes another's place. */
+export function baseNames(names: readonly string[]): string[] {
+  return names
+    .filter((name) => /^base-\d{15}\.json$/.test(name))
+    .sort()
+    .reverse()
+}
+
 export function manifestName(tick: number): string {
   return `snapshot-${String(tick).padStart(15, '0')}${ending}`
 }
@@ -35,6 +51,13 @@ export function manifestNames(names: readonly string[]): string[] {
     .filter((name) => /^snapshot-\d{15}\.json$/.test(name))
     .sort()
     .reverse()
+}
+
+/** Names of snapshots and bases, the newest first; of one tick the snapshot, which may have been merged since. */
+export function stateNames(names: readonly string[]): string[] {
+  const tickOf = (name: string): string => name.slice(name.indexOf('-') + 1)
+  const all = [...manifestNames(names), ...baseNames(names)]
+  return all.sort((a, b) => (tickOf(a) === tickOf(b) ? (a < b ? 1 : -1) : tickOf(a) < tickOf(b) ? 1 : -1))
 }
 
 const opening = /^\{"checksum":"([0-9a-f]{8})","snapshot":/
@@ -109,14 +132,15 @@ export async function openSnapshots(
   try {
     const names = await disk.list(folder)
     const present = new Set(names)
-    for (const name of manifestNames(names)) {
+    for (const name of stateNames(names)) {
+      const what = name.startsWith('base-') ? 'base' : 'snapshot'
       try {
         const manifest = readSnapshot(disk, folder, name, present)
         const reason = refuse(manifest)
         if (reason === null) return { newest: manifest, passedOver }
-        passedOver.push(`the snapshot ${name} is passed over: ${reason}`)
+        passedOver.push(`the ${what} ${name} is passed over: ${reason}`)
       } catch (error) {
-        passedOver.push(`the snapshot ${name} is passed over: ${reasonOf(error)}`)
+        passedOver.push(`the ${what} ${name} is passed over: ${reasonOf(error)}`)
       }
     }
   } catch (error) {

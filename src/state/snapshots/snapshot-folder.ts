@@ -1,11 +1,14 @@
-import { MillraceError } from '../../data/errors.ts'
+import { Bug, MillraceError } from '../../data/errors.ts'
 import { type Io, IoError } from '../../io/io.ts'
 import { hashVersion, type Piece } from '../cold.ts'
 import { Captured } from '../runs/captured.ts'
 import { mergeRuns } from '../runs/run-compaction.ts'
 import type { RunFile } from '../runs/run-format.ts'
 import { runsToMerge } from '../runs/tiers.ts'
+import { filesOfSnapshot, findBase } from './base.ts'
 import {
+  baseName,
+  baseNames,
   encodeManifest,
   type Manifest,
   manifestName,
@@ -42,6 +45,10 @@ export class SnapshotFolder {
   #kept: Manifest[]
   /** A sync of the folder has failed. */
   #uncertain = false
+  /** Stands for events that are gone: it and all that it names stays, whatever else goes. */
+  #base: Manifest | null = null
+  /** A base is there that can't be read now: what it needs is not known. */
+  #doubtful = false
   /** Files that somebody has open. */
   #adopted: readonly RunFile[]
   /** Files under construction, which nothing names yet. */
@@ -79,6 +86,9 @@ export class SnapshotFolder {
     const names = await io.disk.list(folder)
     for (const name of names)
       if (isRun(name)) opened.#nextRun = Math.max(opened.#nextRun, 1 + Number(name.slice(4, 14)))
+    const { base, damaged } = await findBase(io.disk, folder)
+    opened.#base = base
+    opened.#doubtful = damaged.length > 0
     if (newest !== null) opened.#keepOlder(newest, names)
     await opened.#tidy()
     return opened
@@ -130,7 +140,7 @@ export class SnapshotFolder {
         const older = this.#kept[0]?.files ?? []
         const files = [...runs, ...(goOn === undefined ? older : without(older, new Set(goOn)))]
         const manifest: Manifest = { version: manifestVersion, hashVersion, tick, about, files }
-        await this.#publish(manifest)
+        await this.#publish(manifest, manifestName(tick))
         this.#kept = [manifest, ...this.#kept.filter((other) => other.tick !== tick)]
         return manifest
       })
@@ -144,12 +154,38 @@ export class SnapshotFolder {
   /**
    * Removes what is no longer needed.
    * @param adopted the snapshot whose files are open from now on, instead of those before
-   * @returns the snapshots that are left, the newest first
+   * @returns the snapshots that are left, the newest first, and the base; none where it isn't known what a base needs
    */
   async dropUnused(adopted: Manifest): Promise<readonly Manifest[]> {
     this.#adopted = adopted.files
     await this.#inTurn(() => this.#tidy())
-    return this.#kept
+    if (this.#doubtful) return []
+    return this.#base === null ? this.#kept : [...this.#kept, this.#base]
+  }
+
+  /**
+   * Makes one of the snapshots the base, in the place of the one before.
+   * @param notes joins what its manifest says of it
+   * @returns its manifest, once it is durable
+   * @throws MillraceError state/snapshot: the base before stays
+   */
+  async pin(tick: number, notes: Readonly<Record<string, unknown>>): Promise<Manifest> {
+    try {
+      return await this.#inTurn(async () => {
+        const found = this.#kept.find((manifest) => manifest.tick === tick)
+        if (found === undefined) throw new Bug(`there is no snapshot at tick ${tick} to make the base of`)
+        // Whether its name would outlast a crash could not be told any more.
+        if (this.#uncertain) throw new IoError('failed', this.#folder)
+        const base = { ...found, about: { ...found.about, ...notes } }
+        await this.#publish(base, baseName(tick))
+        this.#base = base
+        this.#doubtful = false
+        await this.#tidy()
+        return base
+      })
+    } catch (error) {
+      throw givenUp(`the base at tick ${tick}`, error)
+    }
   }
 
   /**
@@ -172,7 +208,7 @@ export class SnapshotFolder {
         // Snapshots were perhaps taken meanwhile: their runs came before these.
         const now = this.#kept[0]
         const manifest = { ...now, files: replaced(now.files, merging, file) }
-        await this.#publish(manifest)
+        await this.#publish(manifest, manifestName(manifest.tick))
         this.#kept = [manifest, ...this.#kept.slice(1)]
         this.#writing.delete(name)
         return manifest
@@ -202,9 +238,8 @@ export class SnapshotFolder {
   }
 
   /** The files that a manifest names are durable before its own name can be. */
-  async #publish(manifest: Manifest): Promise<void> {
+  async #publish(manifest: Manifest, name: string): Promise<void> {
     const { disk } = this.#io
-    const name = manifestName(manifest.tick)
     const path = `${this.#folder}/${name}`
     await this.#syncFolder()
     const file = await disk.open(path + unfinished, { create: true })
@@ -235,13 +270,17 @@ export class SnapshotFolder {
     try {
       const stays = new Set(this.#kept.map(({ tick }) => manifestName(tick)))
       const names = await disk.list(this.#folder)
-      for (const name of manifestNames(names)) if (!stays.has(name)) await disk.remove(`${this.#folder}/${name}`)
+      if (this.#base !== null && !this.#doubtful) stays.add(baseName(this.#base.tick))
+      const others = this.#doubtful ? [] : baseNames(names)
+      for (const name of [...manifestNames(names), ...others])
+        if (!stays.has(name)) await disk.remove(`${this.#folder}/${name}`)
       await this.#syncFolder()
-      if (this.#uncertain) return
+      if (this.#uncertain || this.#doubtful) return
       const needed = new Set(this.#writing)
+      for (const name of this.#base === null ? [] : filesOfSnapshot(this.#base)) needed.add(name)
       for (const { name } of [this.#adopted, ...this.#kept.map(({ files }) => files)].flat()) needed.add(name)
       for (const name of names) {
-        const isOurs = isRun(name) || (name.startsWith('snapshot-') && name.endsWith(unfinished))
+        const isOurs = isRun(name) || (/^(snapshot|base)-/.test(name) && name.endsWith(unfinished))
         if (isOurs && !needed.has(name)) await disk.remove(`${this.#folder}/${name}`)
       }
     } catch (error) {
