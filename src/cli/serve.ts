@@ -42,6 +42,7 @@ export async function start(
   options: ServeOptions,
   stop: AbortSignal,
 ): Promise<number> {
+  io.threads.prepare?.('engine')
   const { path: file, definition, gateway } = await loadApp(io.disk, app)
   const serving = await Serving.begin(io, definition, gateway, options)
   say(`serving ${file} at ${serving.url}`)
@@ -55,6 +56,7 @@ export async function start(
  * go on with what they have.
  */
 export async function dev(io: Io, app: string | undefined, options: ServeOptions, stop: AbortSignal): Promise<number> {
+  io.threads.prepare?.('engine')
   const first = await loadApp(io.disk, app)
   const { path: file } = first
   const serving = await Serving.begin(io, first.definition, first.gateway, options, projectOf(io.disk, file))

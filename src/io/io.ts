@@ -98,13 +98,14 @@ export class IoError extends Error {
   }
 }
 
+/** What runs in a thread of its own. */
+export type ThreadName = 'engine' | 'keeper'
+
 /** Starts threads that run one of our entries. Messages are structured clones; buffers may be transferred. */
 export interface Threads {
-  start(
-    entry: 'engine' | 'keeper',
-    onMessage: (message: unknown) => void,
-    onFailure: (error: Error) => void,
-  ): ThreadPort
+  start(entry: ThreadName, onMessage: (message: unknown) => void, onFailure: (error: Error) => void): ThreadPort
+  /** A thread will be started soon: it may begin to load its program. */
+  prepare?(entry: ThreadName): void
 }
 
 export interface ThreadPort {

@@ -2,10 +2,11 @@ import { spawn } from 'node:child_process'
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { IoError } from './io.ts'
+import { IoError, type ThreadPort } from './io.ts'
 import { nodeIo } from './node.ts'
+import { NodeThreads } from './node-threads.ts'
 
 const io = nodeIo()
 let folder = ''
@@ -175,4 +176,24 @@ describe('the clock', () => {
 it('random bytes differ', () => {
   expect(io.random.bytes(16)).toHaveLength(16)
   expect(io.random.bytes(16)).not.toEqual(io.random.bytes(16))
+})
+
+describe('a thread that was prepared', () => {
+  it('is the one that is started, and holds nobody up when it is not', async () => {
+    const threads = new NodeThreads()
+    threads.prepare('keeper')
+    threads.prepare('keeper')
+    const first = await new Promise<unknown>((resolve, reject) => {
+      const port = threads.start('keeper', (message) => resolve([message, port]), reject)
+      port.post({ kind: 'begin' })
+    })
+    // The keeper refuses what comes before its folder is opened: it is there, and answers.
+    expect(first).toMatchObject([{ kind: 'refused' }, {}])
+    await (first as [unknown, ThreadPort])[1].stop()
+    const program = `
+      import { NodeThreads } from ${JSON.stringify(pathToFileURL(path.resolve('dist/io/node-threads.js')).href)}
+      new NodeThreads().prepare('engine')`
+    const child = spawn(process.execPath, ['--input-type=module', '-e', program], { stdio: 'ignore' })
+    expect(await new Promise((resolve) => child.on('exit', resolve))).toBe(0)
+  })
 })
