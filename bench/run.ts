@@ -8,11 +8,12 @@ import { reportHistory } from './history.ts'
 import { reportNexmark } from './nexmark/report.ts'
 import { reportScale } from './nexmark/scale.ts'
 import { reportRestart } from './restart.ts'
+import { reportServe } from './serve.ts'
 import { reportSpill } from './spill.ts'
 import { reportState } from './state.ts'
 import { reportSteady } from './steady.ts'
 
-const usage = `npm run bench -- [nexmark] [append] [flights] [scale] [state] [spill] [history] [restart] [steady] [options]
+const usage = `npm run bench -- [nexmark] [append] [flights] [scale] [state] [spill] [history] [restart] [serve] [steady] [options]
 
 Runs the named parts, or the first three.
   --events N      events of Nexmark (default 5000000, for scale 20000000, for spill and restart 2000000), buckets of state (default 4000000)
@@ -79,6 +80,7 @@ if (values.help) {
     if (parts.has('steady')) {
       await reportSteady({ folder, minutes: Number(values.minutes), seed: nexmark.seed, smoke })
     }
+    if (parts.has('serve')) await reportServe(folder, smoke)
     if (parts.has('append')) await reportAppend({ folder, runs, smoke })
     if (parts.has('state')) {
       await reportState({ folder, buckets: Number(values.events ?? (smoke ? 20_000 : 4_000_000)), smoke })

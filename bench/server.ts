@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { HttpClient } from './http-client.ts'
 import { from } from './millrace.ts'
@@ -22,6 +22,16 @@ export class Server {
     const args = [path.join(from, 'cli/main.js'), 'start', file, '--data', path.join(folder, 'data'), '--port', '0']
     const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] })
     return new Server(child, await urlFrom(child, startMs))
+  }
+
+  /** Seconds of processor time that it has taken so far (Linux; elsewhere NaN). */
+  get cpuSeconds(): number {
+    try {
+      const fields = readFileSync(`/proc/${this.#process.pid}/stat`, 'utf8').split(') ')[1].split(' ')
+      return (Number(fields[11]) + Number(fields[12])) / 100
+    } catch {
+      return Number.NaN
+    }
   }
 
   async stop(signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<void> {
