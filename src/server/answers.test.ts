@@ -69,6 +69,29 @@ describe('answers to view reads', () => {
     }
   })
 
+  it('are, whatever is asked for and changed, what would be read anew', async () => {
+    running = await startRunning()
+    let seed = 7
+    const random = (below: number): number => {
+      seed = (seed * 48271) % 2147483647
+      return seed % below
+    }
+    const asked = ['', '?id=1', '?id=2', '?owner=a', '?isnull=owner', '?owner=b&order=-limit', '?limit=2', '?id=99']
+    for (let step = 0; step < 25; step++) {
+      const rows = Array.from({ length: 1 + random(3) }, () => {
+        const owner = ['"a"', '"b"', 'null'][random(3)]
+        return `{"id": ${random(5)}, "owner": ${owner}, "limit": ${random(3)}}`
+      })
+      const tick = await append('account', `[${rows.join()}]`)
+      for (const query of asked) {
+        const kept = await read(`/v1/views/owners${query}`)
+        // Nobody asked like this before.
+        const anew = await read(`/v1/views/owners${query}${query === '' ? '?' : '&'}min_tick=${tick}`)
+        expect([step, query, kept.text, kept.etag]).toEqual([step, query, anew.text, anew.etag])
+      }
+    }
+  })
+
   it('are new when a view is defined anew', async () => {
     running = await startRunning()
     await append('bid', bidJson(1))

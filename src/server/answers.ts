@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import type { Database } from '../database.ts'
 import { sha256 } from '../io/digest.ts'
+import { type Equality, equalityOf } from '../views/read.ts'
 import type { View } from '../views/view.ts'
 import { hex } from './api-keys.ts'
 
@@ -15,29 +16,66 @@ export interface Rendered {
 /** Answers larger than this are printed anew each time. */
 const mostBytes = 256 * 1024
 
-/** A moment of a view: what was read of it then holds as long as the view has not changed. */
-export class Standing {
-  readonly name: string
-  readonly view: WeakRef<View>
-  readonly changedTick: number
-  /** Readers were promised a tick as new as this. */
-  readonly minTick: number
+/** With more changes than this since, an answer is made anew rather than looked through. */
+const mostChanges = 256
 
-  private constructor(name: string, view: View, minTick: number) {
-    this.name = name
-    this.view = new WeakRef(view)
-    this.changedTick = view.changedTick
-    this.minTick = minTick
+/**
+ * A moment of a view, and which of its rows were asked for: what was read then holds until one of them changes, as the
+ * view's own changes tell.
+ */
+export class Standing {
+  readonly #name: string
+  readonly #view: WeakRef<View>
+  /** Readers were promised a tick as new as this. */
+  readonly #minTick: number
+  readonly #where: Equality | null
+  /** Up to here its changes were looked through. */
+  #changedTick: number
+
+  private constructor(name: string, view: View, minTick: number, where: Equality | null) {
+    this.#name = name
+    this.#view = new WeakRef(view)
+    this.#changedTick = view.changedTick
+    this.#minTick = minTick
+    this.#where = where
   }
 
-  static of(database: Database, name: string, minTick: number): Standing {
-    return new Standing(name, database.standing(name).view, minTick)
+  /** @param where the columns that are asked for by value @throws MillraceError request/parameter */
+  static of(
+    database: Database,
+    name: string,
+    minTick: number,
+    where: Readonly<Record<string, string | null>>,
+  ): Standing {
+    const { view } = database.standing(name)
+    const { columns } = view.definition
+    const wanted = new Map(
+      Object.entries(where).map(([column, text]) => [columns.findIndex((each) => each.name === column), text]),
+    )
+    return new Standing(name, view, minTick, wanted.size === 0 ? null : equalityOf(columns, wanted))
   }
 
   /** @returns the tick at which it still holds, or null */
   holdsAt(database: Database): number | null {
-    const { view, tick } = database.standing(this.name)
-    return view === this.view.deref() && view.changedTick === this.changedTick && tick >= this.minTick ? tick : null
+    const { view, tick } = database.standing(this.#name)
+    if (view !== this.#view.deref() || tick < this.#minTick) return null
+    if (view.changedTick === this.#changedTick) return tick
+    if (this.#where === null || this.#isTouched(view, this.#where)) return null
+    this.#changedTick = view.changedTick
+    return tick
+  }
+
+  #isTouched(view: View, { ordinals, page: wanted }: Equality): boolean {
+    const since = view.retained.since(this.#changedTick)
+    if (since === null || since.errors !== 0) return true
+    let left = mostChanges
+    const compare = view.keyCompare(ordinals.map((column) => ({ column, descending: false, nullsFirst: false })))
+    for (const page of since.pages) {
+      left -= page.rows
+      if (left < 0) return true
+      for (let row = 0; row < page.rows; row++) if (compare(page, row, wanted, 0) === 0) return true
+    }
+    return false
   }
 }
 
@@ -48,8 +86,8 @@ interface Kept {
 }
 
 /**
- * Answers to view reads, for who asks the same. An answer holds until its view changes, however many ticks pass: no
- * time is involved, and none is ever stale. What the tick is, is told anew each time.
+ * Answers to view reads, for who asks the same. An answer holds until one of the rows that it may show changes, however
+ * many ticks pass: no time is involved, and none is ever stale. What the tick is, is told anew each time.
  */
 export class Answers {
   readonly #kept: LRUCache<string, Kept>

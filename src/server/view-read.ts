@@ -62,7 +62,7 @@ async function readRows(
     ...(asOf === null ? {} : { asOf }),
     ...(sight === undefined ? {} : { sight }),
   }
-  const stands = asOf === null ? Standing.of(database, view.name, minTick ?? 0) : null
+  const stands = asOf === null ? Standing.of(database, view.name, minTick ?? 0, where) : null
   const { tick, errors, rows } = await database.read(view.name, options)
   if (rows.count > limits.viewRows) {
     const what = `${view.name} has more than the ${limits.viewRows} rows that one answer may have`
