@@ -1,4 +1,3 @@
-import { blockRows } from '../data/block.ts'
 import { Bug, MillraceError } from '../data/errors.ts'
 import { Arena, LinearMemory } from '../data/memory.ts'
 import type { Program } from '../plan/program.ts'
@@ -52,10 +51,10 @@ const figuresMs = 1000
 /** A tap keeps so many rows of a batch, and so many batches. */
 const tappedRows = 20
 
-function rowsOf({ blocks }: TickInput): number {
-  let rows = 0
-  for (const { bytes } of blocks) rows += blockRows(bytes)
-  return rows
+function bytesOf({ blocks }: TickInput): number {
+  let sum = 0
+  for (const { bytes } of blocks) sum += bytes.byteLength
+  return sum
 }
 
 /** Reopening takes captures in slices of this size, so that they meet the ends of slices. */
@@ -201,7 +200,7 @@ class Core {
     step.nowMicros = input.timeMicros
     this.#flow.closing = input.closeWindows === true
     const meter = this.#meter
-    meter?.begin(rowsOf(input))
+    meter?.begin(bytesOf(input))
     for (const operator of this.#flow.operators) operator.beginTick?.()
     this.#push(input, meter)
     this.#flow.endTick(meter)
@@ -214,8 +213,8 @@ class Core {
     if (meter?.timing) meter.switchTo(0)
     this.#endStep()
     this.#captures.evict(this.#budgetBytes)
+    const figures = meter?.timing ? this.#dueFigures(meter) : null
     meter?.end()
-    const figures = this.#dueFigures()
     return {
       kind: 'tick',
       tick: input.tick,
@@ -237,9 +236,7 @@ class Core {
     }
   }
 
-  #dueFigures(): EngineFigures | null {
-    if (this.#meter === null) return null
-    const { nowMs } = this.#meter
+  #dueFigures({ nowMs }: Meter): EngineFigures | null {
     if (nowMs - this.#toldMs < figuresMs) return null
     this.#toldMs = nowMs
     return this.figures(false)

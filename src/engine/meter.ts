@@ -1,6 +1,6 @@
-/** Ticks of fewer rows are timed one in so many, and count as often. */
+/** Ticks of fewer bytes are timed one in so many, and count as often. */
 const everyTick = 16
-const largeRows = 4096
+const largeBytes = 128 * 1024
 
 /**
  * Where the engine's time goes. The clock is handed in and may be absent; nothing that is computed depends on it. It is
@@ -25,8 +25,9 @@ export class Meter {
     return this.#nowMs()
   }
 
-  begin(rows: number): void {
-    const large = rows >= largeRows
+  /** @param bytes of the tick's events */
+  begin(bytes: number): void {
+    const large = bytes >= largeBytes
     this.timing = large || this.#smallTicks++ % everyTick === 0
     if (!this.timing) return
     this.#weight = large ? 1 : everyTick

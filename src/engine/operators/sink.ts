@@ -1,5 +1,5 @@
 import { type Batch, batchRows } from '../../data/batch.ts'
-import { blockRows, copyOutBlock } from '../../data/block.ts'
+import { copyOutBlock } from '../../data/block.ts'
 import type { Lane } from '../../data/sql-type.ts'
 import { addressLane } from '../../state/columns.ts'
 import { Table } from '../../state/table.ts'
@@ -32,8 +32,11 @@ export class Sink extends BaseOperator {
   push(batch: Batch, _port: number): void {
     const clean = this.#withoutErrors(batch)
     if (clean.rows === 0) return
-    if (this.#table === null) this.#blocks.push(copyOutBlock(this.step.arena, clean))
-    else this.#net(this.#table, clean)
+    if (this.#table !== null) this.#net(this.#table, clean)
+    else {
+      this.rows += clean.rows
+      this.#blocks.push(copyOutBlock(this.step.arena, clean))
+    }
   }
 
   override pushError(code: number, reason: string, weight: number): void {
@@ -73,7 +76,6 @@ export class Sink extends BaseOperator {
   takeDelta(): ViewDelta | null {
     if (this.#table !== null) this.#writeNet(this.#table)
     const blocks = this.#blocks
-    for (const block of blocks) this.rows += blockRows(block)
     const errors: ErrorRow[] = [...this.#errors.values()].filter(({ weight }) => weight !== 0)
     this.#blocks = []
     this.#errors = new Map()
@@ -84,6 +86,7 @@ export class Sink extends BaseOperator {
     const { arena, memory } = this.step
     const { f64 } = memory
     const net = this.#touched.filter((entry) => f64[(entry + table.payload) / 8] !== 0)
+    this.rows += net.length
     for (let from = 0; from < net.length; from += batchRows) {
       const rows = Math.min(batchRows, net.length - from)
       const mark = arena.mark()
