@@ -66,6 +66,30 @@ function rowsOf(program: Program, blocks: readonly Uint8Array[], reopen = false)
 }
 
 describe('a source', () => {
+  it('tells the offsets that events have, where others are gone', async () => {
+    const program = await programOf(['SELECT _offset, page FROM hit'])
+    for (const cut of [1, 2, 4]) {
+      const engine = new Engine(program)
+      const input = tickOf(program, blocksOf(program, cut))
+      let offset = 2 ** 33
+      const blocks = input.blocks.map((block) => {
+        const rows = new DataView(block.bytes.buffer, block.bytes.byteOffset).getUint32(12, true)
+        const offsets = Float64Array.from({ length: rows }, () => (offset += 3))
+        return { ...block, firstOffset: offsets[0], offsets }
+      })
+      const { deltas } = engine.step({ ...input, blocks })
+      engine.destroy()
+      const texts = compileRowTexts(program.views[0].columns)
+      const rows = deltas[0].blocks.flatMap((bytes) => {
+        const block = openBlock(bytes)
+        const cells = blockCells(block, 2)
+        return Array.from({ length: block.rows }, (_, i) => texts(block.memory, cells, i).join())
+      })
+      const wanted = ['/a', '/b', '/c', '/d'].map((page, i) => `${2 ** 33 + 3 * (i + 1)},${page}`)
+      expect(rows.sort(), `blocks of ${cut}`).toEqual(wanted)
+    }
+  })
+
   it('gives each view its columns, whatever the others read', async () => {
     const queries: readonly (readonly [string, readonly string[]])[] = [
       ['SELECT page FROM hit', ['/a', '/b', '/c', '/d']],
