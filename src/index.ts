@@ -16,7 +16,7 @@ export { system } from './app/builder/relation.ts'
 export type { Selected, TopOptions } from './app/builder/select.ts'
 export { exists, inQuery, scalar } from './app/builder/subquery.ts'
 export type { Window } from './app/builder/window.ts'
-export { hop, tumble } from './app/builder/window.ts'
+export { hop, session, tumble } from './app/builder/window.ts'
 export type { ColumnType } from './app/column-type.ts'
 export { t } from './app/column-type.ts'
 export type {

@@ -4,7 +4,7 @@ import { appToSql, defineApp } from '../app/app.ts'
 import { asc, desc, rowNumber } from '../app/builder/direction.ts'
 import { from } from '../app/builder/from.ts'
 import { exists, inQuery, scalar } from '../app/builder/subquery.ts'
-import { hop, tumble } from '../app/builder/window.ts'
+import { hop, session, tumble } from '../app/builder/window.ts'
 import { t } from '../app/column-type.ts'
 import { query, table, topic, view } from '../app/definitions.ts'
 import { avg, boolOr, count, countDistinct, max, min, sum } from '../app/functions/aggregates.ts'
@@ -373,6 +373,13 @@ describe('values are literals, whatever is in them:', () => {
     const built = from({ o: orders }).select(({ o }) => ({ x: sub(o.amount, value), y: sub(-1, value) }))
     expect(planOf(built.text)).toBe(planOf(`SELECT amount - (${written}) AS x, -1 - (${written}) AS y FROM orders`))
   })
+})
+
+it('leaves session windows to the binder, which refuses them by name', () => {
+  const built = from({ o: orders })
+    .groupBy(({ o }) => ({ start: session(o.at, '5m') }))
+    .select(({ key }) => ({ start: key.start, n: count() }))
+  expect(() => planOf(built.toSql())).toThrow('session() is not supported')
 })
 
 describe('the builder refuses', () => {

@@ -54,6 +54,20 @@ export function hop(of: Moment | Relation, ...rest: readonly string[]): unknown 
   return isColumn(of) ? windowOf('hop', of, rest) : windowsOver('hop', of as Relation, rest)
 }
 
+/**
+ * Windows that end when nothing came for `gap`: for the day when there are some. A view with them is refused by name
+ * when the app is opened.
+ */
+export function session<A extends Moment>(time: A, gap: string): WindowOf<A>
+export function session<R extends Relation, const Time extends TimeOf<ColumnsIn<R>>>(
+  relation: R,
+  time: Time,
+  gap: string,
+): Windows<ColumnsIn<R> & Edges<ColumnsIn<R>, Time>>
+export function session(of: Moment | Relation, ...rest: readonly string[]): unknown {
+  return isColumn(of) ? windowOf('session', of, rest) : windowsOver('session', of as Relation, rest)
+}
+
 function isColumn(of: Moment | Relation): of is Moment {
   return of.kind === 'expr'
 }
