@@ -124,6 +124,7 @@ export class Programs {
       }
       this.#toldProgress()
       this.caughtUp = true
+      this.vitals.happened('start', `the log was replayed: ${this.current.driver.events} events`)
     } catch (error) {
       throw this.#failed(error)
     }

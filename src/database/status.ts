@@ -102,6 +102,7 @@ function viewBodies({ current, vitals }: Programs, status: DatabaseStatus, ms: n
   return current.views.views.map((view, i): ViewStatusBody => {
     const { definition, changedTick, subscribers } = view
     const { name, rows, errors } = status.views[i]
+    const { starts = [] } = definition
     const { changes, freshness, lastFreshnessMs } = vitals.view(definition.id)
     return {
       name,
@@ -111,7 +112,7 @@ function viewBodies({ current, vitals }: Programs, status: DatabaseStatus, ms: n
       changes_per_second: rounded(changes.rate(ms, vitals.startedMs)),
       last_change_tick: changedTick,
       subscribers,
-      starts_at_tick: 1,
+      starts_at_tick: 1 + Math.max(0, ...starts.map(({ throughTick }) => throughTick)),
     }
   })
 }
