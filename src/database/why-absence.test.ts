@@ -79,6 +79,19 @@ describe('why a row is not there', () => {
     ])
   })
 
+  it('something of it cannot be computed', async () => {
+    await start(`CREATE MATERIALIZED VIEW v AS SELECT id, 10 / customer AS share FROM orders;
+      CREATE MATERIALIZED VIEW w AS SELECT id FROM orders WHERE 10 / customer > 1;
+      CREATE MATERIALIZED VIEW sums AS SELECT status, sum(10 / customer) AS total FROM orders GROUP BY status`)
+    await append(order(1, 0))
+    const fails = '1 row of orders has id = 1, but 10 / customer fails (division by zero): customer = 0.'
+    expect(await whyNot('v', { id: '1' })).toEqual([fails, 'project!(orders)'])
+    expect((await whyNot('w', { id: '1' }))[0]).toBe(fails.replace('10 / customer', '(10 / customer) > 1'))
+    expect((await whyNot('sums', { status: 'paid' }))[0]).toBe(
+      "1 row of orders has status = 'paid', but 10 / customer fails (division by zero): customer = 0.",
+    )
+  })
+
   it('HAVING drops the group, or its sums are others', async () => {
     await start(`CREATE MATERIALIZED VIEW v AS SELECT customer, count(*) AS n, sum(amount) AS total FROM orders
       GROUP BY customer HAVING count(*) > 2`)

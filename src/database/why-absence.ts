@@ -1,3 +1,4 @@
+import { cellErrorTexts } from '../data/cell.ts'
 import type { Scalar } from '../expr/scalar.ts'
 import { conjunction, conjunctsOf } from '../plan/conjuncts.ts'
 import { extended, filtered, renumbered, scan } from '../plan/nodes.ts'
@@ -14,13 +15,14 @@ import {
   ordinal,
   readNames,
   rowOf,
+  selectLabel,
   shownCell,
   topLabel,
   windowLabel,
 } from '../plan/why-words.ts'
 import type { AbsenceBody, StepBody } from '../protocol/why.ts'
 import { inOrder, positionColumns } from './why-groups.ts'
-import type { FoundRow, WhyRun } from './why-run.ts'
+import { errorCode, type FoundRow, type WhyRun } from './why-run.ts'
 import { countOf, knownText, matchKnown, type Steps, sideName, temporalCondition } from './why-steps.ts'
 import { type Superseded, supersededKey } from './why-table.ts'
 import { leastWatermark, watermarkText } from './why-watermark.ts'
@@ -143,11 +145,14 @@ export class Absence {
     if (keyed !== null) return superseded(keyed)
     // The longest part of what is wanted that some row still has tells which value is the one that no row has.
     const entries = [...known]
-    const counts = await Promise.all(
-      entries.slice(0, -1).map((_, i) => this.#count(plan, new Map(entries.slice(0, i + 1)))),
-    )
+    const counts = await Promise.all(entries.map((_, i) => this.#count(plan, new Map(entries.slice(0, i + 1)))))
     const zero = counts.indexOf(0)
-    const last = zero < 0 ? entries.length - 1 : zero
+    if (zero < 0) {
+      const found = await this.#nearest(plan, known)
+      const many = this.#rows(plan, known, counts[counts.length - 1])
+      return { reason: `${many}, but what is made of them can't be computed.`, nearest: found?.step ?? null }
+    }
+    const last = zero
     const missing = knownText(plan, new Map([entries[last]]))
     if (last === 0) return { reason: `no ${what} of ${topic.name} has ${missing}.`, nearest: null }
     const rest: Known = new Map(entries.slice(0, last))
@@ -169,14 +174,20 @@ export class Absence {
     const computed = [...known].filter(([column]) => plan.outputs[column].op !== 'column')
     const tests = computed.map(([column, value]) => equals(to(plan.outputs[column]), value))
     const reaching = filtered(trace.plan, conjunction(tests))
-    const tested = extended(reaching, conjuncts.map(to))
+    const judged = [...conjuncts, ...plan.outputs.filter(({ op }) => op !== 'column')]
+    const tested = extended(reaching, [...conjuncts.map(to), ...judged.map((scalar) => errorCode([to(scalar)]))])
     const [rows, [all]] = await Promise.all([
       this.#run.first(tested, looked, positionColumns(trace)),
       this.#run.rows(countOf(reaching)),
     ])
     const found = { ...trace, plan: tested }
-    if (rows.length > 0 && plan.filter !== null) {
-      return this.#filtered(plan, found, inOrder(rows, positionColumns(trace)), conjuncts, below, Number(all.cells[0]))
+    if (rows.length > 0) {
+      const row = rows.find(({ cells }) => cells.slice(-judged.length).some((code) => code !== '0'))
+      const count = Number(all.cells[0])
+      if (row !== undefined && judged.length > 0) return this.#fails(plan, found, row, judged, below, count)
+      if (plan.filter !== null) {
+        return this.#filtered(plan, found, inOrder(rows, positionColumns(trace)), conjuncts, below, count)
+      }
     }
     if (computed.length === 0) return this.of(input, below)
     const near = await this.#nearest(input, below)
@@ -189,6 +200,24 @@ export class Absence {
     return stopped({ op: 'project', label: `SELECT ${text} AS ${name}`, detail }, near, sentence(detail))
   }
 
+  /** A row of which something can't be computed. */
+  async #fails(
+    plan: Map_,
+    trace: Trace,
+    row: FoundRow,
+    judged: readonly Scalar[],
+    known: Known,
+    count: number,
+  ): Promise<AbsenceBody> {
+    const found = await this.#found(plan.input, trace, row, count)
+    const codes = row.cells.slice(-judged.length)
+    const at = codes.findIndex((code) => code !== '0')
+    const { text, read } = filledIn(judged[at], plan.input, found.cells)
+    const detail = `${text} fails (${cellErrorTexts[Number(codes[at])]?.text ?? 'an error'}): ${read}`
+    const step = { op: 'project', label: selectLabel(plan), detail } as const
+    return stopped(step, found, sentence(`${this.#rows(plan.input, known, count)}, but ${detail}`))
+  }
+
   /** Rows that reach a filter and don't pass it: the one that fails the fewest conditions came nearest. */
   async #filtered(
     plan: Map_,
@@ -198,7 +227,7 @@ export class Absence {
     known: Known,
     count: number,
   ): Promise<AbsenceBody> {
-    const from = trace.plan.columns.length - conjuncts.length
+    const from = trace.plan.columns.length - conjuncts.length - judgedOf(plan, conjuncts)
     const failing = (row: FoundRow): number[] => conjuncts.flatMap((_, i) => (row.cells[from + i] === 't' ? [] : [i]))
     const nearest = rows.reduce((best, row) => (failing(row).length < failing(best).length ? row : best))
     const found = await this.#found(plan.input, trace, nearest, count)
@@ -347,6 +376,11 @@ function stopped(
 ): AbsenceBody {
   const row = rowOf(found.plan.columns, found.cells, displayNames(found.plan))
   return { reason, nearest: { ...step, row, passed: false, inputs: [found.step] } }
+}
+
+/** How many expressions of a projection are looked at for errors. */
+function judgedOf({ outputs }: Map_, conjuncts: readonly Scalar[]): number {
+  return conjuncts.length + outputs.filter(({ op }) => op !== 'column').length
 }
 
 function sentence(text: string): string {

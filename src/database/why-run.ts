@@ -101,8 +101,13 @@ export class WhyRun {
 const integer: SqlType = { kind: 'integer' }
 const boolean: SqlType = { kind: 'boolean' }
 
+/** The least error among cells, 0 if there is none: never an error itself. */
+export function errorCode(args: readonly Scalar[]): Scalar {
+  return { op: 'call', fn: '$error()', args, type: integer, nullable: false }
+}
+
 function valueOrNull(cell: Scalar): Scalar {
-  const code: Scalar = { op: 'call', fn: '$error()', args: [cell], type: integer, nullable: false }
+  const code = errorCode([cell])
   const zero: Scalar = { op: 'literal', text: '0', type: integer, nullable: false }
   const fails: Scalar = { op: 'distinct', left: code, right: zero, negated: false, type: boolean, nullable: false }
   const nothing: Scalar = { op: 'literal', text: null, type: cell.type, nullable: true }
