@@ -4,7 +4,7 @@ import path from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { bidSql, type Running, startRunning } from '../../test/support/running-server.ts'
 import { nodeIo } from '../io/node.ts'
-import { projectOf } from './project-file.ts'
+import { ProjectFile } from './project-file.ts'
 
 describe('saving a query as a view', () => {
   let running: Running | null = null
@@ -19,7 +19,7 @@ describe('saving a query as a view', () => {
     folder = mkdtempSync(path.join(os.tmpdir(), 'millrace-project-'))
     const file = path.join(folder, app)
     writeFileSync(file, text)
-    running = await startRunning({ project: projectOf(nodeIo().disk, file) })
+    running = await startRunning({ project: new ProjectFile(nodeIo().disk, file) })
     return file
   }
 

@@ -3,19 +3,31 @@ import type { Disk } from '../io/io.ts'
 import type { NewView, PlannedFile, Project } from '../server/project.ts'
 
 /** The project of an app's file: a view goes to the end of a SQL app, and into a file of its own beside a module. */
-export function projectOf(disk: Disk, app: string): Project {
-  const folder = path.dirname(path.resolve(app))
-  return {
-    async plan(view): Promise<PlannedFile> {
-      if (/\.sql$/i.test(app)) {
-        const text = `\n${view.statement}`
-        return { file: path.basename(app), text, write: () => append(disk, app, text) }
-      }
-      const file = `${view.name}.view.ts`
-      const text = moduleText(view)
-      const note = `add it to the app: import { ${view.name} } from './${file}', and ${view.name} to defineApp({ … })`
-      return { file, text, note, write: () => create(disk, path.join(folder, file), text) }
-    },
+export class ProjectFile implements Project {
+  /** Set by who loads what is saved. */
+  problem: unknown = null
+  readonly #disk: Disk
+  readonly #app: string
+
+  constructor(disk: Disk, app: string) {
+    this.#disk = disk
+    this.#app = app
+  }
+
+  get file(): string {
+    return path.basename(this.#app)
+  }
+
+  async plan(view: NewView): Promise<PlannedFile> {
+    if (/\.sql$/i.test(this.#app)) {
+      const text = `\n${view.statement}`
+      return { file: this.file, text, write: () => append(this.#disk, this.#app, text) }
+    }
+    const file = `${view.name}.view.ts`
+    const text = moduleText(view)
+    const note = `add it to the app: import { ${view.name} } from './${file}', and ${view.name} to defineApp({ … })`
+    const name = path.join(path.dirname(path.resolve(this.#app)), file)
+    return { file, text, note, write: () => create(this.#disk, name, text) }
   }
 }
 

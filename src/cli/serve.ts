@@ -15,7 +15,7 @@ import { regenerate } from './generate.ts'
 import { type LoadedApp, loadApp } from './load-app.ts'
 import { say } from './output.ts'
 import { ProgressBar } from './progress.ts'
-import { projectOf } from './project-file.ts'
+import { ProjectFile } from './project-file.ts'
 import { describeError } from './report.ts'
 
 export interface ServeOptions {
@@ -59,15 +59,16 @@ export async function dev(io: Io, app: string | undefined, options: ServeOptions
   io.threads.prepare?.('engine')
   const first = await loadApp(io.disk, app)
   const { path: file } = first
-  const serving = await Serving.begin(io, first.definition, first.gateway, options, projectOf(io.disk, file))
+  const project = new ProjectFile(io.disk, file)
+  const serving = await Serving.begin(io, first.definition, first.gateway, options, project)
   say(`serving ${file} at ${serving.url}`)
   await generateTypes(io, first)
   const saves = new Saves(io, path.dirname(path.resolve(file)), stop)
   while (await saves.next()) {
-    const loaded = await loadChanged(io, file, serving.definition)
+    const loaded = await loadChanged(io, file, serving.definition, project)
     if (loaded === null) continue
     await generateTypes(io, loaded)
-    await reload(serving, loaded.definition)
+    await reload(serving, loaded.definition, project)
   }
   await serving.end()
   return 0
@@ -84,15 +85,20 @@ async function generateTypes(io: Io, app: LoadedApp): Promise<void> {
 }
 
 /** The app as it was saved, if it is another one and can run. */
-async function loadChanged(io: Io, file: string, running: Definition): Promise<LoadedApp | null> {
+async function loadChanged(io: Io, file: string, running: Definition, project: ProjectFile): Promise<LoadedApp | null> {
   try {
     const loaded = await loadApp(io.disk, file, true)
     const { definition } = loaded
     // Editors empty a file before they write it.
-    if (definition.text === running.text || definition.text.trim() === '') return null
+    if (definition.text.trim() === '') return null
+    if (definition.text === running.text) {
+      project.problem = null
+      return null
+    }
     await definition.plan({ topics: [], views: [] })
     return loaded
   } catch (error) {
+    project.problem = error
     say(describeError(error).trimEnd())
     say('the app that runs stays as it is')
     return null
@@ -100,12 +106,14 @@ async function loadChanged(io: Io, file: string, running: Definition): Promise<L
 }
 
 /** Lets new definitions take over, or goes on with the old ones where that can't be done. */
-async function reload(serving: Serving, definition: Definition): Promise<void> {
+async function reload(serving: Serving, definition: Definition, project: ProjectFile): Promise<void> {
   try {
     const views = await serving.redefine(definition)
+    project.problem = null
     say('reloaded')
     for (const difference of views) tellDifference(difference)
   } catch (error) {
+    project.problem = error
     say(describeError(error).trimEnd())
     say('the app goes on as it was')
   }

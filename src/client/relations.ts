@@ -11,7 +11,7 @@ import type {
   TopicEventsBody,
   ViewBody,
 } from '../protocol/answers.ts'
-import type { ExplainBody, SavedViewBody } from '../protocol/query.ts'
+import type { ExplainBody, ProjectBody, SavedViewBody } from '../protocol/query.ts'
 import type { Connection } from './connection.ts'
 import { liveSteps } from './live.ts'
 import { pathOf, queryOf } from './request-path.ts'
@@ -119,6 +119,11 @@ export class Relations {
   /** How a SELECT would be computed. */
   explain(sql: string, signal?: AbortSignal): Promise<ExplainBody> {
     return this.#connection.post('/v1/explain', { sql }, signal === undefined ? {} : { signal })
+  }
+
+  /** GET /v1/project: the app that a server is developed with, and whether what was saved last runs. */
+  project({ signal }: { readonly signal?: AbortSignal } = {}): Promise<ProjectBody> {
+    return this.#connection.get('/v1/project', signal)
   }
 
   /** A query as a view of the project that `millrace dev` runs. @param write false: only says what it would write */

@@ -1,4 +1,6 @@
-/** Bodies about queries before they are run, or kept. */
+import type { Problem } from './problem.ts'
+
+/** Bodies about queries before they are run or kept, and about the project that keeps them. */
 
 /** POST /v1/explain: how a SELECT would be computed. */
 export interface ExplainBody {
@@ -20,4 +22,12 @@ export interface SavedViewBody {
   readonly written: boolean
   /** What is left to do by hand. */
   readonly note?: string
+}
+
+/** GET /v1/project: the app that a server is developed with. */
+export interface ProjectBody {
+  /** Its file; null for a server that has no project. */
+  readonly file: string | null
+  /** Why what was saved last doesn't run; what ran before goes on. Null: it runs. */
+  readonly problem: Problem | null
 }

@@ -1,7 +1,8 @@
 import { MillraceError } from '../data/errors.ts'
 import type { Database } from '../database.ts'
 import { sqlDefinition } from '../engine/definitions.ts'
-import type { SavedViewBody } from '../protocol/query.ts'
+import { problemOf } from '../protocol/problem.ts'
+import type { ProjectBody, SavedViewBody } from '../protocol/query.ts'
 import { type ApiAnswer, jsonAnswer } from './exchange.ts'
 import { requireJson } from './media-type.ts'
 import { Parameters } from './parameters.ts'
@@ -9,6 +10,9 @@ import { type Call, on, type Route, route } from './routes.ts'
 
 /** The files of the app that a server runs: there while it is being developed. */
 export interface Project {
+  readonly file: string
+  /** Why what was saved last could not take over, or null. */
+  readonly problem: unknown
   /** What saving the view would write where; nothing is written before `write` is called. */
   plan(view: NewView): Promise<PlannedFile>
 }
@@ -32,10 +36,24 @@ export interface PlannedFile {
 export function projectRoutes(database: Database, project: Project | undefined): readonly Route[] {
   return [
     route(
+      '/v1/project',
+      on('GET', 'admin', 'read', ({ query }) => projectState(project, query)),
+    ),
+    route(
       '/v1/project/views',
       on('POST', 'admin', 'admin', (call) => saveView(database, project, call)),
     ),
   ]
+}
+
+/** GET /v1/project */
+function projectState(project: Project | undefined, query: string): ApiAnswer {
+  new Parameters(query).end()
+  const body: ProjectBody = {
+    file: project?.file ?? null,
+    problem: project === undefined || project.problem === null ? null : problemOf(project.problem),
+  }
+  return jsonAnswer(200, body, { 'cache-control': 'no-store' })
 }
 
 /**

@@ -4,6 +4,7 @@ import { catalog, watchCatalog } from '../ask/catalog.ts'
 import { refusalOf } from '../ask/refusal.ts'
 import { Empty, Trouble, Waiting } from '../design/empty.tsx'
 import { followLinks, place } from './place.ts'
+import { ProjectBanner } from './project-banner.tsx'
 import { type PageProps, routeOf } from './routes.ts'
 import { Search } from './search.tsx'
 import { listenToKeys } from './shortcuts.ts'
@@ -30,6 +31,7 @@ export function Frame(): JSX.Element {
       <Sidebar />
       <main id="main" class="main" tabIndex={-1}>
         {refusal !== null && (refusal.code.startsWith('auth') ? <TokenForm refusal={refusal} /> : <Banner />)}
+        <ProjectBanner />
         <CurrentPage />
       </main>
       <Search />
