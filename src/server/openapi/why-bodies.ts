@@ -88,6 +88,7 @@ const query: Readonly<Record<string, JsonSchema>> = {
   }),
   Ticket: objectOf({ ticket: text, expires_in: number }),
   Caller: objectOf({ gateway: flag, id: orNull('string'), role: orNull('string'), admin: flag, actor: {} }, ['actor']),
+  Project: objectOf({ file: orNull('string'), problem: { anyOf: [refTo('Problem'), { type: 'null' }] } }),
   SavedView: objectOf({ file: text, text, definition: text, written: flag, note: text }, ['note']),
 }
 

@@ -54,6 +54,7 @@ export const whyOperations: Readonly<Record<string, Operation>> = {
     tags: ['sql'],
     requestBody: body(refTo('SqlRequest')),
   },
+  'GET /v1/project': told('project', 'The app that dev runs, and whether what was saved last runs', 'Project'),
   'POST /v1/project/views': {
     ...told('saveView', 'Keep a query as a view of the project that dev runs', 'SavedView'),
     requestBody: body(refTo('ViewRequest')),
