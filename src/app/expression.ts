@@ -79,6 +79,8 @@ export interface Node extends Expr {
   /** Null where only the database knows. */
   readonly type: Kind | null
   readonly form: Reads
+  /** The conditions that AND joins. */
+  readonly conjuncts?: readonly Node[]
   /** Set for a bare column. */
   readonly column?: { readonly source: Source; readonly name: string }
 }

@@ -12,6 +12,7 @@ import { and, between, eq, gt, inList, isNull, not } from '../functions/comparis
 import { dateTrunc, extract, interval, now } from '../functions/datetime.ts'
 import { contains, field, fieldText } from '../functions/json.ts'
 import { cat, length, like, lower } from '../functions/text.ts'
+import { fn } from '../scalar-function.ts'
 import { type AnyRow, type Sql, sql } from '../sql-text.ts'
 import { desc, rowNumber } from './direction.ts'
 import { from } from './from.ts'
@@ -365,6 +366,34 @@ describe('the compiler refuses', () => {
       grouped.select(({ o }) => ({ x: sum(sum(o.amount)) }))
       // @ts-expect-error a key is of rows
       from({ o: orders }).groupBy(({ o }) => ({ n: sum(o.amount) }))
+    })
+  })
+
+  it('a function of the app what it does not take', () => {
+    const slug = fn('slug', { args: [t.text(), t.integer()], returns: t.text() }, (s, n) => s.slice(n))
+    const half = fn('half', { args: [t.double()], returns: t.double().nullable(), nulls: 'called' }, (x) =>
+      x === null ? null : x / 2,
+    )
+    const q = from({ o: orders, b: bids }).select(({ o, b }) => ({
+      slug: slug(o.id, 1),
+      maybe: slug(o.note, b.qty),
+      half: half(b.ratio),
+    }))
+    expectTypeOf<Row<typeof q>>().toEqualTypeOf<{
+      readonly slug: string
+      readonly maybe: string | null
+      readonly half: number | null
+    }>()
+    compiled(() => {
+      // @ts-expect-error a number is no text
+      from({ o: orders }).select(({ o }) => ({ x: slug(o.amount, 1) }))
+      // @ts-expect-error it takes two
+      from({ o: orders }).select(({ o }) => ({ x: slug(o.id) }))
+      const grouped = from({ o: orders }).groupBy(({ o }) => ({ id: o.id }))
+      // @ts-expect-error amount is in no key
+      grouped.select(({ o }) => ({ x: half(o.amount) }))
+      // @ts-expect-error it gives text
+      fn('wrong', { args: [t.text()], returns: t.text() }, (s) => s.length)
     })
   })
 

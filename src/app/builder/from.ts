@@ -70,7 +70,7 @@ export class From<S> {
   /** Only rows for which the condition holds; several calls are joined by AND. */
   where(condition: (scope: S) => Condition<OfRow>): From<S> {
     const made = nodeOf(condition(this.#scope() as S))
-    return new From({ ...this.#state, where: [...this.#state.where, made] })
+    return new From({ ...this.#state, where: [...this.#state.where, ...(made.conjuncts ?? [made])] })
   }
 
   /** Pairs of rows for which the condition holds. */

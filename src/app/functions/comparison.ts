@@ -196,7 +196,8 @@ function connected(word: 'AND' | 'OR', conditions: readonly Condition[]): Return
   if (nodes.length === 1) return nodes[0]
   const level = word === 'AND' ? levels.and : levels.or
   const text = nodes.map((part) => bracketed(part, level)).join(` ${word} `)
-  return node(text, nodes, { level, type: 'boolean' })
+  const joined = node(text, nodes, { level, type: 'boolean' })
+  return word === 'AND' ? Object.freeze({ ...joined, conjuncts: nodes }) : joined
 }
 
 /** All conditions hold; of none it is true. */
