@@ -13,7 +13,7 @@ export async function checkSnapshot(
   disk: Disk,
   folder: string,
   { files, about }: Manifest,
-  slices: Slices,
+  slices: Pick<Slices, 'due' | 'pause'>,
 ): Promise<{ readonly files: number; readonly bytes: number }> {
   let bytes = 0
   for (const file of files) {

@@ -13,6 +13,7 @@ import type { Log, LogOptions } from '../log/log.ts'
 import { restoreBackup } from '../log/restore.ts'
 import { keeperThread } from '../state/snapshots/keeper-thread.ts'
 import type { Rows } from '../views/rows.ts'
+import { verifyData } from './verify.ts'
 
 const topics = (retention: string, tableRetention: string): string => `
 CREATE TABLE bid (auction bigint NOT NULL, price bigint, note text, at timestamp NOT NULL)
@@ -213,6 +214,9 @@ describe('events that a topic does not keep', () => {
     await file.write(Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8), (await file.size()) - 64)
     await file.sync()
     await file.close()
+    const [log, state] = await verifyData({ io: site.io, folder: 'data', full: false })
+    expect(log.problem).toBe(null)
+    expect(state.problem?.message).toMatch(/what stands for events that are gone is damaged: .*base-/)
     const { code, message } = await refusal(site.open().then((db) => everything(db)))
     expect(code).toBe('log/corrupt')
     expect(message).toContain(run)

@@ -2,13 +2,16 @@ import { MillraceError } from '../data/errors.ts'
 import type { DiskLock, Io } from '../io/io.ts'
 import { IoError } from '../io/io.ts'
 import { checkLog, holdsLog, type LogReport } from '../log/check.ts'
+import { readSnapshot, stateNames } from '../state/snapshots/manifest.ts'
+import { isDamage } from '../views/view-files.ts'
+import { checkSnapshot } from './check-snapshot.ts'
 import { EventChecker } from './event-checker.ts'
 
 /** One thing that is looked at, and what was found when it is whole. */
 export interface DataCheck {
   readonly name: string
-  /** @throws MillraceError log/corrupt (or a sibling) that names file and byte */
-  run(data: CheckedData): Promise<CheckFacts>
+  /** @returns null where there is nothing to look at. @throws MillraceError log/corrupt (or a sibling) that names file and byte */
+  run(data: CheckedData): Promise<CheckFacts | null>
 }
 
 export interface CheckedData {
@@ -51,8 +54,47 @@ function factsOf(report: LogReport): CheckFacts {
   return { facts: { files, bytes, commits, blocks, events, ticks: tick, keys }, notes }
 }
 
+const withoutPause = { due: false, pause: async (): Promise<void> => {} }
+
+/** The base is part of the log; a snapshot that is damaged costs time, and is worth a word. */
+const stateCheck: DataCheck = {
+  name: 'state',
+  async run({ io: { disk }, folder }) {
+    const state = `${folder}/state`
+    const names = await disk.list(state)
+    const present = new Set(names)
+    const all = stateNames(names)
+    if (all.length === 0) return null
+    const facts = { snapshots: 0, bases: 0, files: 0, bytes: 0 }
+    const notes: string[] = []
+    for (const name of all) {
+      const isBase = name.startsWith('base-')
+      try {
+        const checked = await checkSnapshot(disk, state, readSnapshot(disk, state, name, present), withoutPause)
+        facts[isBase ? 'bases' : 'snapshots']++
+        facts.files += checked.files
+        facts.bytes += checked.bytes
+      } catch (error) {
+        if (!isDamage(error)) throw error
+        const { message } = error as Error
+        if (isBase) throw damagedBase(`${state}/${name}`, message, error)
+        notes.push(`the snapshot ${name} is of no use: ${message}`)
+      }
+    }
+    return { facts, notes }
+  },
+}
+
+function damagedBase(file: string, what: string, cause: unknown): MillraceError {
+  return new MillraceError('log/corrupt', `what stands for events that are gone is damaged: ${file}: ${what}`, {
+    hint: 'start the server, which makes another base of a snapshot that is whole, or restore the folder from a backup',
+    place: { file },
+    cause,
+  })
+}
+
 /** What `verify` looks at, in this order. */
-export const dataChecks: readonly DataCheck[] = [logCheck]
+export const dataChecks: readonly DataCheck[] = [logCheck, stateCheck]
 
 /**
  * Checks a data folder that no process has open; nothing in it is changed.
@@ -66,6 +108,7 @@ export async function verifyData(data: CheckedData, checks = dataChecks): Promis
     const results: CheckResult[] = []
     for (const check of checks) {
       const result = await runCheck(check, data)
+      if (result === null) continue
       results.push(result)
       if (result.problem !== null) break
     }
@@ -75,9 +118,10 @@ export async function verifyData(data: CheckedData, checks = dataChecks): Promis
   }
 }
 
-async function runCheck(check: DataCheck, data: CheckedData): Promise<CheckResult> {
+async function runCheck(check: DataCheck, data: CheckedData): Promise<CheckResult | null> {
   try {
-    return { check: check.name, found: await check.run(data), problem: null }
+    const found = await check.run(data)
+    return found === null ? null : { check: check.name, found, problem: null }
   } catch (error) {
     const problem = problemOf(error)
     if (problem === null) throw error
