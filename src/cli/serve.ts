@@ -7,6 +7,7 @@ import { type Definition, withOwnTopics } from '../engine/definitions.ts'
 import type { Io } from '../io/io.ts'
 import { watchFolder } from '../io/watch.ts'
 import type { OwnTopic } from '../plan/own-topics.ts'
+import { checkPolicies } from '../server/access.ts'
 import { type RunningServer, startServer } from '../server/listen.ts'
 import type { Project } from '../server/project.ts'
 import { describeDifference } from './diff.ts'
@@ -186,6 +187,7 @@ class Serving {
       })
       try {
         await database.caughtUp()
+        checkPolicies(gateway, database)
         bar.stop()
       } catch (error) {
         bar.stop()

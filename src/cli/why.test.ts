@@ -44,7 +44,10 @@ describe('GET /v1/views/{view}/why', () => {
     expect((await get('/v1/views/owners/why?id=2&eq.limit=5&isnull=owner')).body).toMatchObject({ found: true })
     const limited = await get('/v1/views/by_auction/why?auction=1&limit=1&as_of=2')
     expect(limited.body.events).toMatchObject({ count: 2, listed: [{ offset: 0 }] })
-    expect((await get('/v1/views/by_auction/why?auction=1&limit=0')).body.events).toMatchObject({ count: 2, listed: [] })
+    expect((await get('/v1/views/by_auction/why?auction=1&limit=0')).body.events).toMatchObject({
+      count: 2,
+      listed: [],
+    })
     expect((await get('/v1/views/by_auction/why?auction=1&as_of=1')).body).toMatchObject({ found: false, tick: 1 })
   })
 

@@ -54,6 +54,11 @@ export class Telemetry {
     this.#status = status
   }
 
+  /** Counts a read whose answer was at hand: nothing was asked of the views. */
+  readKept(): void {
+    this.#programs.vitals.read()
+  }
+
   /** GET /v1/status */
   async status(server: ServerFigures): Promise<StatusBody> {
     const { io, memoryBytes = defaultMemoryBytes } = this.#options

@@ -107,6 +107,21 @@ export class Access {
   }
 }
 
+/**
+ * A policy that is about nothing would leave open what it was meant to close.
+ * @throws MillraceError app/load
+ */
+export function checkPolicies(gateway: Gateway | null, database: Database): void {
+  if (gateway === null) return
+  const { topics, views } = database.catalog()
+  for (const { relation } of gateway.policies) {
+    if ([...topics, ...views].some(({ name }) => same(name, relation))) continue
+    throw new MillraceError('app/load', `a policy names ${relation}, which is no topic, table or view`, {
+      hint: 'mend its name; a named query needs none, as it sees what its reader sees',
+    })
+  }
+}
+
 function lists(list: Role['read'], name: string): boolean {
   if (list === undefined) return false
   if (list === '*') return !name.startsWith('_')

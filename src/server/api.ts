@@ -2,6 +2,7 @@ import type { Gateway } from '../app/gateway.ts'
 import { MillraceError } from '../data/errors.ts'
 import type { Database } from '../database.ts'
 import type { Io } from '../io/io.ts'
+import { checkPolicies } from './access.ts'
 import { Answers } from './answers.ts'
 import { hex } from './api-keys.ts'
 import { backUp } from './backup.ts'
@@ -64,6 +65,7 @@ export class Api {
     const { io, limits } = options
     this.#options = options
     this.#guard = new Guard(options)
+    if (database.status().caughtUp) checkPolicies(options.gateway, database)
     this.#front = new Front(options.gateway, database, io, options.onMistake)
     this.#upstreams = new GatewayRoutes({ database, clock: io.clock, access: this.#front.access })
     this.#requests = new Gate(limits.requests, 'requests at a time')

@@ -223,4 +223,14 @@ describe('policies', () => {
     expect(text).not.toContain('hidden')
     expect(body.views).toMatchObject([{ rows: 0, sql: '' }, { rows: 0 }])
   })
+
+  it('must be about something that is there', async () => {
+    for (const relation of ['revenu', 'totals']) {
+      const gateway = gatewayOf(path.join(folder, 'keys.json'), {
+        roles,
+        policies: [policy(relation, { role: 'tenant' })],
+      })
+      await expect(startRunning({ gateway }, app)).rejects.toThrow(`a policy names ${relation}`)
+    }
+  })
 })

@@ -43,7 +43,10 @@ async function readRows(
 ): Promise<ApiAnswer> {
   const key = JSON.stringify([name, query, sight?.key ?? null])
   const ready = answers.find(key, database)
-  if (ready !== null) return answerOf(ready, request)
+  if (ready !== null) {
+    database.telemetry.readKept()
+    return answerOf(ready, request)
+  }
   const view = database.view(name)
   const parameters = new Parameters(query)
   const numbers = parameters.choice('numbers', numberForms) ?? 'exact'
