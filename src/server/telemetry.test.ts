@@ -1,6 +1,10 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { bidJson, type Running, startRunning } from '../../test/support/running-server.ts'
 import { createInspector } from '../client/client.ts'
+import { Database } from '../database.ts'
+import { sqlDefinition } from '../engine/definitions.ts'
+import { nodeIo } from '../io/node.ts'
+import { startServer } from './listen.ts'
 
 let running: Running | null = null
 
@@ -57,6 +61,42 @@ describe('GET /v1/status', () => {
     expect(verdict).toMatchObject({ ok: false, problems: [{ code: 'error-rows', view: 'shares' }] })
     expect(verdict.message).toBe('1 row of shares could not be computed.')
     expect(topics.find(({ name }) => name === 'bid')?.dropped).toEqual({ 'event/invalid': 3 })
+  })
+})
+
+describe('a database whose engine has stopped', () => {
+  it('still tells how it is', async () => {
+    const sql = 'CREATE TABLE a (x bigint); CREATE MATERIALIZED VIEW v AS SELECT x, count(*) AS n FROM a GROUP BY x;'
+    const definition = sqlDefinition(sql)
+    const options = { io: nodeIo(), definition, data: null, engine: 'inline', memoryBytes: 2 << 20 } as const
+    const database = await Database.open(options)
+    const server = await startServer(database, { port: 0 })
+    running = {
+      database,
+      server,
+      url: server.url,
+      async stop() {
+        await server.close()
+        await database.close()
+      },
+    }
+    const inspector = createInspector({ url: server.url })
+    for (let i = 0; i < 20; i++) {
+      const body = JSON.stringify(Array.from({ length: 5000 }, (_, k) => ({ x: i * 5000 + k })))
+      const headers = { 'content-type': 'application/json' }
+      await fetch(`${server.url}/v1/topics/a/events`, { method: 'POST', headers, body })
+    }
+    await expect.poll(async () => (await inspector.status()).state).toBe('failed')
+    const { verdict, detail, recent } = await inspector.status()
+    expect(verdict).toMatchObject({ ok: false, problems: [{ code: 'failed' }] })
+    expect(verdict.message).toContain('Nothing moves any more')
+    expect(detail).toContain('memory')
+    expect(recent[0].kind).toBe('failure')
+    expect((await inspector.topology()).nodes.length).toBeGreaterThan(2)
+    expect((await inspector.time()).topics).toHaveLength(1)
+    const metrics = await (await fetch(`${server.url}/metrics`)).text()
+    expect(metrics).toContain('millrace_ready 0\n')
+    expect(metrics).toContain('millrace_problem{code="failed"} 1\n')
   })
 })
 
