@@ -38,7 +38,10 @@ export class RowReaders {
     const typed = (found?.columns ?? []).map((column) => ({ name: column.name, type: typeOfName(column.type) }))
     const definition = this.#app?.definitions[name]
     // Without the app the server says what its schemas say.
-    const told = (found?.columns ?? []).map((column) => ({ name: column.name, reads: column.reads ?? ('plain' as const) }))
+    const told = (found?.columns ?? []).map((column) => ({
+      name: column.name,
+      reads: column.reads ?? ('plain' as const),
+    }))
     return readColumns(typed, definition === undefined ? told : writtenReads(definition))
   }
 }
