@@ -16,7 +16,7 @@ const colours: Readonly<Record<JourneyOutcome, Parameters<Paint>[0]>> = {
 }
 
 export function journeyText(
-  { event, times, steps, changes }: JourneyBody,
+  { event, times, steps, changes, beyond = [] }: JourneyBody,
   paint: Paint,
   columns = Number.POSITIVE_INFINITY,
 ): string {
@@ -40,6 +40,10 @@ export function journeyText(
     out.push(`  ${paint('bold', view)}  ${paint('cyan', rowText(key))}`)
     if (before !== null) out.push(`    ${paint('red', '−')} ${rowText(other(before, key))}`)
     if (after !== null) out.push(`    ${paint('green', '+')} ${rowText(other(after, key))}`)
+  }
+  if (beyond.length > 0) {
+    const what = `of ${beyond.join(', ')} a part was thrown away by retention: their rows are not told`
+    out.push(paint('yellow', what))
   }
   return out.map((line) => `${cut(line, columns).trimEnd()}\n`).join('')
 }

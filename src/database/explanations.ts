@@ -70,11 +70,13 @@ export class Explanations {
     }
     const wanted = new Map(Object.entries(where).map(([column, text]) => [ordinalOf(view, column), text]))
     // Where a part of the log is gone, only the view itself knows what it was.
-    const views = new Set(this.#of.log.starts().size === 0 ? [] : [view.id])
+    const beyond = this.#of.gone.viewsBeyond(program).has(view.id)
+    const views = new Set(beyond ? [view.id] : [])
     const moment = asOf === undefined ? {} : { asOf }
     return this.#of.gone.reading(async () => {
       const run = await this.#run({ ...moment, ...(signal === undefined ? {} : { signal }) }, views)
-      return whyRow(run, view, { where: wanted, limit, closed: this.#closed, fromView: asOf === undefined })
+      const how = { limit, closed: this.#closed, fromView: asOf === undefined, beyond }
+      return whyRow(run, view, { where: wanted, ...how })
     })
   }
 
@@ -88,11 +90,14 @@ export class Explanations {
     { signal }: { readonly signal?: AbortSignal } = {},
   ): Promise<JourneyBody> {
     const topic = this.#topic(name)
-    const { options, log } = this.#of
+    const { options, log, program, gone } = this.#of
     const { io, engine = 'worker', memoryBytes = defaultMemoryBytes } = options
-    const run = await this.#run(signal === undefined ? {} : { signal })
-    const source = { io, log, engine, memoryBytes, ...(signal === undefined ? {} : { signal }) }
-    return journeyOf(run, { ...source, times: this.#times }, topic, offset)
+    return gone.reading(async () => {
+      const run = await this.#run(signal === undefined ? {} : { signal })
+      const lost = { gone: gone.watermarks(program), beyond: gone.viewsBeyond(program) }
+      const source = { io, log, engine, memoryBytes, ...lost, ...(signal === undefined ? {} : { signal }) }
+      return journeyOf(run, { ...source, times: this.#times }, topic, offset)
+    })
   }
 
   /**
@@ -102,7 +107,8 @@ export class Explanations {
   async find(name: string, { where, offset, before, limit = eventsDefault, signal }: FindOptions): Promise<FindBody> {
     const topic = this.#topic(name)
     const wanted = new Map(Object.entries(where).map(([column, text]) => [ordinalOf(topic, column), text]))
-    const found = await searchEvents((await this.#run({})).source, {
+    const { source } = await this.#run({})
+    const search = {
       topic,
       where: canonical(topic.columns, wanted),
       limit,
@@ -112,7 +118,8 @@ export class Explanations {
         offset === undefined ? Number.POSITIVE_INFINITY : offset + 1,
       ),
       ...(signal === undefined ? {} : { signal }),
-    })
+    }
+    const found = await this.#of.gone.reading(() => searchEvents(source, search))
     if (offset === undefined) return found
     return { ...found, events: found.events.filter((event) => event.offset === offset), more: false }
   }

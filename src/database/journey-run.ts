@@ -2,7 +2,7 @@ import { openBlock } from '../data/block.ts'
 import { rowsOfBlock } from '../data/block-rows.ts'
 import { cellText } from '../data/text-print.ts'
 import { type EngineHost, startEngine } from '../engine/host.ts'
-import type { ErrorRow, Standing, TickOutput, TopicBlock } from '../engine/port.ts'
+import type { ErrorRow, GoneTimes, Standing, TickOutput, TopicBlock } from '../engine/port.ts'
 import type { Io } from '../io/io.ts'
 import { type Log, type LoggedBlock, offsetOf, type SealedTick } from '../log/log.ts'
 import type { Program, ViewDefinition } from '../plan/program.ts'
@@ -31,6 +31,8 @@ export interface JourneySource {
   readonly log: Log
   readonly engine: 'inline' | 'worker'
   readonly memoryBytes: number
+  /** Where watermarks begin, where a part of the log is gone. */
+  readonly gone: readonly GoneTimes[]
   readonly signal?: AbortSignal
 }
 
@@ -49,11 +51,12 @@ export async function effectOf(
   event: Position,
   tick: number,
 ): Promise<Effect> {
-  const { io, log, engine, memoryBytes, signal } = source
+  const { io, log, engine, memoryBytes, gone, signal } = source
   const offsets = log.position().offsets
   const rows = program.topics.reduce((sum, { id }) => sum + (offsets.get(id) ?? 0), 0)
-  const host = startEngine(io, program, { engine: rows > inlineRows ? engine : 'inline', memoryBytes })
   const topics = new Set(program.topics.map(({ id }) => id))
+  const own = gone.filter(({ topic }) => topics.has(topic))
+  const host = startEngine(io, program, { engine: rows > inlineRows ? engine : 'inline', memoryBytes, gone: own })
   const stop = (): void => void host.stop()
   signal?.addEventListener('abort', stop, { once: true })
   try {

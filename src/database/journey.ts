@@ -32,7 +32,7 @@ const listed = 20
  */
 export async function journeyOf(
   run: WhyRun,
-  source: JourneySource & { readonly times: TickTimes | null },
+  source: JourneySource & { readonly times: TickTimes | null; readonly beyond: ReadonlySet<number> },
   topic: TopicDefinition,
   offset: number,
 ): Promise<JourneyBody> {
@@ -45,6 +45,7 @@ export async function journeyOf(
     effectOf(source, itinerary.program, position, event.tick),
     source.log.findTick({ tick: event.tick }),
   ])
+  const beyond = itinerary.views.filter(({ id }) => source.beyond.has(id)).map(({ name }) => name)
   const teller = new Teller(run, itinerary, effect, event, topic)
   return {
     event,
@@ -55,7 +56,9 @@ export async function journeyOf(
       ...seenTimes(source.times?.of(event.tick) ?? null),
     },
     steps: await teller.steps(),
-    changes: itinerary.views.flatMap((view) => teller.changesOf(view)),
+    // What is left of the log doesn't make the rows of views that hold more.
+    changes: itinerary.views.flatMap((view) => (source.beyond.has(view.id) ? [] : teller.changesOf(view))),
+    ...(beyond.length === 0 ? {} : { beyond }),
   }
 }
 

@@ -56,6 +56,9 @@ describe('why, where retention has thrown events away', () => {
     expect((await why('big', { shop: '7' })).absent!.reason).toBe(
       'no event of sale has shop = 7. 2 events below were thrown away by retention.',
     )
+    const { changes, beyond, steps } = await database.explanations.journey('sale', 2)
+    expect({ changes, beyond }).toEqual({ changes: [], beyond: ['sums', 'big'] })
+    expect(steps.map(({ outcome }) => outcome)).toContain('aggregated')
     await expect(database.explanations.journey('sale', 0)).rejects.toThrow('was thrown away by retention')
     await database.close()
   })

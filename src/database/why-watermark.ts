@@ -37,7 +37,9 @@ export async function leastWatermark(run: WhyRun, plan: Plan): Promise<LeastWate
         [{ ...column, nullable: true }],
       )
       const [{ cells }] = await run.rows(greatest)
-      const micros = cells[0] === null ? null : parseTimestamp(cells[0].replace(/\+00$/, ''))
+      const left = cells[0] === null ? null : parseTimestamp(cells[0].replace(/\+00$/, ''))
+      const before = run.source.gone.find((each) => each.topic === topic.id)?.micros ?? null
+      const micros = left === null || (before !== null && before > left) ? before : left
       return { topic: topic.name, micros: micros === null ? null : micros - BigInt(topic.latenessMicros) }
     }),
   )

@@ -28,6 +28,8 @@ export interface RowWanted {
   readonly closed: boolean
   /** The view is at the moment, and has the row if anybody has. */
   readonly fromView: boolean
+  /** The view holds events that are gone: what is left of the log alone does not make its rows. */
+  readonly beyond: boolean
 }
 
 /**
@@ -39,7 +41,7 @@ export async function whyRow(run: WhyRun, view: ViewDefinition, wanted: RowWante
   const { source, program } = run
   const where = canonical(view.columns, wanted.where)
   const asked = knownOf(view, where)
-  const gone = goneEvents(run, view.plan)
+  const gone = wanted.beyond ? goneEvents(run, view.plan) : 0
   const fromView = wanted.fromView || gone > 0
   const rows = await (fromView ? rowsOfView(run, view, where) : rowsLike(run, view, asked))
   if (rows.length > 1 && where.size < view.columns.length) throw severalRows(view, rows)

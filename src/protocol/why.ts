@@ -121,6 +121,11 @@ export interface JourneyBody {
   readonly times: JourneyTimes
   readonly steps: readonly JourneyStepBody[]
   readonly changes: readonly JourneyChangeBody[]
+  /**
+   * Views that hold events which retention has thrown away: their rows before and after are not told, and what steps
+   * count on the way there is counted over what is left of the log.
+   */
+  readonly beyond?: readonly string[]
 }
 
 export interface JourneyTimes {

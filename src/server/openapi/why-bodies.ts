@@ -60,22 +60,29 @@ const why: Readonly<Record<string, JsonSchema>> = {
     },
     ['absent'],
   ),
-  Journey: objectOf({
-    event: refTo('Event'),
-    times: objectOf({ appended_at: text, tick: count, sealed_at: text }),
-    steps: listOf(
-      objectOf({
-        node: text,
-        views: listOf(text),
-        op: text,
-        label: text,
-        outcome: text,
-        detail: text,
-        rows_out: listOf(objectOf({ row, weight: { type: 'integer' } })),
-      }),
-    ),
-    changes: listOf(objectOf({ view: text, key: row, before: rowOrNull, after: rowOrNull, tick: count })),
-  }),
+  Journey: objectOf(
+    {
+      event: refTo('Event'),
+      times: objectOf({ appended_at: text, tick: count, sealed_at: text, visible_at: text, pushed_at: text }, [
+        'visible_at',
+        'pushed_at',
+      ]),
+      steps: listOf(
+        objectOf({
+          node: text,
+          views: listOf(text),
+          op: text,
+          label: text,
+          outcome: text,
+          detail: text,
+          rows_out: listOf(objectOf({ row, weight: { type: 'integer' } })),
+        }),
+      ),
+      changes: listOf(objectOf({ view: text, key: row, before: rowOrNull, after: rowOrNull, tick: count })),
+      beyond: listOf(text),
+    },
+    ['beyond'],
+  ),
   Found: objectOf({ events: listOf(refTo('Event')), searched: count, more: flag }),
 }
 
