@@ -21,7 +21,7 @@ export interface RewriteOptions {
   readonly compression: Compression
   /** Of a processor's time while there is something to rewrite, at most so much goes into it (default: half). */
   readonly share: number
-  /** The same while commits are coming in and one file waits at most (default: an eighth). */
+  /** The same while commits are coming in and few files wait (default: an eighth). */
   readonly busyShare: number
   /** Each further file that waits adds the same again, up to so much (default: nine tenths). */
   readonly mostShare: number
@@ -53,6 +53,8 @@ const sliceMs = 4
 const longestSliceMs = 10
 /** Where more files wait, commits are held back: with twice as many, for as long as it takes to rewrite them. */
 const mostWaiting = 8
+/** So many may wait as after a burst; from then on more is done. */
+const burstFiles = 4
 const longestWaitMs = 500
 /** Files smaller than that are no backlog. */
 const leastFileBytes = 16 << 20
@@ -268,7 +270,7 @@ export class Rewriter {
   #share(): number {
     const { busyShare, share, mostShare } = this.#options
     const least = this.#busy ? busyShare : share
-    return Math.max(least, Math.min(mostShare, least * this.#waiting))
+    return Math.max(least, Math.min(mostShare, least * (this.#waiting + 1 - burstFiles)))
   }
 
   /** How many files are closed and not rewritten. */
