@@ -10,7 +10,6 @@ const pages: readonly string[] = [
   '/topology',
   '/time',
   '/query',
-  '/dashboards',
   '/events',
   '/topics/{topic}',
   '/views/{view}',

@@ -128,6 +128,8 @@ const pages: readonly Shown[] = [
 
 const pictures = fileURLToPath(new URL('../../docs/console', import.meta.url))
 const wanted = process.env['MILLRACE_SCREENSHOTS'] !== undefined
+/** Pages whose pictures are kept in docs/. */
+const pictured = new Set(['overview', 'view', 'view-map', 'topic', 'query', 'why', 'event', 'topology', 'time'])
 
 describe.skipIf(noBrowser !== null)(`the console's pages${noBrowser === null ? '' : ` (${noBrowser})`}`, () => {
   let scene: Scene
@@ -148,7 +150,7 @@ describe.skipIf(noBrowser !== null)(`the console's pages${noBrowser === null ? '
       try {
         await page.goto(scene.url + address)
         await ready(page)
-        if (wanted) {
+        if (wanted && pictured.has(name)) {
           await enliven(scene)
           await page.screenshot({ path: path.join(pictures, `${name}-${theme}.png`) })
         }

@@ -151,9 +151,22 @@ function EventTable({ topic, events, fresh, rowsOnly = false }: EventTableProps)
           fresh !== undefined && offset >= fresh.freshFrom && now - fresh.freshAt < litMs ? 'flash' : ''
         }
       />
-      {shown !== undefined && <EventDetail topic={topic} event={shown} />}
+      {shown !== undefined ? (
+        <EventDetail topic={topic} event={shown} />
+      ) : (
+        chosen !== null && <EventElsewhere key={chosen} topic={topic} offset={Number(chosen)} />
+      )}
     </div>
   )
+}
+
+/** An event that the list does not reach to. */
+function EventElsewhere({ topic, offset }: { readonly topic: TopicInfo; readonly offset: number }): JSX.Element | null {
+  const asked = useAsked(`event ${topic.name} ${offset}`, (client, signal) =>
+    client.relations.events(topic.name, { from: offset, limit: 1, signal }),
+  )
+  const event = asked.value.value?.events[0]
+  return event === undefined ? null : <EventDetail topic={topic} event={event} />
 }
 
 function NoEvents({ topic }: { readonly topic: TopicInfo }): JSX.Element {
