@@ -294,7 +294,8 @@ export class Client {
 function expectedRefusal(life: Life, code: string): boolean {
   if (code === 'log/full') return life.full
   if (code === 'log/closed') return life.closing
-  return code === 'log/poisoned' && life.poisoned
+  // A database that is being closed says so and no more, whatever fails behind that.
+  return code === 'log/poisoned' && (life.poisoned || (life.closing && life.syncHasFailed))
 }
 
 async function submit(life: Life, tried: Tried, body: Uint8Array): Promise<{ answer: Answer; repeated: boolean }> {
