@@ -6,7 +6,6 @@ import { Database, type Difference } from '../database.ts'
 import { type Definition, withOwnTopics } from '../engine/definitions.ts'
 import type { Io } from '../io/io.ts'
 import { watchFolder } from '../io/watch.ts'
-import type { OwnTopic } from '../plan/own-topics.ts'
 import { checkPolicies } from '../server/access.ts'
 import { type RunningServer, startServer } from '../server/listen.ts'
 import type { Project } from '../server/project.ts'
@@ -66,7 +65,7 @@ export async function dev(io: Io, app: string | undefined, options: ServeOptions
   await generateTypes(io, first)
   const saves = new Saves(io, path.dirname(path.resolve(file)), stop)
   while (await saves.next()) {
-    const loaded = await loadChanged(io, file, serving.definition, project)
+    const loaded = await loadChanged(io, file, serving, project)
     if (loaded === null) continue
     await generateTypes(io, loaded)
     await reload(serving, loaded.definition, project)
@@ -86,17 +85,17 @@ async function generateTypes(io: Io, app: LoadedApp): Promise<void> {
 }
 
 /** The app as it was saved, if it is another one and can run. */
-async function loadChanged(io: Io, file: string, running: Definition, project: ProjectFile): Promise<LoadedApp | null> {
+async function loadChanged(io: Io, file: string, serving: Serving, project: ProjectFile): Promise<LoadedApp | null> {
   try {
     const loaded = await loadApp(io.disk, file, true)
     const { definition } = loaded
     // Editors empty a file before they write it.
     if (definition.text.trim() === '') return null
-    if (definition.text === running.text) {
+    if (definition.text === serving.definition.text) {
       project.problem = null
       return null
     }
-    await definition.plan({ topics: [], views: [] })
+    await serving.plan(definition)
     return loaded
   } catch (error) {
     project.problem = error
@@ -132,13 +131,12 @@ function tellDifference({ view, kind, before, after, changes }: Difference): voi
 /** A database and its server. */
 class Serving {
   #definition: Definition
-  readonly #topics: readonly OwnTopic[]
+  readonly #gateway: Gateway | null
   readonly #database: Database
   readonly #server: RunningServer
 
-  /** @param topics of Millrace's own, which every definition gets */
-  private constructor(definition: Definition, database: Database, server: RunningServer, topics: readonly OwnTopic[]) {
-    this.#topics = topics
+  private constructor(definition: Definition, database: Database, server: RunningServer, gateway: Gateway | null) {
+    this.#gateway = gateway
     this.#definition = definition
     this.#database = database
     this.#server = server
@@ -158,10 +156,9 @@ class Serving {
     const gateway = await gatewayOf(io.disk, own, options.front)
     refuseOpenDoor(options.host, gateway, options.front)
     const bar = new ProgressBar('replaying the log')
-    const topics = ownTopicsOf(gateway)
     const database = await Database.open({
       io,
-      definition: withOwnTopics(definition, topics),
+      definition: withOwnTopics(definition, ownTopicsOf(gateway)),
       data: options.data,
       eager: true,
       onFailure: (error) => say(describeError(error).trimEnd()),
@@ -187,14 +184,14 @@ class Serving {
       })
       try {
         await database.caughtUp()
-        checkPolicies(gateway, database)
+        checkPolicies(gateway, database.catalog())
         bar.stop()
       } catch (error) {
         bar.stop()
         await server.close()
         throw error
       }
-      return new Serving(definition, database, server, topics)
+      return new Serving(definition, database, server, gateway)
     } catch (error) {
       await database.close()
       throw error
@@ -209,11 +206,21 @@ class Serving {
     return this.#definition
   }
 
+  /** @throws MillraceError what planning refuses, and policies that would be about nothing */
+  async plan(definition: Definition): Promise<Definition> {
+    const whole = withOwnTopics(definition, ownTopicsOf(this.#gateway))
+    const { program } = await whole.plan({ topics: [], views: [] })
+    // What was closed must not be left open under another name.
+    checkPolicies(this.#gateway, program)
+    return whole
+  }
+
   async redefine(definition: Definition): Promise<readonly Difference[]> {
+    const whole = await this.plan(definition)
     const bar = new ProgressBar('building the changed views')
     const lastEvent = this.#database.status().topics.reduce((sum, { nextOffset }) => sum + nextOffset, 0)
     try {
-      const differences = await this.#database.redefine(withOwnTopics(definition, this.#topics), (events) =>
+      const differences = await this.#database.redefine(whole, (events) =>
         bar.update(events, lastEvent, `${(events / 1e6).toFixed(1)} million events`),
       )
       this.#definition = definition

@@ -2,6 +2,7 @@ import type { Gateway, Policy, Role } from '../app/gateway.ts'
 import { MillraceError } from '../data/errors.ts'
 import type { Database } from '../database.ts'
 import { nodesOf } from '../plan/nodes.ts'
+import type { Program } from '../plan/program.ts'
 import type { Caller } from './caller.ts'
 import { forbidden } from './caller.ts'
 import type { Needs, Permission } from './routes.ts'
@@ -111,9 +112,8 @@ export class Access {
  * A policy that is about nothing would leave open what it was meant to close.
  * @throws MillraceError app/load
  */
-export function checkPolicies(gateway: Gateway | null, database: Database): void {
+export function checkPolicies(gateway: Gateway | null, { topics, views }: Program): void {
   if (gateway === null) return
-  const { topics, views } = database.catalog()
   for (const { relation } of gateway.policies) {
     if ([...topics, ...views].some(({ name }) => same(name, relation))) continue
     throw new MillraceError('app/load', `a policy names ${relation}, which is no topic, table or view`, {

@@ -65,7 +65,7 @@ export class Api {
     const { io, limits } = options
     this.#options = options
     this.#guard = new Guard(options)
-    if (database.status().caughtUp) checkPolicies(options.gateway, database)
+    if (database.status().caughtUp) checkPolicies(options.gateway, database.catalog())
     this.#front = new Front(options.gateway, database, io, options.onMistake)
     this.#upstreams = new GatewayRoutes({ database, clock: io.clock, access: this.#front.access })
     this.#requests = new Gate(limits.requests, 'requests at a time')
