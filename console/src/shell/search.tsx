@@ -1,6 +1,6 @@
 import { signal } from '@preact/signals'
 import type { JSX } from 'preact'
-import { useEffect, useRef, useState } from 'preact/hooks'
+import { useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { topics, views } from '../ask/catalog.ts'
 import { go, topicAddress, viewAddress } from './place.ts'
 import { sections } from './sections.ts'
@@ -60,9 +60,16 @@ export function Search(): JSX.Element | null {
 function Dialog(): JSX.Element {
   const dialog = useRef<HTMLDialogElement>(null)
   const [text, setText] = useState('')
-  const [at, setAt] = useState(0)
+  const [at, showAt] = useState(0)
+  // Keys may come faster than the page is painted.
+  const current = useRef(0)
+  const setAt = (next: number): void => {
+    current.current = next
+    showAt(next)
+  }
   const hits = hitsOf(text)
-  useEffect(() => {
+  // Before the next key: what is typed right behind the `/` belongs to the field.
+  useLayoutEffect(() => {
     dialog.current?.showModal()
   }, [])
   const close = (): void => {
@@ -76,9 +83,9 @@ function Dialog(): JSX.Element {
     document.getElementById('main')?.focus()
   }
   const onKeyDown = (event: KeyboardEvent): void => {
-    if (event.key === 'ArrowDown') setAt(Math.min(hits.length - 1, at + 1))
-    else if (event.key === 'ArrowUp') setAt(Math.max(0, at - 1))
-    else if (event.key === 'Enter') choose(hits[at])
+    if (event.key === 'ArrowDown') setAt(Math.min(hits.length - 1, current.current + 1))
+    else if (event.key === 'ArrowUp') setAt(Math.max(0, current.current - 1))
+    else if (event.key === 'Enter') choose(hits[current.current])
     else return
     event.preventDefault()
   }

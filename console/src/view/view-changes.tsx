@@ -29,6 +29,16 @@ export function ViewChanges({ view, live }: ViewChangesProps): JSX.Element {
     [view.columns],
   )
   const changes = live?.log.value ?? []
+  if (live === null) {
+    return (
+      <Empty title={`${view.name} is too large to be followed here`}>
+        <p>Views of more than 20,000 rows are not streamed whole to this page. Its changes, tick by tick:</p>
+        <pre>
+          <code>{`npx millrace tail ${view.name} --url ${location.origin}`}</code>
+        </pre>
+      </Empty>
+    )
+  }
   if (changes.length === 0) {
     return (
       <Empty title="No change since this page was opened">
