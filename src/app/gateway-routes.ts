@@ -4,7 +4,10 @@ import type { EnvironmentValue } from './gateway.ts'
 
 /** Routes to other services beside the views. Plain data, and functions that change what passes. */
 
-/** Who may use a route: everybody, everybody with a token, or some roles. Admins always may. */
+/**
+ * Who may use a route: everybody, everybody with a token, or some roles. Admins always may. Where everybody may, views
+ * show what callers without a token see: nothing, if those have no role.
+ */
 export type RouteNeeds = 'public' | 'known' | { readonly roles: readonly string[] }
 
 export type RouteMethod = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'

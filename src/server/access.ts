@@ -104,7 +104,8 @@ export class Access {
   }
 
   #role({ role }: Caller): Role {
-    return this.#gateway.roles[role]
+    const { roles } = this.#gateway
+    return Object.hasOwn(roles, role) ? roles[role] : {}
   }
 }
 

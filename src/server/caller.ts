@@ -21,6 +21,14 @@ export interface Caller {
 /** Where no gateway stands in front, everybody may do everything. */
 export const anybody: Caller = { id: 'anybody', role: '', claims: {}, admin: true, actor: null, until: null }
 
+/**
+ * Who comes through a public route: he needs no name there, and has none. He may do what the role of callers without
+ * a token may, and nothing where there is none.
+ */
+export function stranger({ anonymous }: Gateway): Caller {
+  return { id: 'nobody', role: anonymous ?? '', claims: {}, admin: false, actor: null, until: null }
+}
+
 const ticketMs = 30_000
 const mostTickets = 10_000
 const actAsLength = 4096

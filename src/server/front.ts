@@ -7,7 +7,7 @@ import type { Io } from '../io/io.ts'
 import { claimsOf } from '../plan/policy.ts'
 import { Access } from './access.ts'
 import { hex } from './api-keys.ts'
-import { anybody, type Caller, Callers } from './caller.ts'
+import { anybody, type Caller, Callers, stranger } from './caller.ts'
 import { type ApiAnswer, type ApiRequest, jsonAnswer } from './exchange.ts'
 import type { Appender } from './ingest.ts'
 import { Journals } from './journals.ts'
@@ -79,8 +79,12 @@ export class Front {
     method: Method,
     seen: { caller: Caller | null },
   ): Promise<Admitted> {
-    if (this.#callers === null || this.#access === null || this.#rates === null || method.needs === 'public') {
+    if (this.#gateway === null || this.#callers === null || this.#access === null || this.#rates === null) {
       return { caller: anybody, query, headers: {} }
+    }
+    if (method.needs === 'public') {
+      const headers = await this.#rates.take(method.limits, `nobody at ${request.address}`)
+      return { caller: stranger(this.#gateway), query, headers }
     }
     const split = method.limits === 'live' ? withoutTicket(query) : { ticket: null, query }
     const name = Object.values(names)[0] ?? ''

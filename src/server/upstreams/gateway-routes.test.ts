@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { bidJson, type Running, startRunning } from '../../../test/support/running-server.ts'
-import { defineGateway } from '../../app/gateway.ts'
+import { defineGateway, policy } from '../../app/gateway.ts'
 import { aggregate, type GatewayRoute, route } from '../../app/gateway-routes.ts'
 import { urlBelow } from './passing.ts'
 
@@ -80,12 +80,26 @@ describe('a route to a service', () => {
     for (const name of ['cookie', 'x-odd', 'authorization']) expect(first.headers).not.toHaveProperty(name)
   })
 
-  it.each(['..', '%2e%2e', '%2E.', 'a%2fb', 'a%5cb', 'a%00b', 'a%0d%0aX:1', 'a\\b', '%252e%252e', 'a%3fb', 'a%ffb'])(
-    'refuses %s in a path',
-    (segment) => {
-      expect(() => urlBelow('http://orders.internal/base', `x/${segment}/y`, '')).toThrow('different ways')
-    },
-  )
+  it.each([
+    '..',
+    '%2e%2e',
+    '%2E.',
+    'a%2fb',
+    'a%5cb',
+    'a%00b',
+    'a%0d%0aX:1',
+    'a\\b',
+    '%252e%252e',
+    'a%3fb',
+    'a%ffb',
+    '..;',
+    '..;a=b',
+    '..%3b',
+    '.;',
+    '..%20',
+  ])('refuses %s in a path', (segment) => {
+    expect(() => urlBelow('http://orders.internal/base', `x/${segment}/y`, '')).toThrow('different ways')
+  })
 
   it('never leads out of its service', () => {
     expect(urlBelow('http://a.internal/base', '/evil.example/x', '')).toBe('http://a.internal/base//evil.example/x')
@@ -152,6 +166,15 @@ describe('a route to a service', () => {
     await get('/api/a/y')
     expect(seen.map(({ url }) => url)).toEqual(['/base/x', '/base/y', '/base/y'])
   })
+
+  it('keeps no answers to HEAD, nor any for who takes other ones', async () => {
+    await start(route('/api/a', { to, cacheSeconds: 60, answer: (body) => body }))
+    expect(await get('/api/a/x', { method: 'HEAD' })).toMatchObject({ status: 200, body: null })
+    expect((await get('/api/a/x')).body).toEqual({ url: '/base/x' })
+    const odd = await get('/api/a/x', { headers: { accept: 'application/odd' } })
+    expect(odd.headers.get('millrace-cache')).toBeNull()
+    expect(seen).toHaveLength(3)
+  })
 })
 
 describe('an aggregate', () => {
@@ -192,6 +215,48 @@ describe('an aggregate', () => {
     const down = await get('/api/down')
     expect(down).toMatchObject({ status: 502 })
     expect(JSON.stringify(down.body)).not.toContain('secret')
+  })
+})
+
+describe('what is public', () => {
+  const rows = aggregate('/api/open', { needs: 'public', parts: { rows: { view: 'owners' } } })
+
+  it('shows no more than callers without a token may see', async () => {
+    await start(rows, route('/api/service', { to, needs: 'public' }))
+    expect(await get('/api/open')).toMatchObject({ status: 403 })
+    await get('/api/service')
+    expect(seen[0].headers).toMatchObject({ 'millrace-caller': 'nobody', 'millrace-role': 'anyone' })
+  })
+
+  it('shows nothing where such callers have no role', async () => {
+    const gateway = defineGateway({
+      auth: { apiKeys: { file: 'none.json' } },
+      roles: { reader: { read: ['owners'] } },
+      routes: [rows],
+    })
+    running = await startRunning({ gateway })
+    expect(await get('/api/open')).toMatchObject({ status: 403 })
+  })
+
+  it('keeps to policies and to rates', async () => {
+    const gateway = defineGateway({
+      auth: { apiKeys: { file: 'none.json' } },
+      anonymous: 'anyone',
+      roles: { anyone: { read: ['owners'] } },
+      policies: [policy('owners', { role: 'anyone', rows: 'id = 2', mask: { owner: 'null' } })],
+      rates: { query: { requests: 1, seconds: 60 } },
+      routes: [rows],
+    })
+    running = await startRunning({ gateway })
+    const events = [1, 2].map((id) => ({ id, owner: 'ann', limit: 1 }))
+    const { tick } = await running.database.appendText(
+      'account',
+      new TextEncoder().encode(JSON.stringify(events)),
+      'json',
+    )
+    await running.database.waitForTick(tick)
+    expect(await get('/api/open')).toMatchObject({ body: { rows: [{ id: '2', owner: null }] } })
+    expect(await get('/api/open')).toMatchObject({ status: 429 })
   })
 })
 

@@ -76,8 +76,10 @@ export class GatewayRoutes {
     const { to, cacheSeconds, answer } = declared
     const { request, caller } = call
     const url = urlBelow(to, call.names['*'] ?? '', call.query)
-    // What a service answers may be for the one who asks.
-    const key = cacheSeconds === undefined || method !== 'GET' ? null : JSON.stringify([url, caller.id, caller.role])
+    // What a service answers may be for the one who asks, and in what he takes. HEAD's answer has no body to keep.
+    const wanted = [request.header('accept'), request.header('accept-language')]
+    const isGet = request.method === 'GET'
+    const key = cacheSeconds === undefined || !isGet ? null : JSON.stringify([url, caller.id, caller.role, ...wanted])
     const kept = key === null ? undefined : this.#cache.get(key)
     if (kept !== undefined) return { ...kept, headers: { ...kept.headers, 'millrace-cache': 'hit' } }
     const body = method === 'GET' ? null : await sentBody(declared, call)
@@ -89,7 +91,8 @@ export class GatewayRoutes {
       throw new MillraceError('upstream/failed', `the service answers ${status}: redirections are not followed`)
     }
     const headers = answeredHeaders(response.headers)
-    if (answer === undefined && key === null) return { status, headers, body: upstream.pieces(response) }
+    if (request.method === 'HEAD' || (answer === undefined && key === null))
+      return { status, headers, body: upstream.pieces(response) }
     const whole = await upstream.whole(response, wholeBytes)
     const isJson = status < 300 && (headers['content-type'] ?? '').startsWith(jsonType)
     const made = { status, headers, body: answer !== undefined && isJson ? changed(whole, answer) : whole }

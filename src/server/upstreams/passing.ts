@@ -66,7 +66,8 @@ function checkSegment(segment: string): void {
   }
   // Encoded once more, it would be decoded by somebody else.
   const odd = [...plain].some((character) => character < ' ' || character === '\x7f' || '/\\?#'.includes(character))
-  if (odd || /^\.{1,2}$/.test(plain) || /%(2e|2f|5c|00|25)/i.test(plain)) throw malformed('the path')
+  // Some servers leave out what stands behind a semicolon, and spaces, before they look for dots.
+  if (odd || /^\s*\.{1,2}\s*(;|$)/.test(plain) || /%(2e|2f|5c|00|25)/i.test(plain)) throw malformed('the path')
 }
 
 function malformed(what: string): MillraceError {
