@@ -208,7 +208,9 @@ export class Api {
     const seconds = (clock.monotonicMs() - start) / 1000
     this.metrics.observe(route?.pattern ?? 'none', request.method, answer.status, seconds)
     this.#front.journals.answered(request, route?.pattern ?? 'none', seen.caller, answer.status, seconds)
-    return { ...answer, headers: { ...safeHeaders, ...answer.headers, ...this.#crossOrigin(request) } }
+    const { vary } = answer.headers
+    const shared = this.#crossOrigin(request, vary === undefined ? 'Origin' : `${vary}, Origin`)
+    return { ...answer, headers: { ...safeHeaders, ...answer.headers, ...shared } }
   }
 
   async #call(request: ApiRequest, found: Found, seen: { caller: string | null }): Promise<ApiAnswer> {
@@ -223,14 +225,14 @@ export class Api {
   }
 
   /** Pages of origins that were allowed by name may read answers. */
-  #crossOrigin(request: ApiRequest): Readonly<Record<string, string>> {
+  #crossOrigin(request: ApiRequest, vary: string): Readonly<Record<string, string>> {
     const origin = request.header('origin')
     if (origin === null || !this.#guard.isAllowed(origin)) return {}
     const shared = {
       'access-control-allow-origin': origin,
       'access-control-expose-headers': 'Millrace-Tick, ETag, Retry-After, RateLimit, RateLimit-Policy',
       'cross-origin-resource-policy': 'cross-origin',
-      vary: 'Origin',
+      vary,
     }
     if (request.method !== 'OPTIONS') return shared
     return {

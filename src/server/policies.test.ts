@@ -58,7 +58,8 @@ const customers = [
 ]
 
 async function start(): Promise<string> {
-  running = await startRunning({ gateway: gatewayOf(path.join(folder, 'keys.json'), { roles, policies }) }, app)
+  const gateway = gatewayOf(path.join(folder, 'keys.json'), { roles, policies })
+  running = await startRunning({ gateway, allowedOrigins: ['https://app.example'] }, app)
   const boss = await signer.sign({ sub: 'boss', role: 'boss' })
   await ask('/v1/topics/sale/events', boss, sales)
   const { body } = await ask('/v1/topics/customer/events', boss, customers)
@@ -213,6 +214,32 @@ describe('policies', () => {
     expect((await ask('/v1/whoami', boss, undefined, as)).body).toMatchObject({ role: 'tenant', actor: 'token boss' })
     expect(await ask('/v1/views/revenue', await tenant('a'), undefined, as)).toMatchObject({ status: 403 })
     expect(await ask('/v1/views/revenue', null, undefined, as)).toMatchObject({ status: 401 })
+  })
+
+  it('keep the answers of two readers apart for caches, small and large', async () => {
+    const url = await start()
+    const boss = await signer.sign({ sub: 'boss', role: 'boss' })
+    const tags = async (): Promise<readonly (string | null)[]> => {
+      const found: (string | null)[] = []
+      for (const token of [boss, await tenant('a'), await tenant('b')]) {
+        const headers = { ...bearer(token), origin: 'https://app.example', 'if-none-match': found.join() }
+        const response = await fetch(`${url}/v1/views/revenue`, { headers })
+        await response.arrayBuffer()
+        expect([response.status, response.headers.get('vary')]).toEqual([200, 'Authorization, Origin'])
+        found.push(response.headers.get('etag'))
+      }
+      return found
+    }
+    expect(new Set(await tags()).size).toBe(3)
+    const many = Array.from({ length: 4000 }, (_, i) => ({
+      tenant: i % 2 === 0 ? 'a' : 'b',
+      item: `${'long '.repeat(20)}${i}`,
+      amount: 1,
+      email: 'x',
+    }))
+    const { body } = await ask('/v1/topics/sale/events', boss, many)
+    await running!.database.waitForTick(body.tick as number)
+    expect(new Set(await tags()).size).toBe(3)
   })
 
   it('leave out of the catalog what a caller may not see', async () => {
