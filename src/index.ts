@@ -17,6 +17,8 @@ export type { Selected, TopOptions } from './app/builder/select.ts'
 export { exists, inQuery, scalar } from './app/builder/subquery.ts'
 export type { Window } from './app/builder/window.ts'
 export { hop, session, tumble } from './app/builder/window.ts'
+export type { Chart, ChartMark, ChartOptions } from './app/chart.ts'
+export { chart } from './app/chart.ts'
 export type { ColumnType } from './app/column-type.ts'
 export { t } from './app/column-type.ts'
 export type {

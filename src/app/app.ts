@@ -2,6 +2,7 @@ import { MillraceError } from '../data/errors.ts'
 import { typeName } from '../data/sql-type.ts'
 import type { AppFunction } from '../expr/app-function.ts'
 import { fold } from '../sql/tokens.ts'
+import type { Chart, NamedChart } from './chart.ts'
 import type { Definition, Query, Table, Topic, View } from './definitions.ts'
 import type { Named } from './expression.ts'
 import type { Callable } from './scalar-function.ts'
@@ -11,10 +12,18 @@ import { quotedName, quotedText } from './sql-text.ts'
 export interface App<Definitions extends Readonly<Record<string, Definition>> = Readonly<Record<string, Definition>>> {
   readonly kind: 'app'
   readonly definitions: Definitions
+  /** Beside the definitions: what is drawn is no part of what runs. */
+  readonly charts: readonly NamedChart[]
 }
 
-/** Each definition under its own name: a client that knows an app by its type alone has nothing but the property. */
-type UnderOwnNames<D> = { readonly [K in keyof D]: { readonly name: K } }
+/**
+ * Each definition under its own name: a client that knows an app by its type alone has nothing but the property. A chart
+ * has no other name than that.
+ */
+type UnderOwnNames<D> = { readonly [K in keyof D]: { readonly name: K } | Chart }
+
+/** Charts give no handle on a database. */
+type WithoutCharts<D> = { readonly [K in keyof D as D[K] extends Chart ? never : K]: Extract<D[K], Definition> }
 
 /** Names that a database has for itself; `then` would make a promise of it. */
 const taken = new Set(['close', 'sql', 'then', 'catch', 'finally', 'constructor', 'prototype', '__proto__', 'toJSON'])
@@ -23,11 +32,18 @@ const taken = new Set(['close', 'sql', 'then', 'catch', 'finally', 'constructor'
  * Puts definitions together: `export default defineApp({ orders, revenue })`.
  * @throws MillraceError app/load where a name is given twice or misplaced, or a definition reads one that is missing
  */
-export function defineApp<const D extends Readonly<Record<string, Definition>>>(
+export function defineApp<const D extends Readonly<Record<string, Definition | Chart>>>(
   definitions: D & UnderOwnNames<D>,
-): App<D> {
+): App<WithoutCharts<D>> {
   const names = new Map<string, Definition>()
-  for (const [property, definition] of Object.entries<Definition>(definitions)) {
+  const own: Record<string, Definition> = {}
+  const charts: NamedChart[] = []
+  for (const [property, definition] of Object.entries<Definition | Chart>(definitions)) {
+    if (definition.kind === 'chart') {
+      const { kind: _, ...drawn } = definition
+      charts.push(Object.freeze({ name: property, ...drawn }))
+      continue
+    }
     if (definition.name !== property) {
       throw new MillraceError('app/load', `the definition named ${definition.name} stands under ${property}`, {
         hint: 'use the same name for both',
@@ -43,10 +59,21 @@ export function defineApp<const D extends Readonly<Record<string, Definition>>>(
       })
     }
     names.set(fold(property), definition)
+    own[property] = definition
   }
   for (const definition of names.values()) checkReads(definition, names)
+  for (const { name, view } of charts) {
+    if (names.get(fold(view.name)) === view) continue
+    throw new MillraceError('app/load', `${name} draws ${view.name}, which the app lacks`, {
+      hint: `put ${view.name} into defineApp({ … }) too`,
+    })
+  }
   functionsOf([...names.values()])
-  return Object.freeze({ kind: 'app', definitions: Object.freeze({ ...definitions }) })
+  return Object.freeze({
+    kind: 'app',
+    definitions: Object.freeze(own) as WithoutCharts<D>,
+    charts: Object.freeze(charts),
+  })
 }
 
 function readsOf(definition: Definition): readonly Named[] {

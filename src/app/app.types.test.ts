@@ -1,6 +1,7 @@
 import { describe, expectTypeOf, it } from 'vitest'
 import { z } from 'zod'
 import { type App, defineApp } from './app.ts'
+import { chart } from './chart.ts'
 import { t } from './column-type.ts'
 import type { DatabaseShape } from './database-shape.ts'
 import { type InferInput, type InferKey, type InferRow, query, table, topic, view } from './definitions.ts'
@@ -130,6 +131,25 @@ describe('types', () => {
       defineApp({ orders: z.object({}) })
     })
     expectTypeOf(app).toExtend<App>()
+  })
+
+  it('know the columns that a chart may name, and give it no handle', () => {
+    const drawn = chart(spent, { x: 'userId', y: 'total', mark: 'bar' })
+    const charted = defineApp({ orders, bids, accounts, spent, untyped, big, drawn })
+    expectTypeOf<DatabaseShape<typeof charted>>().toEqualTypeOf<typeof db>()
+    compiled(() => {
+      chart(untyped, { x: 'anything', y: 'goes', mark: 'line', series: 'here' })
+      // @ts-expect-error there is no column totals
+      chart(spent, { x: 'userId', y: 'totals', mark: 'bar' })
+      // @ts-expect-error there is no column user
+      chart(spent, { x: 'user', y: 'total', mark: 'bar' })
+      // @ts-expect-error there is no column region
+      chart(spent, { x: 'userId', y: 'total', mark: 'line', series: 'region' })
+      // @ts-expect-error there is no such mark
+      chart(spent, { x: 'userId', y: 'total', mark: 'pie' })
+      // @ts-expect-error a topic is drawn by a view over it
+      chart(orders, { x: 'at', y: 'amount', mark: 'line' })
+    })
   })
 
   it('let topics and tables append, and views be read', () => {

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import type { App } from '../app/app.ts'
+import type { NamedChart } from '../app/chart.ts'
 import { checkGatewayNames, type Gateway } from '../app/gateway.ts'
 import { MillraceError } from '../data/errors.ts'
 import { appDefinition, type Definition, sqlDefinition } from '../engine/definitions.ts'
@@ -11,6 +12,8 @@ export interface LoadedApp {
   readonly definition: Definition
   /** Who may ask for what: the module's `gateway`. */
   readonly gateway: Gateway | null
+  /** What the console's dashboards show; nothing of an app in SQL. */
+  readonly charts: readonly NamedChart[]
   /** Of an app in TypeScript: its views in SQL as text, whose rows the compiler doesn't know. */
   readonly untyped: readonly string[]
 }
@@ -26,7 +29,8 @@ const defaultApps = ['millrace.ts', 'millrace.sql']
 export async function loadApp(disk: Disk, named: string | undefined, again = false): Promise<LoadedApp> {
   const path = named ?? (await findApp(disk))
   if (/\.sql$/i.test(path)) {
-    return { path, definition: sqlDefinition(await readText(disk, path), path), gateway: null, untyped: [] }
+    const definition = sqlDefinition(await readText(disk, path), path)
+    return { path, definition, gateway: null, charts: [], untyped: [] }
   }
   if (!/\.[cm]?[jt]s$/i.test(path)) {
     throw new MillraceError('app/load', `${path} is no app`, { hint: 'name a .sql, .ts or .js file' })
@@ -36,7 +40,7 @@ export async function loadApp(disk: Disk, named: string | undefined, again = fal
   const module = await importModule(path, again)
   const app = appOf(path, module)
   const gateway = gatewayOf(path, app, module)
-  return { path, definition: appDefinition(app), gateway, untyped: untypedViews(app) }
+  return { path, definition: appDefinition(app), gateway, charts: app.charts, untyped: untypedViews(app) }
 }
 
 function untypedViews(app: App): readonly string[] {

@@ -264,6 +264,27 @@ describe('millrace dev', () => {
     dev.child.kill('SIGTERM')
     expect(await dev.ended).toBe(0)
   })
+
+  it('shows charts as they were saved last, and builds nothing for them', async () => {
+    const charted = (options: string): string => `import { chart, defineApp, sql, t, topic, view } from 'millrace'
+      const bid = topic('bid', { schema: { auction: t.bigint(), price: t.bigint() } })
+      const totals = view('totals', sql\`SELECT auction, sum(price) AS total FROM \${bid} GROUP BY auction\`)
+      const drawn = chart(totals, ${options})
+      export default defineApp({ bid, totals, drawn })`
+    file('charts.ts', charted("{ x: 'auction', y: 'total', mark: 'bar' }"))
+    const dev = await running(['dev', 'charts.ts', '--data', 'charts', '--port', '0'], 'serving')
+    const ask = async (): Promise<unknown> => (await fetch(`${dev.url}/v1/charts`)).json()
+    const drawn = { name: 'drawn', view: 'totals', x: 'auction', y: 'total', dashboard: 'main' }
+    expect(await ask()).toEqual({ charts: [{ ...drawn, mark: 'bar', title: 'drawn' }] })
+    file('charts.ts', charted("{ x: 'auction', y: 'nope', mark: 'bar' }"))
+    await dev.said('names nope, which is no column of totals')
+    expect(await ask()).toEqual({ charts: [{ ...drawn, mark: 'bar', title: 'drawn' }] })
+    file('charts.ts', charted("{ x: 'auction', y: 'total', mark: 'line', title: 'Totals' }"))
+    await dev.said('reloaded the charts')
+    expect(await ask()).toEqual({ charts: [{ ...drawn, mark: 'line', title: 'Totals' }] })
+    dev.child.kill('SIGTERM')
+    expect(await dev.ended).toBe(0)
+  })
 })
 
 describe('apps', () => {

@@ -1,5 +1,6 @@
 import path from 'node:path'
 import { pino } from 'pino'
+import type { NamedChart } from '../app/chart.ts'
 import type { Gateway } from '../app/gateway.ts'
 import { MillraceError } from '../data/errors.ts'
 import { Database, type Difference } from '../database.ts'
@@ -7,6 +8,7 @@ import { type Definition, withOwnTopics } from '../engine/definitions.ts'
 import type { Io } from '../io/io.ts'
 import { watchFolder } from '../io/watch.ts'
 import { checkPolicies } from '../server/access.ts'
+import { chartBodies, checkCharts } from '../server/charts.ts'
 import { type RunningServer, startServer } from '../server/listen.ts'
 import type { Project } from '../server/project.ts'
 import { describeDifference } from './diff.ts'
@@ -43,9 +45,9 @@ export async function start(
   stop: AbortSignal,
 ): Promise<number> {
   io.threads.prepare?.('engine')
-  const { path: file, definition, gateway } = await loadApp(io.disk, app)
-  const serving = await Serving.begin(io, definition, gateway, options)
-  say(`serving ${file} at ${serving.url}`)
+  const loaded = await loadApp(io.disk, app)
+  const serving = await Serving.begin(io, loaded, options)
+  say(`serving ${loaded.path} at ${serving.url}`)
   await aborted(stop)
   await serving.end()
   return 0
@@ -60,7 +62,7 @@ export async function dev(io: Io, app: string | undefined, options: ServeOptions
   const first = await loadApp(io.disk, app)
   const { path: file } = first
   const project = new ProjectFile(io.disk, file)
-  const serving = await Serving.begin(io, first.definition, first.gateway, options, project)
+  const serving = await Serving.begin(io, first, options, project)
   say(`serving ${file} at ${serving.url}`)
   await generateTypes(io, first)
   const saves = new Saves(io, path.dirname(path.resolve(file)), stop)
@@ -68,7 +70,7 @@ export async function dev(io: Io, app: string | undefined, options: ServeOptions
     const loaded = await loadChanged(io, file, serving, project)
     if (loaded === null) continue
     await generateTypes(io, loaded)
-    await reload(serving, loaded.definition, project)
+    await reload(serving, loaded, project)
   }
   await serving.end()
   return 0
@@ -91,11 +93,12 @@ async function loadChanged(io: Io, file: string, serving: Serving, project: Proj
     const { definition } = loaded
     // Editors empty a file before they write it.
     if (definition.text.trim() === '') return null
+    await serving.plan(loaded)
     if (definition.text === serving.definition.text) {
       project.problem = null
+      if (serving.redraw(loaded.charts)) say('reloaded the charts')
       return null
     }
-    await serving.plan(definition)
     return loaded
   } catch (error) {
     project.problem = error
@@ -106,9 +109,9 @@ async function loadChanged(io: Io, file: string, serving: Serving, project: Proj
 }
 
 /** Lets new definitions take over, or goes on with the old ones where that can't be done. */
-async function reload(serving: Serving, definition: Definition, project: ProjectFile): Promise<void> {
+async function reload(serving: Serving, app: LoadedApp, project: ProjectFile): Promise<void> {
   try {
-    const views = await serving.redefine(definition)
+    const views = await serving.redefine(app)
     project.problem = null
     say('reloaded')
     for (const difference of views) tellDifference(difference)
@@ -128,27 +131,40 @@ function tellDifference({ view, kind, before, after, changes }: Difference): voi
   say(`${view}: ${describeDifference({ kind, rows, errors, added, removed })}`)
 }
 
+/** The charts of the app as it was saved last. */
+interface ShownCharts {
+  shown: readonly NamedChart[]
+}
+
 /** A database and its server. */
 class Serving {
   #definition: Definition
+  readonly #charts: ShownCharts
   readonly #gateway: Gateway | null
   readonly #database: Database
   readonly #server: RunningServer
 
-  private constructor(definition: Definition, database: Database, server: RunningServer, gateway: Gateway | null) {
+  private constructor(
+    definition: Definition,
+    charts: ShownCharts,
+    database: Database,
+    server: RunningServer,
+    gateway: Gateway | null,
+  ) {
     this.#gateway = gateway
     this.#definition = definition
+    this.#charts = charts
     this.#database = database
     this.#server = server
   }
 
   static async begin(
     io: Io,
-    definition: Definition,
-    own: Gateway | null,
+    { definition, gateway: own, charts: declared }: LoadedApp,
     options: ServeOptions,
     project?: Project,
   ): Promise<Serving> {
+    const charts: ShownCharts = { shown: declared }
     const { tlsCert, tlsKey, trustProxy } = options.front
     if ((tlsCert === undefined) !== (tlsKey === undefined)) {
       throw new MillraceError('usage', '--tls-cert and --tls-key go together')
@@ -177,6 +193,7 @@ class Serving {
         allowedHosts: options.allowedHosts,
         allowedOrigins: options.allowedOrigins,
         gateway,
+        charts: () => charts.shown,
         trustedProxies: trustProxy,
         ...(tlsCert === undefined || tlsKey === undefined ? {} : { tls: { certFile: tlsCert, keyFile: tlsKey } }),
         ...(project === undefined ? {} : { project }),
@@ -185,13 +202,14 @@ class Serving {
       try {
         await database.caughtUp()
         checkPolicies(gateway, database.catalog())
+        checkCharts(declared, database.catalog())
         bar.stop()
       } catch (error) {
         bar.stop()
         await server.close()
         throw error
       }
-      return new Serving(definition, database, server, gateway)
+      return new Serving(definition, charts, database, server, gateway)
     } catch (error) {
       await database.close()
       throw error
@@ -206,24 +224,33 @@ class Serving {
     return this.#definition
   }
 
-  /** @throws MillraceError what planning refuses, and policies that would be about nothing */
-  async plan(definition: Definition): Promise<Definition> {
+  /** @throws MillraceError what planning refuses, policies that would be about nothing, charts that can't be drawn */
+  async plan({ definition, charts }: LoadedApp): Promise<Definition> {
     const whole = withOwnTopics(definition, ownTopicsOf(this.#gateway))
     const { program } = await whole.plan({ topics: [], views: [] })
     // What was closed must not be left open under another name.
     checkPolicies(this.#gateway, program)
+    checkCharts(charts, program)
     return whole
   }
 
-  async redefine(definition: Definition): Promise<readonly Difference[]> {
-    const whole = await this.plan(definition)
+  /** Shows other charts. @returns whether they are others */
+  redraw(charts: readonly NamedChart[]): boolean {
+    const before = JSON.stringify(chartBodies(this.#charts.shown))
+    this.#charts.shown = charts
+    return JSON.stringify(chartBodies(charts)) !== before
+  }
+
+  async redefine(app: LoadedApp): Promise<readonly Difference[]> {
+    const whole = await this.plan(app)
     const bar = new ProgressBar('building the changed views')
     const lastEvent = this.#database.status().topics.reduce((sum, { nextOffset }) => sum + nextOffset, 0)
     try {
       const differences = await this.#database.redefine(whole, (events) =>
         bar.update(events, lastEvent, `${(events / 1e6).toFixed(1)} million events`),
       )
-      this.#definition = definition
+      this.#definition = app.definition
+      this.#charts.shown = app.charts
       return differences
     } finally {
       bar.stop()

@@ -35,7 +35,15 @@ import { liveSteps } from './live.ts'
 import { queryOf } from './request-path.ts'
 import { parameterText, type Row, RowReaders } from './row-reader.ts'
 
-export type { CatalogBody, DiffBody, SqlBody, TopicEventsBody, WireRow } from '../protocol/answers.ts'
+export type {
+  CatalogBody,
+  ChartBody,
+  ChartsBody,
+  DiffBody,
+  SqlBody,
+  TopicEventsBody,
+  WireRow,
+} from '../protocol/answers.ts'
 export type { ExplainBody, ProjectBody, SavedViewBody } from '../protocol/query.ts'
 export type { ChangesBody, SampleBody, StatusBody, TimeBody, TopologyBody, VolumeBody } from '../protocol/telemetry.ts'
 export type { EventRef, FindBody, JourneyBody, StepBody, WhyBody } from '../protocol/why.ts'

@@ -1,3 +1,4 @@
+import type { ChartsBody } from '../protocol/answers.ts'
 import type { ChangesBody, SampleBody, StatusBody, TimeBody, TopologyBody, VolumeBody } from '../protocol/telemetry.ts'
 import { Connection, type Fetch } from './connection.ts'
 import { type ExplainCalls, explainCalls } from './explain.ts'
@@ -25,6 +26,8 @@ export interface Inspector extends ExplainCalls {
   topology(options?: InspectOptions): Promise<TopologyBody>
   /** GET /v1/topology/{node}/sample: the latest changes that left a node of the topology. */
   sample(node: string, options?: InspectOptions): Promise<SampleBody>
+  /** GET /v1/charts: what the app wants drawn. */
+  charts(options?: InspectOptions): Promise<ChartsBody>
   /** GET /v1/time: watermarks, lateness, open windows. */
   time(options?: InspectOptions): Promise<TimeBody>
   /** GET /v1/views/{view}/changes: each tick's changes after a tick, as far as the view remembers. */
@@ -53,6 +56,7 @@ function telemetryCalls(connection: Connection): Omit<Inspector, 'relations' | k
     status: ({ signal } = {}) => connection.get('/v1/status', signal),
     topology: ({ signal } = {}) => connection.get('/v1/topology', signal),
     sample: (node, { signal } = {}) => connection.get(`/v1/topology/${part(node)}/sample?numbers=string`, signal),
+    charts: ({ signal } = {}) => connection.get('/v1/charts', signal),
     time: ({ signal } = {}) => connection.get('/v1/time', signal),
     changes(view, fromTick, { limit, signal } = {}) {
       const most = limit === undefined ? '' : `&limit=${limit}`

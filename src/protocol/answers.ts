@@ -155,3 +155,20 @@ export interface ReadyBody {
   readonly events_per_second: number
   readonly detail?: string
 }
+
+/** A chart that the app declares. */
+export interface ChartBody {
+  readonly name: string
+  readonly view: string
+  readonly x: string
+  readonly y: string
+  readonly series?: string
+  readonly mark: 'line' | 'bar' | 'map'
+  readonly title: string
+  readonly dashboard: string
+}
+
+/** GET /v1/charts */
+export interface ChartsBody {
+  readonly charts: readonly ChartBody[]
+}

@@ -1,3 +1,4 @@
+import type { NamedChart } from '../app/chart.ts'
 import type { Gateway } from '../app/gateway.ts'
 import { MillraceError } from '../data/errors.ts'
 import type { Database } from '../database.ts'
@@ -6,6 +7,7 @@ import { checkPolicies } from './access.ts'
 import { Answers } from './answers.ts'
 import { hex } from './api-keys.ts'
 import { backUp } from './backup.ts'
+import { chartsRoute } from './charts.ts'
 import { diff } from './diff.ts'
 import { type ApiAnswer, type ApiRequest, jsonAnswer, problemAnswer } from './exchange.ts'
 import { explainRoutes } from './explain-sql.ts'
@@ -36,6 +38,7 @@ export interface ApiOptions extends GuardOptions {
   /** Who may ask for what; null: everybody for everything. */
   readonly gateway: Gateway | null
   readonly project?: Project | undefined
+  readonly charts?: (() => readonly NamedChart[]) | undefined
   /** Told of what is our own mistake. */
   readonly onMistake: (error: unknown) => void
 }
@@ -155,6 +158,7 @@ export class Api {
       ),
       ...whyRoutes(explaining),
       ...explainRoutes(sql),
+      chartsRoute(this.#options.charts, (caller) => seenCatalogBody(database, this.#front.viewer(caller))),
       ...projectRoutes(database, this.#options.project),
       ...telemetryRoutes(database, {
         liveStreams: () => this.streams.taken,

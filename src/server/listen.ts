@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import type { Server as TlsServer } from 'node:tls'
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify'
 import type { Logger } from 'pino'
+import type { NamedChart } from '../app/chart.ts'
 import type { Gateway } from '../app/gateway.ts'
 import { Bug, type ErrorCode, MillraceError } from '../data/errors.ts'
 import type { Database } from '../database.ts'
@@ -37,6 +38,8 @@ export interface ServerOptions {
   readonly io?: Io
   /** The app's own files, where queries may be saved as views: while it is being developed. */
   readonly project?: Project
+  /** The charts that the app declares: asked for at each look, as they may change while it is being developed. */
+  readonly charts?: () => readonly NamedChart[]
 }
 
 export interface RunningServer {
@@ -67,6 +70,7 @@ export async function startServer(database: Database, options: ServerOptions = {
     allowedHosts: options.allowedHosts ?? [],
     allowedOrigins: options.allowedOrigins ?? [],
     project: options.project,
+    charts: options.charts,
     onMistake: (error) => logger?.error({ err: error }, 'a request met a mistake of ours'),
   })
   const { tls, trustedProxies = [] } = options

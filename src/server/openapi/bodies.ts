@@ -142,6 +142,23 @@ export const bodies: Readonly<Record<string, JsonSchema>> = {
       ),
     ),
   }),
+  Charts: objectOf({
+    charts: listOf(
+      objectOf(
+        {
+          name: text,
+          view: text,
+          x: text,
+          y: text,
+          series: text,
+          mark: { type: 'string', enum: ['line', 'bar', 'map'] },
+          title: text,
+          dashboard: text,
+        },
+        ['series'],
+      ),
+    ),
+  }),
   Alive: objectOf({ status: { type: 'string', enum: ['alive', 'failed'] }, detail: text }, ['detail']),
   Ready: objectOf(
     {

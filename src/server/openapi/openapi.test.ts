@@ -132,7 +132,7 @@ describe('GET /openapi.json', () => {
     const answer = await post('/v1/sql', { sql: 'SELECT 1 AS a, NULL AS b' })
     check('/v1/sql', 'post', '200', 'application/json', await answer.json())
     check('/v1/catalog', 'get', '200', 'application/json', await get('/v1/catalog'))
-    for (const path of ['/v1/status', '/v1/topology', '/v1/time']) {
+    for (const path of ['/v1/charts', '/v1/status', '/v1/topology', '/v1/time']) {
       check(path, 'get', '200', 'application/json', await get(path))
     }
     const changes = await get('/v1/views/shares/changes?from_tick=0')

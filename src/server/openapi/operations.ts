@@ -205,6 +205,12 @@ export const operations: Readonly<Record<string, Operation>> = {
     tags: ['operation'],
     responses: { '200': answer('Topics and views.', refTo('Catalog')), '400': bad },
   },
+  'GET /v1/charts': {
+    operationId: 'charts',
+    summary: 'Charts that the app declares, of views that the caller may read',
+    tags: ['operation'],
+    responses: { '200': answer('Charts.', refTo('Charts')), '400': bad },
+  },
   'GET /livez': {
     operationId: 'livez',
     summary: 'Whether the process is well',
