@@ -101,6 +101,7 @@ describe('CREATE TABLE', () => {
     ['CREATE TABLE t (a int PRIMARY KEY DEFERRABLE)', 'constraint', 35],
     ['CREATE TABLE t (a int, PRIMARY KEY (a) DEFERRABLE)', 'deferrable', 24],
     ['CREATE TABLE t (a jsonb PRIMARY KEY)', 'jsonb in a primary key', 25],
+    ['CREATE TABLE t (a numeric PRIMARY KEY)', 'numeric without a precision in a primary key', 27],
     ['CREATE TABLE t (a interval, b int, PRIMARY KEY (b, a))', 'interval in a primary key', 36],
     ['CREATE TABLE t (a char(3))', 'char(n)', 19],
     ['CREATE TABLE t (a int) INHERITS (b)', 'INHERITS', 14],

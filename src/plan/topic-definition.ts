@@ -182,6 +182,10 @@ function setPrimaryKey(draft: Draft, columns: readonly number[], place: ErrorPla
     if (type.kind === 'jsonb' || type.kind === 'interval') {
       throw unsupported(`${typeName(type)} in a primary key is not supported`, place, 'use text for the key')
     }
+    if (type.kind === 'numeric' && type.precision === undefined) {
+      const what = 'numeric without a precision in a primary key is not supported: 1.0 and 1.00 would be two keys'
+      throw unsupported(what, place, 'give it a precision and a scale: numeric(18, 2)')
+    }
     setNullable(draft, index, false, place)
   }
   draft.primaryKey = columns
