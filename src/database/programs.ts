@@ -46,6 +46,8 @@ export class Programs {
   #changing: Promise<unknown> = Promise.resolve()
   #started: Promise<void> = Promise.resolve()
   readonly #closing = new AbortController()
+  /** The definitions at work are the ones that the log holds, not those that a start begins with. */
+  #complete = false
 
   private constructor({ options, log, past, snapshots }: Surroundings, first: Running) {
     this.current = first
@@ -75,6 +77,7 @@ export class Programs {
     const programs = new Programs(around, new Running(around, first))
     const started = programs.#start(first).then(async () => {
       if (first !== wanted) await programs.#takeOver(options.definition ?? null, wanted, () => {})
+      programs.#complete = true
       void programs.#schedule?.exclusively(() => programs.#letGo())
     })
     programs.#started = started
@@ -145,7 +148,8 @@ export class Programs {
   async #letGo(): Promise<void> {
     const { current } = this
     const snapshots = this.#snapshots
-    if (snapshots === null || !this.caughtUp || current.driver.failure !== null) return
+    // What was defined behind the base needs events that those before it don't.
+    if (snapshots === null || !this.#complete || current.driver.failure !== null) return
     try {
       await letGo({ log: this.#log, past: this.#past, snapshots }, current)
     } catch (error) {

@@ -276,6 +276,22 @@ describe('events that a topic does not keep', () => {
     await all.close()
   })
 
+  it('stay until a start has made the views that were defined behind the base', { timeout: 120_000 }, async () => {
+    const { site, events, all } = await aged(11)
+    const more = `${views} CREATE MATERIALIZED VIEW counted AS SELECT auction, count(*) AS n FROM bid GROUP BY auction;`
+    let db = await site.open(views, { snapshots: { everyBytes: 1e9, closeBytes: 1e9 } })
+    await db.redefine(sqlDefinition(trimmed + more))
+    await events.feed([db, all], 80)
+    const before = await everything(db, [...viewNames, 'counted'])
+    await site.close(db)
+    await site.remove(/^snapshot-/)
+    // Snapshots of the base's views are taken all the time, and events may go behind each.
+    db = await site.open(more, { snapshots: { everyBytes: 1 } })
+    expect(await everything(db, [...viewNames, 'counted'])).toEqual(before)
+    await site.close(db)
+    await all.close()
+  })
+
   it('are not told of where the past is looked into', { timeout: 120_000 }, async () => {
     const { site, events, all } = await aged(6)
     const db = await site.open()
