@@ -29,3 +29,19 @@ export function isAddress(text: string): boolean {
 export function unmapped(address: string): string {
   return address.startsWith('::ffff:') && isIP(address.slice(7)) === 4 ? address.slice(7) : address
 }
+
+/** What one customer has of the network: an IPv4 address, or the 64 bits of IPv6 in which he picks his own. */
+export function networkOf(address: string): string {
+  const plain = unmapped(address)
+  if (isIP(plain) !== 6) return plain
+  const [head, tail] = plain.split('::').map(groupsOf)
+  const zeros = tail === undefined ? [] : Array.from({ length: 8 - head.length - tail.length }, () => 0)
+  const groups = [...head, ...zeros, ...(tail ?? [])].slice(0, 4)
+  return `${groups.map((group) => group.toString(16)).join(':')}::/64`
+}
+
+/** An IPv4 address at the end stands for two groups, which are none of the first four. */
+function groupsOf(text: string): readonly number[] {
+  if (text === '') return []
+  return text.split(':').flatMap((group) => (group.includes('.') ? [0, 0] : [Number.parseInt(group, 16)]))
+}

@@ -2,6 +2,7 @@ import type { Gateway } from '../app/gateway.ts'
 import { MillraceError } from '../data/errors.ts'
 import type { Sight } from '../database/sight.ts'
 import type { Database } from '../database.ts'
+import { networkOf } from '../io/addresses.ts'
 import { environment } from '../io/environment.ts'
 import type { Io } from '../io/io.ts'
 import { claimsOf } from '../plan/policy.ts'
@@ -83,7 +84,7 @@ export class Front {
       return { caller: anybody, query, headers: {} }
     }
     if (method.needs === 'public') {
-      const headers = await this.#rates.take(method.limits, `nobody at ${request.address}`)
+      const headers = await this.#rates.take(method.limits, `nobody at ${networkOf(request.address)}`)
       return { caller: stranger(this.#gateway), query, headers }
     }
     const split = method.limits === 'live' ? withoutTicket(query) : { ticket: null, query }
@@ -94,11 +95,12 @@ export class Front {
       seen.caller = caller
       if (caller === null) this.#access.check(caller, method.needs, name)
     } catch (error) {
-      if (error instanceof MillraceError && error.status === 401) await this.#rates.take('failures', request.address)
+      if (error instanceof MillraceError && error.status === 401)
+        await this.#rates.take('failures', networkOf(request.address))
       throw error
     }
     if (caller === null) throw new MillraceError('auth/required', 'this call needs a token')
-    const counted = caller.id === 'nobody' ? `nobody at ${request.address}` : caller.id
+    const counted = caller.id === 'nobody' ? `nobody at ${networkOf(request.address)}` : caller.id
     const headers = await this.#rates.take(method.limits, counted)
     try {
       this.#access.check(caller, method.needs, name)
@@ -134,8 +136,12 @@ export class Front {
   }
 
   /** Callers don't meet each other's idempotency keys. */
-  scopeOf({ id }: Caller): string {
-    return this.#gateway === null ? '' : ` ${id}`
+  scopeOf({ id, claims }: Caller): string {
+    if (this.#gateway === null) return ''
+    const { iat: _, exp: __, nbf: ___, jti: ____, ...lasting } = claims
+    // Tokens without a subject are told apart by what else they say, whenever they were made.
+    const isNamed = !id.startsWith('token ') || typeof lasting.sub === 'string'
+    return isNamed ? ` ${id}` : ` ${id} ${JSON.stringify(lasting)}`
   }
 
   /** Whom a list of events over several topics comes from, and to which of them it may append. */

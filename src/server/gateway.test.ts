@@ -189,6 +189,21 @@ describe('appends over several topics', () => {
   })
 })
 
+describe('idempotency keys', () => {
+  it('of callers whose tokens name nobody do not meet', async () => {
+    const url = await start()
+    const post = async (tenant: string, seconds: number): Promise<string | null> => {
+      const token = await signer.sign({ role: 'writer', tenant }, { seconds })
+      const headers = { ...bearer(token), 'content-type': 'application/json', 'idempotency-key': 'one' }
+      const body = '{"auction":1,"at":"2026-11-21T10:00:00"}'
+      const response = await fetch(`${url}/v1/topics/bid/events`, { method: 'POST', headers, body })
+      expect(response.status).toBe(201)
+      return response.headers.get('idempotency-replayed')
+    }
+    expect([await post('a', 300), await post('b', 300), await post('a', 200)]).toEqual([null, null, 'true'])
+  })
+})
+
 describe('a gateway', () => {
   it.each([
     [{ auth: {}, roles }, 'no way to tell'],

@@ -25,7 +25,8 @@ export class Proxies {
     if (forwarded === null) return address
     for (const part of forwarded.split(',').reverse()) {
       if (!this.#trusted(address)) break
-      const named = part.trim().replace(/^\[(.*)\](?::\d+)?$/, '$1')
+      // Some proxies put the port behind it. What can't be read would count as the proxy's own.
+      const named = part.trim().replace(/^\[(.*)\](?::\d+)?$|^([\d.]+):\d+$/, '$1$2')
       if (!isAddress(named)) break
       address = unmapped(named)
     }
