@@ -48,7 +48,7 @@ const marks = { ok: ['green', '✓'], warn: ['yellow', '!'], fail: ['red', '✗'
 function lineOf({ check, state, detail, hint }: Finding): string {
   const [colour, mark] = marks[state]
   const shown = process.stdout.isTTY ? styleText(colour, mark) : mark
-  return `${shown} ${check.padEnd(6)} ${detail}\n${hint === undefined ? '' : `         hint: ${hint}\n`}`
+  return `${shown} ${check.padEnd(6)} ${detail.replaceAll('\n', '\n       ')}\n${hint === undefined ? '' : `         hint: ${hint}\n`}`
 }
 
 function checkNode(): Finding {

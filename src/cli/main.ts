@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { Command, CommanderError, Help, InvalidArgumentError, Option } from 'commander'
 import { version } from '../data/version.ts'
 import { nodeIo } from '../io/node.ts'
 import { append } from './append.ts'
@@ -31,6 +31,10 @@ async function main(): Promise<number> {
   const program = new Command('millrace')
     .description('The embedded streaming database for TypeScript')
     .version(version, '-V, --version', 'print the version')
+    // Of options that may be repeated the default is none, which needs no words.
+    .configureHelp({
+      optionDescription: (option) => new Help().optionDescription(option).replace(' (default: [])', ''),
+    })
     .showHelpAfterError('(millrace --help lists what there is)')
     .exitOverride()
   let code = 0

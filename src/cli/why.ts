@@ -58,7 +58,13 @@ async function why(view: string, where: readonly string[], flags: WhyFlags): Pro
   return answered(flags, path, (answer) => whyText(JSON.parse(answer) as WhyBody, painter(), width()))
 }
 
+/** @throws MillraceError usage */
 async function journey(topic: string, offset: string, flags: Answered): Promise<number> {
+  if (!/^\d+$/.test(offset)) {
+    throw new MillraceError('usage', `${offset} is no offset`, {
+      hint: 'it is a whole number from 0: `millrace find` shows them',
+    })
+  }
   const path = `/v1/topics/${encodeURIComponent(topic)}/events/${encodeURIComponent(offset)}/journey`
   return answered(flags, path, (answer) => journeyText(JSON.parse(answer) as JourneyBody, painter(), width()))
 }

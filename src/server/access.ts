@@ -26,7 +26,7 @@ export class Access {
     if (needs === 'public') return
     if (caller === null) {
       throw new MillraceError('auth/required', 'this call is not for everybody: it needs a token or an API key', {
-        hint: 'send it as Authorization: Bearer …',
+        hint: 'send it as Authorization: Bearer …; commands take it from MILLRACE_TOKEN',
       })
     }
     if (needs === 'append topic' && name.startsWith('_')) throw forbidden(`only Millrace itself writes ${name}`)
@@ -134,6 +134,29 @@ function same(one: string, other: string): boolean {
 }
 
 function refused(needs: Permission, name: string): MillraceError {
-  const of = needs.endsWith('view') || needs.endsWith('topic') || needs.endsWith('whole') ? ` ${name}` : ''
-  return forbidden(`your role may not: ${needs}${of}`, 'ask with another token, or have the role extended')
+  return forbidden(`your role may not ${deedOf(needs, name)}`, 'ask with another token, or have the role extended')
+}
+
+/** What a permission allows, in words. */
+function deedOf(needs: Permission, name: string): string {
+  switch (needs) {
+    case 'read view':
+    case 'read topic':
+      return `read ${name}`
+    case 'read view whole':
+    case 'read topic whole':
+      return `see all rows and columns of ${name}, as this call has to`
+    case 'trace view':
+      return `see all that ${name} is computed from`
+    case 'append topic':
+      return `append to ${name}`
+    case 'append':
+      return 'append'
+    case 'sql':
+      return 'ask queries'
+    case 'status':
+      return 'see how the server is'
+    default:
+      return 'do this: it is for administrators'
+  }
 }

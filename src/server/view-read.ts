@@ -143,7 +143,8 @@ type Named = Pick<ViewDefinition, 'name' | 'columns'>
 export function equalities({ name, columns }: Named, parameters: Parameters): Record<string, string | null> {
   const where = new Map<string, string | null>()
   const add = (parameter: string, column: number, value: string | null): void => {
-    if (column < 0) throw unknownColumn(parameter, name, columns, null)
+    if (column < 0)
+      throw unknownColumn(parameter, name, columns, parameter.startsWith('eq.') ? parameter.slice(3) : null)
     const own = columns[column].name
     if (where.has(own)) throw refused(parameter, 'is asked for more than once')
     where.set(own, value)

@@ -128,7 +128,7 @@ describe.skipIf(noBrowser !== null)(`ways through the console${noBrowser === nul
     'keeps what it shows in its address, over a reload and back',
     walking('/views/cities?tab=chart&mark=bar', async (page) => {
       await page.getByRole('list', { name: /orders/ }).waitFor()
-      await page.getByLabel('by', { exact: true }).selectOption('revenue')
+      await page.getByLabel('of', { exact: true }).selectOption('revenue')
       await page.reload()
       await page.getByRole('list', { name: /revenue/ }).waitFor()
       await page.getByRole('link', { name: /Overview/ }).click()

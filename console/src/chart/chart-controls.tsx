@@ -36,8 +36,8 @@ export function ChartControls({ columns, shape }: ChartControlsProps): JSX.Eleme
   return (
     <div class="line chart-controls">
       <Choice label="Draw as" parameter="mark" value={shape.mark} options={marksOf(columns)} names={markNames} />
-      <Choice label={shape.mark === 'line' ? 'over' : 'of'} parameter="x" value={shape.x} options={across} />
-      <Choice label={shape.mark === 'line' ? 'the' : 'by'} parameter="y" value={shape.y} options={figures} />
+      <Choice label="of" parameter="y" value={shape.y} options={figures} />
+      <Choice label={shape.mark === 'line' ? 'over' : 'by'} parameter="x" value={shape.x} options={across} />
       {shape.mark === 'line' && (
         <Choice
           label="a line per"

@@ -31,7 +31,7 @@ export function LineChart(props: LineChartProps): JSX.Element {
   const plot = useRef<uPlot | null>(null)
   const seek = useRef(onSeek)
   seek.current = onSeek
-  const data: uPlot.AlignedData = [[...x], ...series.map(({ values }) => [...values])]
+  const data = dataOf(x, series)
   const latest = useRef(data)
   latest.current = data
   const names = series.map(({ name }) => name).join('\n')
@@ -70,6 +70,12 @@ export function LineChart(props: LineChartProps): JSX.Element {
   )
 }
 
+/** A single place gets half a minute on both sides: of itself uPlot would show years. */
+function dataOf(x: readonly number[], series: readonly LineSeries[]): uPlot.AlignedData {
+  if (x.length !== 1) return [[...x], ...series.map(({ values }) => [...values])]
+  return [[x[0] - 30, x[0], x[0] + 30], ...series.map(({ values }) => [null, values[0], null])]
+}
+
 function saidOf(series: readonly LineSeries[]): string {
   return series
     .map(({ name, values }) => {
@@ -100,7 +106,10 @@ function optionsOf(element: HTMLElement, UPlot: typeof uPlot, look: Look): uPlot
     height,
     // Times are UTC, as they are everywhere.
     tzDate: (at) => UPlot.tzDate(new Date(at * 1000), 'Etc/UTC'),
-    scales: { x: { time }, y: { range: (_, low, high) => [Math.min(0, low), high > 0 ? high * 1.06 : 1] } },
+    scales: {
+      x: { time },
+      y: { range: (_, low, high) => [Math.min(0, low), high > 0 ? high * 1.06 : 1] },
+    },
     axes: [
       {
         ...axis,
@@ -108,7 +117,12 @@ function optionsOf(element: HTMLElement, UPlot: typeof uPlot, look: Look): uPlot
         border: { show: true, stroke: hairline, width: 1 },
         ...(time ? { values: timeMarks, incrs: timeSteps, size: 36 } : { size: 30 }),
       },
-      { ...axis, size: 52, values: (_, ticks) => ticks.map((tick) => short(tick)) },
+      {
+        ...axis,
+        size: 52,
+        values: (_, ticks) => ticks.map((tick) => short(tick)),
+        ...(bars ? { incrs: wholeSteps } : {}),
+      },
     ],
     legend: { show: names.length > 1 },
     cursor: {
@@ -148,6 +162,9 @@ function optionsOf(element: HTMLElement, UPlot: typeof uPlot, look: Look): uPlot
     },
   }
 }
+
+/** Counts have no halves. */
+const wholeSteps = Array.from({ length: 13 }, (_, power) => [1, 2, 5].map((digit) => digit * 10 ** power)).flat()
 
 const daySeconds = 86_400
 /** Seconds between marks: never less than one. */

@@ -23,6 +23,8 @@ export function Frame(): JSX.Element {
     }
   }, [])
   const { refusal } = catalog.value
+  // Who asks is not known yet, so that no page would get an answer.
+  const unknown = refusal?.code.startsWith('auth') ?? false
   return (
     <div class="frame">
       <a class="skip" href="#main">
@@ -30,9 +32,9 @@ export function Frame(): JSX.Element {
       </a>
       <Sidebar />
       <main id="main" class="main" tabIndex={-1}>
-        {refusal !== null && (refusal.code.startsWith('auth') ? <TokenForm refusal={refusal} /> : <Banner />)}
+        {refusal !== null && (unknown ? <TokenForm refusal={refusal} /> : <Banner />)}
         <ProjectBanner />
-        <CurrentPage />
+        {!unknown && <CurrentPage />}
       </main>
       <Search />
     </div>

@@ -68,7 +68,7 @@ function State(): JSX.Element {
   const { value, refusal } = catalog.value
   const [tone, text]: [Tone, string] =
     refusal !== null
-      ? ['bad', 'no answer']
+      ? ['bad', refusal.code.startsWith('auth') ? 'no token' : 'no answer']
       : value === null
         ? ['plain', 'connecting']
         : ['good', `tick ${count(value.tick)}`]

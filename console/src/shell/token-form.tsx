@@ -15,8 +15,7 @@ export function TokenForm({ refusal }: { refusal: Refusal }): JSX.Element {
       }}
     >
       <p class="empty-title">{hasToken.value ? 'This token is not accepted' : 'This server wants a token'}</p>
-      <p>{refusal.message}</p>
-      {refusal.hint !== null && <p class="quiet">{refusal.hint}</p>}
+      {hasToken.value && <p>{refusal.message}</p>}
       <p class="line" style={{ paddingTop: '12px' }}>
         <label class="hidden-label" for="token">
           Token or API key

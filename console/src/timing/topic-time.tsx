@@ -36,8 +36,8 @@ function Known({ topic }: { readonly topic: TopicTime }): JSX.Element {
       <dl class="facts num">
         <dt>Watermark</dt>
         <dd>{watermark === null ? 'none yet' : moment(watermark)}</dd>
-        <dt>Behind the clock</dt>
-        <dd>{behind === null ? '–' : duration(behind)}</dd>
+        <dt>{behind !== null && behind < 0 ? 'Ahead of the clock' : 'Behind the clock'}</dt>
+        <dd>{behind === null ? '–' : duration(Math.abs(behind))}</dd>
         <dt>Newest event</dt>
         <dd>{newest === null ? '–' : moment(newest)}</dd>
         <dt>Lateness allowed</dt>

@@ -19,7 +19,12 @@ export function TopicVolume({ topic }: { readonly topic: TopicInfo }): JSX.Eleme
   const { value, refusal } = asked.value
   if (topic.events === 0) return null
   if (value === null) return refusal === null ? <div class="volume" /> : <Trouble refusal={refusal} />
-  const x = value.buckets.map(({ from_micros: from }) => microsToMs(from) / 1000)
+  const starts = value.buckets.map(({ from_micros: from }) => microsToMs(from) / 1000)
+  // Where all came with one append there is one place in time: one bar.
+  const isOne = starts[0] === starts.at(-1)
+  const x = isOne ? starts.slice(0, 1) : starts
+  const counts = value.buckets.map(({ events }) => events)
+  const values = isOne ? [counts.reduce((sum, events) => sum + events, 0)] : counts
   const seek = (from: number): void => {
     const bucket = value.buckets.findLast(({ from_micros: start }) => microsToMs(start) / 1000 <= from)
     if (bucket !== undefined) setQuery({ from: String(bucket.first_offset), event: null }, false)
@@ -33,7 +38,7 @@ export function TopicVolume({ topic }: { readonly topic: TopicInfo }): JSX.Eleme
         time
         bars
         height={124}
-        series={[{ name: 'events', values: value.buckets.map(({ events }) => events) }]}
+        series={[{ name: 'events', values }]}
         onSeek={seek}
       />
     </div>

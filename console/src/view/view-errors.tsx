@@ -1,4 +1,4 @@
-import type { JSX } from 'preact'
+import { Fragment, type JSX } from 'preact'
 import { useAsked } from '../ask/asked.ts'
 import type { ViewInfo } from '../ask/catalog.ts'
 import { Badge } from '../design/badge.tsx'
@@ -19,7 +19,7 @@ export function ViewErrors({ view }: { readonly view: ViewInfo }): JSX.Element {
   return (
     <div class="error-rows">
       <p class="label">
-        {`${plural(value.errors, 'row')} could not be computed and stand beside the view at tick ${count(value.tick)}. They heal when the events behind them are retracted or the definition no longer meets them.`}
+        {`${plural(value.errors, 'row')} could not be computed at tick ${count(value.tick)}. An error row goes when the events behind it are taken back, or the definition no longer meets them.`}
       </p>
       <ul class="plain-list">
         {value.rows.map(({ reason, sqlstate, count: times, positions, key }) => (
@@ -28,9 +28,12 @@ export function ViewErrors({ view }: { readonly view: ViewInfo }): JSX.Element {
             {times > 1 && <span class="quiet num">{` × ${count(times)}`}</span>}
             {key !== null && <span class="quiet">{` in the group ${JSON.stringify(key)}`}</span>}
             {positions.map(({ topic, offset }) => (
-              <a key={`${topic} ${offset}`} class="link num" href={eventAddress(topic, offset)}>
-                {` ${topic} at ${count(offset)}`}
-              </a>
+              <Fragment key={`${topic} ${offset}`}>
+                {' '}
+                <a class="link num" href={eventAddress(topic, offset)}>
+                  {`${topic} ${count(offset)}`}
+                </a>
+              </Fragment>
             ))}
           </li>
         ))}

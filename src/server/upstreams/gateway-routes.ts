@@ -152,7 +152,7 @@ export class GatewayRoutes {
   async #viewPart({ view, where = {}, limit = partRows }: ViewPart, call: Call, tick: number): Promise<string> {
     const { database, clock, access } = this.#server
     const name = typeof view === 'string' ? view : view.name
-    if (access !== null && !access.mayRead(call.caller, name)) throw forbidden(`your role may not: read view ${name}`)
+    if (access !== null && !access.mayRead(call.caller, name)) throw forbidden(`your role may not read ${name}`)
     const { sight } = call
     const at = tick === 0 ? {} : { asOf: { at: { tick } } }
     const { rows } = await database.read(name, { where, limit, ...at, ...(sight === undefined ? {} : { sight }) })
