@@ -78,7 +78,9 @@ describe('README.md', () => {
     const rows = readme.slice(readme.indexOf('## Commands'))
     const named = [...rows.matchAll(/`millrace (\w+)/g)].map(([, name]) => name)
     const help = await node([path.join(root, 'dist/cli/main.js'), '--help'])
-    const commands = [...help.matchAll(/^ {2}([a-z]+) (?:\[|<| )/gm)].map(([, name]) => name).filter((c) => c !== 'help')
+    const commands = [...help.matchAll(/^ {2}([a-z]+) (?:\[|<| )/gm)]
+      .map(([, name]) => name)
+      .filter((c) => c !== 'help')
     expect(named.sort()).toEqual(commands.sort())
   })
 
