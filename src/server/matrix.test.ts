@@ -60,6 +60,7 @@ const samples: Readonly<Record<string, string>> = {
   topic: 'sale',
   node: 'sale',
   offset: '0',
+  name: 'main',
   file: 'x',
   '*': 'a/b',
 }

@@ -7,6 +7,8 @@ import { on, type Route, route } from './routes.ts'
 /** Addresses of the console's pages: each is answered by the same document, which looks at the address itself. */
 const pages: readonly string[] = [
   '/',
+  '/dashboards',
+  '/dashboards/{name}',
   '/topology',
   '/time',
   '/query',

@@ -15,12 +15,13 @@ interface RowsChartProps {
   readonly rows: readonly WireRow[]
   readonly shape: ChartShape
   readonly height?: number
+  /** Rows that bars are drawn of. */
+  readonly mostBars?: number
 }
 
-const mostBars = 40
-
 /** Rows as a chart. */
-export function RowsChart({ label, columns, rows, shape, height = 340 }: RowsChartProps): JSX.Element {
+export function RowsChart(props: RowsChartProps): JSX.Element {
+  const { label, columns, rows, shape, height = 340, mostBars = 40 } = props
   if (rows.length === 0) return <Empty title="No rows to draw" />
   const { mark, x, y } = shape
   if (mark === 'line') {

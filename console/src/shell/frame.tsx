@@ -1,6 +1,7 @@
 import type { FunctionComponent, JSX } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
 import { catalog, watchCatalog } from '../ask/catalog.ts'
+import { watchCharts } from '../ask/charts.ts'
 import { refusalOf } from '../ask/refusal.ts'
 import { Empty, Trouble, Waiting } from '../design/empty.tsx'
 import { followLinks, place } from './place.ts'
@@ -16,7 +17,7 @@ import './frame.css'
 export function Frame(): JSX.Element {
   useEffect(() => {
     document.addEventListener('click', followLinks)
-    const ends = [watchCatalog(), listenToKeys()]
+    const ends = [watchCatalog(), watchCharts(), listenToKeys()]
     return () => {
       document.removeEventListener('click', followLinks)
       for (const end of ends) end()

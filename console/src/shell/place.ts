@@ -40,6 +40,10 @@ export function viewAddress(name: string): string {
   return `/views/${encodeURIComponent(name)}`
 }
 
+export function dashboardAddress(name: string): string {
+  return `/dashboards/${encodeURIComponent(name)}`
+}
+
 export function topicAddress(name: string): string {
   return `/topics/${encodeURIComponent(name)}`
 }

@@ -21,6 +21,8 @@ const titled = (title: string) => (): string => title
 
 export const routes: readonly Route[] = [
   { pattern: '/', title: titled('Overview'), load: () => import('../pages/overview.tsx') },
+  { pattern: '/dashboards', title: titled('Dashboards'), load: () => import('../pages/dashboards.tsx') },
+  { pattern: '/dashboards/{name}', title: ([name]) => name, load: () => import('../pages/dashboards.tsx') },
   { pattern: '/views/{view}', title: ([view]) => view, load: () => import('../pages/view.tsx') },
   { pattern: '/topology', title: titled('Topology'), load: () => import('../pages/topology.tsx') },
   { pattern: '/time', title: titled('Time'), load: () => import('../pages/time.tsx') },

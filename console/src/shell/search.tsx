@@ -21,7 +21,7 @@ function allHits(): Hit[] {
   return [
     ...views.value.map(({ name }) => ({ name, kind: 'view', address: viewAddress(name) })),
     ...topics.value.map(({ name, kind }) => ({ name, kind, address: topicAddress(name) })),
-    ...sections.map(({ title, address, key }) => ({ name: title, kind: `g ${key}`, address })),
+    ...sections.value.map(({ title, address, key }) => ({ name: title, kind: `g ${key}`, address })),
   ]
 }
 

@@ -36,5 +36,5 @@ export function listenToKeys(): () => void {
 }
 
 function addressOf(key: string): string | null {
-  return sections.find((section) => section.key === key)?.address ?? null
+  return sections.value.find((section) => section.key === key)?.address ?? null
 }

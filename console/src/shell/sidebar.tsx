@@ -25,9 +25,13 @@ export function Sidebar(): JSX.Element {
         <kbd>/</kbd>
       </button>
       <ul class="side-list">
-        {sections.map(({ title, address }) => (
+        {sections.value.map(({ title, address }) => (
           <li key={address}>
-            <a class="side-link" href={address} aria-current={path === address ? 'page' : undefined}>
+            <a
+              class="side-link"
+              href={address}
+              aria-current={path === address ? 'page' : isInside(path, address) ? 'true' : undefined}
+            >
               {title}
             </a>
           </li>
@@ -62,6 +66,11 @@ export function Sidebar(): JSX.Element {
       </div>
     </nav>
   )
+}
+
+/** A dashboard stands under its section; the other sections have no pages of their own below them. */
+function isInside(path: string, address: string): boolean {
+  return address === '/dashboards' && path.startsWith(`${address}/`)
 }
 
 function State(): JSX.Element {
