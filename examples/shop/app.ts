@@ -4,6 +4,7 @@ import {
   and,
   avg,
   caseWhen,
+  chart,
   coalesce,
   count,
   defineApp,
@@ -144,10 +145,14 @@ export const pages = view(
 
 export const byUser = view('byUser', sql`SELECT userId, sum(amount) AS spent FROM ${orders} GROUP BY userId`)
 
+// Charts stand on the console's dashboards.
+export const revenueChart = chart(revenue, { x: 'minute', y: 'revenue', mark: 'line', title: 'Revenue per minute' })
+
 export default defineApp({
   orders,
   users,
   revenue,
+  revenueChart,
   orderNames,
   spent,
   totals,

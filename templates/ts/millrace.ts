@@ -1,4 +1,4 @@
-import { count, defineApp, eq, from, sum, t, table, topic, tumble, view } from 'millrace'
+import { chart, count, defineApp, eq, from, sum, t, table, topic, tumble, view } from 'millrace'
 
 /** A topic: what happened. Its events never change. */
 export const orders = topic('orders', {
@@ -31,4 +31,7 @@ export const revenue = view(
     .orderBy('minute'),
 )
 
-export default defineApp({ orders, customers, spent, revenue })
+/** Charts: what the console draws, at /dashboards. */
+export const revenueChart = chart(revenue, { x: 'minute', y: 'revenue', mark: 'line', title: 'Revenue per minute' })
+
+export default defineApp({ orders, customers, spent, revenue, revenueChart })

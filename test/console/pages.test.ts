@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { graveViolations, launch, noBrowser, openPage, type Theme } from './browser.ts'
-import { type Scene, startScene } from './scene.ts'
+import { type Scene, sceneCharts, startScene } from './scene.ts'
 
 interface Shown {
   readonly name: string
@@ -115,6 +115,26 @@ const pages: readonly Shown[] = [
     ready: (page) => page.getByText('the newest first').waitFor(),
   },
   {
+    name: 'dashboard',
+    address: '/dashboards',
+    ready: async (page) => {
+      await page.getByRole('img', { name: /^Revenue per minute: revenue from/ }).waitFor()
+      await page.getByRole('list', { name: 'Revenue by city' }).getByText('Berlin').waitFor()
+      await page.getByRole('img', { name: /^Where orders go: 12 places/ }).waitFor()
+      await page.locator('.uplot canvas').first().waitFor()
+    },
+  },
+  {
+    name: 'dashboard-named',
+    address: '/dashboards/couriers',
+    ready: (page) => page.getByRole('list', { name: 'Busiest' }).getByText('c01').waitFor(),
+  },
+  {
+    name: 'dashboard-missing',
+    address: '/dashboards/nope',
+    ready: (page) => page.getByText('There is no dashboard nope').waitFor(),
+  },
+  {
     name: 'topology',
     address: '/topology',
     ready: (page) => page.getByRole('button', { name: /^revenue_by_city/ }).waitFor(),
@@ -135,7 +155,7 @@ describe.skipIf(noBrowser !== null)(`the console's pages${noBrowser === null ? '
   let scene: Scene
   let browser: Browser
   beforeAll(async () => {
-    scene = await startScene()
+    scene = await startScene({ charts: () => sceneCharts })
     browser = await launch()
     if (wanted) mkdirSync(pictures, { recursive: true })
   })

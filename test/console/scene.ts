@@ -2,6 +2,8 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
+import type { NamedChart } from '../../src/app/chart.ts'
+import type { View } from '../../src/app/definitions.ts'
 import { Database } from '../../src/database.ts'
 import { sqlDefinition } from '../../src/engine/definitions.ts'
 import { nodeIo } from '../../src/io/node.ts'
@@ -49,6 +51,31 @@ CREATE MATERIALIZED VIEW busiest_couriers AS
 CREATE MATERIALIZED VIEW price_per_item AS
   SELECT id, courier, amount / items AS each FROM orders WHERE status = 'paid';
 `
+
+const drawn = (
+  view: string,
+  chart: Omit<NamedChart, 'view' | 'series' | 'name'> & { series?: string },
+): NamedChart => ({
+  name: `${view}_drawn`,
+  series: null,
+  ...chart,
+  view: { name: view } as View,
+})
+
+/** As an app in TypeScript would declare them. */
+export const sceneCharts: readonly NamedChart[] = [
+  drawn('orders_per_minute', {
+    x: 'minute',
+    y: 'revenue',
+    mark: 'line',
+    title: 'Revenue per minute',
+    dashboard: 'shop',
+  }),
+  drawn('revenue_by_city', { x: 'city', y: 'revenue', mark: 'bar', title: 'Revenue by city', dashboard: 'shop' }),
+  drawn('cities', { x: 'city', y: 'orders', mark: 'map', title: 'Where orders go', dashboard: 'shop' }),
+  drawn('closed_minutes', { x: 'minute', y: 'largest', mark: 'line', title: 'Largest order', dashboard: 'shop' }),
+  drawn('busiest_couriers', { x: 'courier', y: 'orders', mark: 'bar', title: 'Busiest', dashboard: 'couriers' }),
+]
 
 const cities: readonly (readonly [string, string, number, number])[] = [
   ['Berlin', 'DE', 52.52, 13.41],

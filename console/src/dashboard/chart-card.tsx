@@ -8,7 +8,7 @@ import { viewAddress } from '../shell/place.ts'
 import './dashboard.css'
 
 const mostDrawn = 5000
-const mostBars = 10
+const mostBars = 8
 const refreshMs = 2000
 const height = 232
 
