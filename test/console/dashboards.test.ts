@@ -32,7 +32,7 @@ describe.skipIf(noBrowser !== null)(`dashboards${noBrowser === null ? '' : ` (${
       await page.getByRole('link', { name: 'couriers', exact: true }).press('Enter')
       await page.waitForURL(`${scene.url}/dashboards/couriers`)
       await page.getByRole('heading', { name: 'couriers', level: 1 }).waitFor()
-      await page.getByRole('link', { name: 'Busiest' }).press('Enter')
+      await page.getByRole('link', { name: 'Busiest', exact: true }).press('Enter')
       await page.getByRole('list', { name: /busiest_couriers: orders/ }).waitFor()
       expect(await page.getByLabel('Draw as').inputValue()).toBe('bar')
       expect(complaints).toEqual([])
