@@ -7,6 +7,7 @@ import { type EngineHost, startEngine } from '../engine/host.ts'
 import type { GoneTimes, TopicBlock } from '../engine/port.ts'
 import type { Io } from '../io/io.ts'
 import { endOf, type Log, type ReadBlock } from '../log/log.ts'
+import { mayTakeLong } from '../plan/effort.ts'
 import { nodesOf } from '../plan/nodes.ts'
 import { systemColumn } from '../plan/plan.ts'
 import type { Program, TopicDefinition, ViewDefinition } from '../plan/program.ts'
@@ -90,10 +91,12 @@ export async function runTogether(
     ],
     views,
   }
-  let rows = 0
-  for (const input of inputs) rows += source.moment.version(input).rows
-  for (const { id } of topics) rows += source.log.position().offsets.get(id) ?? 0
-  const engine = rows > inlineRows ? options.engine : 'inline'
+  const counts = new Map(inputs.map((input) => [input.definition.id, source.moment.version(input).rows]))
+  for (const { id } of topics) counts.set(id, source.log.position().offsets.get(id) ?? 0)
+  const rows = [...counts.values()].reduce((sum, count) => sum + count, 0)
+  // What takes long in this thread holds everybody up, and can't be stopped.
+  const long = rows > inlineRows || queries.some(({ plan }) => mayTakeLong(plan, (id) => counts.get(id) ?? 0))
+  const engine = long ? options.engine : 'inline'
   const host = startEngine(source.io, program, { engine, memoryBytes: options.memoryBytes, gone: source.gone })
   const stop = (): void => void host.stop()
   options.signal?.addEventListener('abort', stop, { once: true })
