@@ -9,6 +9,7 @@ beforeAll(() => loadParser())
 describe('a query', () => {
   it.each([
     ['SELECT 1 AS n', false],
+    ["SELECT 'aaa' ~ '^(a+)+$' AS n", true],
     ['SELECT count(*) AS n FROM generate_series(1, 10000) AS a(x)', false],
     ['SELECT count(*) AS n FROM generate_series(1, 100) AS a(x), generate_series(1, 100) AS b(y)', false],
     ['SELECT count(*) AS n FROM generate_series(1, 4000) AS a(x), generate_series(1, 4000) AS b(y)', true],
