@@ -62,10 +62,11 @@ export async function dev(io: Io, app: string | undefined, options: ServeOptions
   const first = await loadApp(io.disk, app)
   const { path: file } = first
   const project = new ProjectFile(io.disk, file)
+  // Whoever saves while all this begins is heard as well.
+  const saves = new Saves(io, path.dirname(path.resolve(file)), stop)
   const serving = await Serving.begin(io, first, options, project)
   say(`serving ${file} at ${serving.url}`)
   await generateTypes(io, first)
-  const saves = new Saves(io, path.dirname(path.resolve(file)), stop)
   while (await saves.next()) {
     const loaded = await loadChanged(io, file, serving, project)
     if (loaded === null) continue
