@@ -12,7 +12,8 @@ const chains: Readonly<Record<string, readonly string[]>> = {
   day: ['date'],
   must: ['integer', 'bigint'],
 }
-const keyChain = ['smallint', 'integer', 'bigint', 'numeric']
+/** A primary key's numeric has a precision: 1.0 and 1.00 are one key only if they are written alike. */
+const keyChain = ['smallint', 'integer', 'bigint', 'numeric(24,0)']
 const names = Object.keys(chains)
 
 interface Column {
