@@ -13,8 +13,17 @@ const main = path.join(root, 'dist/cli/main.js')
 const page = readFileSync(path.join(root, 'docs/SECURITY.md'), 'utf8')
 const folder = mkdtempSync(path.join(tmpdir(), 'millrace-security-'))
 let server: ChildProcess | null = null
-afterAll(() => {
-  server?.kill()
+/** Its folder stays until it has ended: what a server does last wants it. */
+async function stopped(): Promise<void> {
+  const child = server
+  server = null
+  if (child === null || child.exitCode !== null || child.signalCode !== null) return
+  const ended = new Promise((resolve) => child.once('exit', resolve))
+  child.kill()
+  await ended
+}
+afterAll(async () => {
+  await stopped()
   rmSync(folder, { recursive: true, force: true })
 })
 
@@ -100,7 +109,7 @@ describe('docs/SECURITY.md', () => {
       const { code, err } = await millrace([command, 'open.sql', '--host', '0.0.0.0', ...port])
       expect([code, err]).toEqual([2, expect.stringContaining('--insecure-public')])
     }
-    server?.kill()
+    await stopped()
     const url = await serving(['start', 'open.sql', '--host', '0.0.0.0', '--insecure-public', ...port])
     expect((await fetch(`${url}/livez`)).status).toBe(200)
   })
