@@ -1,4 +1,5 @@
 import { MillraceError } from '../data/errors.ts'
+import { hex } from '../data/hex.ts'
 import { tokenize } from '../sql/tokens.ts'
 import type { Reads } from './column-type.ts'
 import { type ColumnsOfRow, type Expr, type Fragment, levels, type Named, type Node, type Use } from './expression.ts'
@@ -114,10 +115,6 @@ export function literalOf(value: unknown): string | null {
     default:
       return null
   }
-}
-
-export function hex(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
 }
 
 export function quotedName(name: string): string {

@@ -1,10 +1,11 @@
 import { type ErrorDetail, MillraceError } from '../data/errors.ts'
+import { hex } from '../data/hex.ts'
 import { plainBigint, plainNumeric } from '../data/plain-number.ts'
 import type { SqlType } from '../data/sql-type.ts'
 import type { App } from './app.ts'
 import type { Json, NamedColumn, Reads } from './column-type.ts'
 import type { Definition, Table, Topic } from './definitions.ts'
-import { hex, type SqlText } from './sql-text.ts'
+import type { SqlText } from './sql-text.ts'
 import type { Issue } from './standard-schema.ts'
 
 /** An event as JSON shows it. Fields that are missing or undefined are not in it. */
@@ -216,4 +217,12 @@ function bytesOf(text: string): Uint8Array {
   const bytes = new Uint8Array(Math.max(0, (text.length - 2) >>> 1))
   for (let i = 0; i < bytes.length; i++) bytes[i] = Number.parseInt(text.slice(2 + i * 2, 4 + i * 2), 16)
   return bytes
+}
+
+/** A value as the text that PostgreSQL reads for it; null is NULL. */
+export function parameterText(value: unknown): string | null {
+  if (value === null || value === undefined) return null
+  if (value instanceof Date) return value.toISOString()
+  if (value instanceof Uint8Array) return `\\x${hex(value)}`
+  return typeof value === 'object' ? JSON.stringify(value) : String(value)
 }

@@ -19,7 +19,7 @@ import type {
 } from '../app/database-shape.ts'
 import type { Table, Topic } from '../app/definitions.ts'
 import type { Sql } from '../app/sql-text.ts'
-import { decodeValue, encodeEvents, readColumns, writtenReads } from '../app/values.ts'
+import { decodeValue, encodeEvents, parameterText, readColumns, writtenReads } from '../app/values.ts'
 import type {
   AppendBody,
   AppendMixedBody,
@@ -33,7 +33,7 @@ import { Connection, type Fetch } from './connection.ts'
 import { explainCalls } from './explain.ts'
 import { liveSteps } from './live.ts'
 import { queryOf } from './request-path.ts'
-import { parameterText, type Row, RowReaders } from './row-reader.ts'
+import { type Row, RowReaders } from './row-reader.ts'
 
 export type {
   CatalogBody,

@@ -1,8 +1,8 @@
 import type { AsOf, FindOptions, WhyOptions } from '../app/database-shape.ts'
+import { parameterText } from '../app/values.ts'
 import type { FindBody, JourneyBody, WhyBody } from '../protocol/why.ts'
 import type { Connection } from './connection.ts'
 import { pathOf, queryOf } from './request-path.ts'
-import { parameterText } from './row-reader.ts'
 
 /** Questions about rows and events. */
 export interface ExplainCalls {

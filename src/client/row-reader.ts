@@ -45,13 +45,3 @@ export class RowReaders {
     return readColumns(typed, definition === undefined ? told : writtenReads(definition))
   }
 }
-
-/** A value as the text that PostgreSQL reads for it; null is NULL. */
-export function parameterText(value: unknown): string | null {
-  if (value === null || value === undefined) return null
-  if (value instanceof Date) return value.toISOString()
-  if (value instanceof Uint8Array) {
-    return `\\x${Array.from(value, (byte) => byte.toString(16).padStart(2, '0')).join('')}`
-  }
-  return typeof value === 'object' ? JSON.stringify(value) : String(value)
-}

@@ -19,7 +19,7 @@ import type {
 } from '../app/database-shape.ts'
 import type { Definition, Table, Topic, View } from '../app/definitions.ts'
 import type { AnyRow, Sql } from '../app/sql-text.ts'
-import { decodeValue, encodeEvents, type ReadColumn, readColumns, writtenReads } from '../app/values.ts'
+import { decodeValue, encodeEvents, parameterText, type ReadColumn, readColumns, writtenReads } from '../app/values.ts'
 import { cellState } from '../data/batch.ts'
 import { blockColumn, openBlock } from '../data/block.ts'
 import { cellNull } from '../data/cell.ts'
@@ -238,15 +238,6 @@ function orderOf(columns: readonly ColumnSchema[], view: string, order: string):
   const column = columns.findIndex((one) => one.name === name)
   if (column < 0) throw new MillraceError('request/parameter', `view ${view} has no column ${name}`)
   return { column, descending, nullsFirst: descending }
-}
-
-/** A value as the text that PostgreSQL reads for it. */
-function parameterText(value: unknown): string | null {
-  if (value === null || value === undefined) return null
-  if (value instanceof Date) return value.toISOString()
-  if (value instanceof Uint8Array)
-    return `\\x${Array.from(value, (byte) => byte.toString(16).padStart(2, '0')).join('')}`
-  return typeof value === 'object' ? JSON.stringify(value) : String(value)
 }
 
 async function runSql<R = AnyRow>(

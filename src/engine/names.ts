@@ -1,3 +1,4 @@
+import { hex } from '../data/hex.ts'
 import { sha256 } from '../io/digest.ts'
 import { timeMeaning } from '../plan/fingerprint.ts'
 import type { Dataflow } from './dataflow.ts'
@@ -41,14 +42,10 @@ export function nameArrangements(flow: Dataflow, made: ReadonlyMap<string, reado
 
 /** An operator's name in the topology, from the meaning of its plan: the same in every process. */
 export function operatorId(meaning: string): string {
-  return `op-${hexOf(sha256(new TextEncoder().encode(meaning)).subarray(0, 8))}`
-}
-
-function hexOf(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
+  return `op-${hex(sha256(new TextEncoder().encode(meaning)).subarray(0, 8))}`
 }
 
 function nameOf(kind: string, what: unknown, part: string): string {
   const digest = sha256(new TextEncoder().encode(JSON.stringify([stateVersion, what])))
-  return `${kind}-${hexOf(digest.subarray(0, 16))}-${part}`
+  return `${kind}-${hex(digest.subarray(0, 16))}-${part}`
 }

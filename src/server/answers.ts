@@ -1,9 +1,9 @@
 import { LRUCache } from 'lru-cache'
+import { hex } from '../data/hex.ts'
 import type { Database } from '../database.ts'
 import { sha256 } from '../io/digest.ts'
 import { type Equality, equalityOf } from '../views/read.ts'
 import type { View } from '../views/view.ts'
-import { hex } from './api-keys.ts'
 
 /** An answer to a view read as it was printed, all but its tick. */
 export interface Rendered {

@@ -1,4 +1,5 @@
 import { MillraceError } from '../data/errors.ts'
+import { hex } from '../data/hex.ts'
 import { sameBytes, sha256 } from '../io/digest.ts'
 import { type Clock, type Disk, IoError, type Random } from '../io/io.ts'
 
@@ -155,10 +156,6 @@ function isKey(value: unknown): value is StoredKey {
 
 function isoNow(clock: Clock): string {
   return new Date(Number(clock.nowMicros() / 1000n)).toISOString()
-}
-
-export function hex(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
 }
 
 function bytesOf(text: string): Uint8Array {

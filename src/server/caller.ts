@@ -1,7 +1,8 @@
 import type { Gateway } from '../app/gateway.ts'
 import { MillraceError } from '../data/errors.ts'
+import { hex } from '../data/hex.ts'
 import type { Io } from '../io/io.ts'
-import { ApiKeys, hex, looksLikeKey } from './api-keys.ts'
+import { ApiKeys, looksLikeKey } from './api-keys.ts'
 import type { ApiRequest } from './exchange.ts'
 import { type Claims, invalid, Tokens } from './tokens.ts'
 

@@ -1,3 +1,5 @@
+import { hex } from '../../data/hex.ts'
+
 /** MD5 (RFC 1321) of a text's UTF-8 bytes, in hex. Not for anything secret: PostgreSQL has it, and people use it. */
 export function md5(text: string): string {
   const message = new TextEncoder().encode(text)
@@ -13,7 +15,7 @@ export function md5(text: string): string {
   digest.forEach((word, i) => {
     new DataView(bytes.buffer).setInt32(i * 4, word, true)
   })
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
+  return hex(bytes)
 }
 
 const shifts = [
