@@ -6,6 +6,7 @@ import { checkGatewayNames, type Gateway } from '../app/gateway.ts'
 import { MillraceError } from '../data/errors.ts'
 import { appDefinition, type Definition, sqlDefinition } from '../engine/definitions.ts'
 import { type Disk, IoError } from '../io/io.ts'
+import { readWholeText } from '../io/whole-file.ts'
 
 export interface LoadedApp {
   readonly path: string
@@ -60,14 +61,7 @@ async function findApp(disk: Disk): Promise<string> {
 /** @throws MillraceError app/load */
 export async function readText(disk: Disk, path: string): Promise<string> {
   try {
-    const file = await disk.open(path, { readOnly: true })
-    try {
-      const bytes = new Uint8Array(await file.size())
-      const count = await file.read(bytes, 0)
-      return new TextDecoder().decode(bytes.subarray(0, count))
-    } finally {
-      await file.close()
-    }
+    return await readWholeText(disk, path)
   } catch (error) {
     if (!(error instanceof IoError)) throw error
     const why = error.failure === 'missing' ? 'there is no such file' : error.message

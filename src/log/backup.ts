@@ -2,6 +2,7 @@ import { crc32 } from '../data/crc32.ts'
 import { MillraceError } from '../data/errors.ts'
 import type { Disk, DiskFile } from '../io/io.ts'
 import { IoError } from '../io/io.ts'
+import { readWholeText } from '../io/whole-file.ts'
 import { allocate } from './frame.ts'
 
 /** A file of a log whose first bytes never change again. */
@@ -177,14 +178,7 @@ export async function readManifest(disk: Disk, folder: string): Promise<BackupMa
   const path = `${folder}/${manifestName}`
   let text: string
   try {
-    const file = await disk.open(path, { readOnly: true })
-    try {
-      const bytes = new Uint8Array(await file.size())
-      await file.read(bytes, 0)
-      text = new TextDecoder().decode(bytes)
-    } finally {
-      await file.close()
-    }
+    text = await readWholeText(disk, path)
   } catch (error) {
     if (!(error instanceof IoError) || error.failure !== 'missing') throw error
     throw new MillraceError('backup/refused', `${folder} holds no whole backup: it has no ${manifestName}`, {

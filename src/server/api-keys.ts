@@ -2,6 +2,7 @@ import { MillraceError } from '../data/errors.ts'
 import { hex } from '../data/hex.ts'
 import { sameBytes, sha256 } from '../io/digest.ts'
 import { type Clock, type Disk, IoError, type Random } from '../io/io.ts'
+import { readWholeText } from '../io/whole-file.ts'
 
 /**
  * API keys: `mlr_ID_SECRET`, the secret 256 random bits. The file holds a hash of it: who reads the file can't ask with
@@ -73,13 +74,7 @@ export class ApiKeys {
 export async function readKeys(disk: Disk, path: string): Promise<readonly StoredKey[]> {
   let text: string
   try {
-    const file = await disk.open(path, { readOnly: true })
-    try {
-      const bytes = new Uint8Array(await file.size())
-      text = new TextDecoder().decode(bytes.subarray(0, await file.read(bytes, 0)))
-    } finally {
-      await file.close()
-    }
+    text = await readWholeText(disk, path)
   } catch (error) {
     if (error instanceof IoError && error.failure === 'missing') return []
     throw new MillraceError('app/load', `cannot read the keys in ${path}`, { place: { file: path }, cause: error })

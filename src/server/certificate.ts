@@ -1,6 +1,7 @@
 import { MillraceError } from '../data/errors.ts'
 import { type Clock, type Disk, IoError } from '../io/io.ts'
 import { watchFolder } from '../io/watch.ts'
+import { readWholeText } from '../io/whole-file.ts'
 
 export interface TlsOptions {
   /** PEM files. */
@@ -53,13 +54,7 @@ function folderOf(file: string): string {
 
 async function readText(disk: Disk, path: string): Promise<string> {
   try {
-    const file = await disk.open(path, { readOnly: true })
-    try {
-      const bytes = new Uint8Array(await file.size())
-      return new TextDecoder().decode(bytes.subarray(0, await file.read(bytes, 0)))
-    } finally {
-      await file.close()
-    }
+    return await readWholeText(disk, path)
   } catch (error) {
     if (!(error instanceof IoError)) throw error
     throw new MillraceError('usage', `cannot read ${path}: ${error.failure}`, { place: { file: path }, cause: error })

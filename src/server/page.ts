@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import { MillraceError } from '../data/errors.ts'
 import { type Disk, IoError } from '../io/io.ts'
+import { readWhole, readWholeText } from '../io/whole-file.ts'
 import type { ApiAnswer, ApiRequest } from './exchange.ts'
 import { on, type Route, route } from './routes.ts'
 
@@ -129,7 +130,7 @@ export class Page {
     for (const relative of folders) {
       const folder = fileURLToPath(new URL(relative, import.meta.url))
       try {
-        const text = new TextDecoder().decode(await this.#load(`${folder}files.json`))
+        const text = await readWholeText(this.#disk, `${folder}files.json`)
         const files = JSON.parse(text) as readonly PageFile[]
         return { folder, files: new Map(files.map((file) => [file.path, file])) }
       } catch (error) {
@@ -142,22 +143,11 @@ export class Page {
   #read(path: string): Promise<Uint8Array> {
     let bytes = this.#bytes.get(path)
     if (bytes === undefined) {
-      bytes = this.#load(path)
+      bytes = readWhole(this.#disk, path)
       this.#bytes.set(path, bytes)
       bytes.catch(() => this.#bytes.delete(path))
     }
     return bytes
-  }
-
-  async #load(path: string): Promise<Uint8Array> {
-    const file = await this.#disk.open(path, { readOnly: true })
-    try {
-      const bytes = new Uint8Array(await file.size())
-      await file.read(bytes, 0)
-      return bytes
-    } finally {
-      await file.close()
-    }
   }
 }
 

@@ -6,6 +6,7 @@ import { dial } from '../io/dial.ts'
 import { sha256 } from '../io/digest.ts'
 import { environment } from '../io/environment.ts'
 import type { Clock, Disk } from '../io/io.ts'
+import { readWholeText } from '../io/whole-file.ts'
 
 /** Claims of a token whose signature, issuer, audience and times were checked. */
 export type Claims = Readonly<Record<string, unknown>>
@@ -109,14 +110,8 @@ function fileKeys(disk: Disk, clock: Clock, path: string): JWTVerifyGetKey {
 }
 
 async function readKeySet(disk: Disk, path: string): Promise<JWTVerifyGetKey> {
-  const file = await disk.open(path, { readOnly: true })
-  try {
-    const bytes = new Uint8Array(await file.size())
-    const text = new TextDecoder().decode(bytes.subarray(0, await file.read(bytes, 0)))
-    return createLocalJWKSet(JSON.parse(text) as Parameters<typeof createLocalJWKSet>[0])
-  } finally {
-    await file.close()
-  }
+  const text = await readWholeText(disk, path)
+  return createLocalJWKSet(JSON.parse(text) as Parameters<typeof createLocalJWKSet>[0])
 }
 
 const reasons: Readonly<Record<string, string>> = {

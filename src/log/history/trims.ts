@@ -1,6 +1,7 @@
 import { crc32 } from '../../data/crc32.ts'
 import { MillraceError } from '../../data/errors.ts'
 import type { Disk } from '../../io/io.ts'
+import { readWhole } from '../../io/whole-file.ts'
 import { viewOf } from '../frame.ts'
 import type { TopicStart } from '../log.ts'
 
@@ -111,14 +112,7 @@ export async function openTrims(disk: Disk, folder: string, tidy: boolean): Prom
   const newest = numbers.pop()
   if (newest === undefined) return noTrims
   const path = `${folder}/${trimsName(newest)}`
-  const file = await disk.open(path, { readOnly: true })
-  let bytes: Uint8Array
-  try {
-    const whole = new Uint8Array(await file.size())
-    bytes = whole.subarray(0, await file.read(whole, 0))
-  } finally {
-    await file.close()
-  }
+  const bytes = await readWhole(disk, path)
   const topics = decodeTrims(bytes, path)
   return { number: newest, bytes: bytes.byteLength, topics, stale: numbers, sure: false }
 }
