@@ -7,9 +7,9 @@ import { sortRows } from '../data/sort.ts'
 import type { ColumnSchema } from '../data/sql-type.ts'
 import type { Order } from '../plan/plan.ts'
 import { Merge, type Source } from './merge.ts'
-import { type Page, refOf } from './page.ts'
+import type { Page } from './page.ts'
 import type { Comparable, RowCompare, RowOrder } from './row-order.ts'
-import { Rows } from './rows.ts'
+import { allRows, Rows } from './rows.ts'
 import { mergeOf, type Run, rowsInOrder, stepRows } from './run.ts'
 import type { Slices } from './slices.ts'
 import { inMemory, openPages } from './stored-page.ts'
@@ -181,7 +181,7 @@ function bound(page: Page, rows: Uint16Array | null, probe: Probe, beyond: 0 | 1
  * @param ticks how many ticks the pages are of: one tick's change is net already
  */
 export async function netChange(view: View, pages: readonly Page[], ticks: number, slices: Slices): Promise<Rows> {
-  if (ticks <= 1 || pages.every((page) => page.weights === null)) return allRows(view, pages)
+  if (ticks <= 1 || pages.every((page) => page.weights === null)) return allRows(view.definition.columns, pages)
   const merge = new Merge(
     view.order,
     pages.map((page) => ({ pages: [page], rows: rowsInOrder(page, view.order) })),
@@ -196,17 +196,4 @@ export async function netChange(view: View, pages: readonly Page[], ticks: numbe
     if (slices.due) await slices.pause()
   }
   return rowsOf(view, merge.pages, refs.slice(0, filled), weights.slice(0, filled))
-}
-
-function allRows(view: View, pages: readonly Page[]): Rows {
-  let total = 0
-  for (const page of pages) total += page.rows
-  const refs = new Uint32Array(total)
-  const weights = new Int32Array(total).fill(1)
-  let at = 0
-  pages.forEach((page, index) => {
-    if (page.weights !== null) weights.set(page.weights, at)
-    for (let row = 0; row < page.rows; row++) refs[at++] = refOf(index, row)
-  })
-  return rowsOf(view, pages, refs, weights)
 }

@@ -8,7 +8,7 @@ import { type CompiledMap, compileMap } from '../expr/compile.ts'
 import type { BoundPolicy } from '../plan/policy.ts'
 import { gatherBlock } from './gather.ts'
 import { openPage, type Page, refOf } from './page.ts'
-import { Rows } from './rows.ts'
+import { allRows, Rows } from './rows.ts'
 
 /** Where rows are looked at: nothing stays there. */
 let workplace: Arena | null = null
@@ -115,7 +115,7 @@ export class Restriction {
       const { page } = this.seen(gatherBlock(rows.pages, refs, weights, this.#inputs), ids)
       if (page !== null) pages.push(page)
     }
-    const all = rowsOf(this.columns, pages)
+    const all = allRows(this.columns, pages)
     return net && this.masks ? netted(all) : all
   }
 }
@@ -128,19 +128,6 @@ function numbered(to: Arena, batch: Batch): Batch {
   const data = to.allocate(batch.rows * 4)
   for (let row = 0; row < batch.rows; row++) to.memory.u32[(data >>> 2) + row] = row
   return { ...batch, columns: [...batch.columns, { lane: 'i32', data, state: 0, heap: 0 }] }
-}
-
-function rowsOf(columns: readonly ColumnSchema[], pages: readonly Page[]): Rows {
-  let total = 0
-  for (const page of pages) total += page.rows
-  const refs = new Uint32Array(total)
-  const weights = new Int32Array(total).fill(1)
-  let at = 0
-  pages.forEach((page, index) => {
-    if (page.weights !== null) weights.set(page.weights, at)
-    for (let row = 0; row < page.rows; row++) refs[at++] = refOf(index, row)
-  })
-  return new Rows(columns, pages, refs, weights.every((weight) => weight === 1) ? null : weights)
 }
 
 /** Rows that look the same as one, in an order that nothing hidden decides. */

@@ -1,5 +1,5 @@
 import type { ColumnSchema } from '../data/sql-type.ts'
-import { type Page, rowBits, rowMask } from './page.ts'
+import { type Page, refOf, rowBits, rowMask } from './page.ts'
 
 /**
  * Rows of a read or of a change, in order, by reference into immutable pages: nothing is copied and no object is
@@ -38,4 +38,18 @@ export class Rows {
       each(this.pages[ref >>> rowBits], ref & rowMask, this.weights === null ? 1 : this.weights[i])
     }
   }
+}
+
+/** All rows of pages, in the order in which they lie there. */
+export function allRows(columns: readonly ColumnSchema[], pages: readonly Page[]): Rows {
+  let total = 0
+  for (const page of pages) total += page.rows
+  const refs = new Uint32Array(total)
+  const weights = new Int32Array(total).fill(1)
+  let at = 0
+  pages.forEach((page, index) => {
+    if (page.weights !== null) weights.set(page.weights, at)
+    for (let row = 0; row < page.rows; row++) refs[at++] = refOf(index, row)
+  })
+  return new Rows(columns, pages, refs, weights.every((weight) => weight === 1) ? null : weights)
 }
