@@ -4,6 +4,7 @@ import { MillraceError } from '../data/errors.ts'
 import { version } from '../data/version.ts'
 import { dial } from '../io/dial.ts'
 import type { Disk, Io } from '../io/io.ts'
+import { counted } from '../plan/why-words.ts'
 import type { ReadyBody } from '../protocol/answers.ts'
 import { upToDate } from './generate.ts'
 import { loadApp } from './load-app.ts'
@@ -80,10 +81,6 @@ async function checkApp(disk: Disk, app: string | undefined): Promise<Finding[]>
     const hint = isMissing ? 'run millrace init, or name the app' : error.hint
     return [{ check: 'app', state: isMissing ? 'warn' : 'fail', detail, ...(hint === undefined ? {} : { hint }) }]
   }
-}
-
-function counted(count: number, what: string): string {
-  return `${count} ${what}${count === 1 ? '' : 's'}`
 }
 
 async function checkData(io: Io, data: string): Promise<Finding[]> {

@@ -4,7 +4,9 @@ import { gatewayFromJson } from '../app/gateway-json.ts'
 import { MillraceError } from '../data/errors.ts'
 import type { Disk } from '../io/io.ts'
 import type { OwnTopic } from '../plan/own-topics.ts'
+import { isLoopback } from '../server/guard.ts'
 import { readText } from './load-app.ts'
+import { repeated } from './option-values.ts'
 import { say } from './output.ts'
 
 /** What stands in front of an app that is served. */
@@ -16,10 +18,7 @@ export interface GatewayFlags {
   readonly trustProxy: readonly string[]
 }
 
-export function addGatewayFlags(
-  command: Command,
-  repeated: (value: string, before: readonly string[]) => readonly string[],
-): Command {
+export function addGatewayFlags(command: Command): Command {
   return command
     .option('--auth <FILE>', 'who may ask for what, as JSON (an app in TypeScript exports `gateway`)')
     .option('--tls-cert <FILE>', 'serve HTTPS with this certificate (PEM); read again when it changes')
@@ -57,10 +56,6 @@ export function refuseOpenDoor(host: string, gateway: Gateway | null, { insecure
   throw new MillraceError('usage', `on ${host} anybody could read, append and query everything: there is no auth`, {
     hint: 'export a gateway from the app, give --auth FILE, or say --insecure-public where that is meant',
   })
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host)
 }
 
 /** The topics of Millrace's own that a gateway writes. */

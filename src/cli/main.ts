@@ -7,6 +7,7 @@ import { diff } from './diff.ts'
 import { explain } from './explain.ts'
 import { addGatewayFlags, type GatewayFlags } from './gateway-flags.ts'
 import { addKeys } from './keys.ts'
+import { repeated } from './option-values.ts'
 import { endWithReader } from './output.ts'
 import { type Format, formats } from './print-views.ts'
 import { addProject } from './project.ts'
@@ -75,7 +76,7 @@ function addServe(program: Command, ends: Ends): void {
   const describe = { dev: 'run in one process and reload on save', start: 'run in one process, for production' }
   for (const name of ['dev', 'start'] as const) {
     const command = program.command(name).description(describe[name])
-    addGatewayFlags(command, repeated)
+    addGatewayFlags(command)
       .argument('[app]', 'a .sql, .ts or .js file (default: millrace.ts or millrace.sql)')
       .option('--data <DIR>', 'where log and state are kept', '.millrace')
       .option('--port <N>', '0 picks a free one', portNumber, defaultPort)
@@ -244,10 +245,6 @@ interface RunFlags {
   readonly data?: string
   readonly now?: string
   readonly numbers: 'exact' | 'string'
-}
-
-function repeated(value: string, before: readonly string[]): readonly string[] {
-  return [...before, value]
 }
 
 function portNumber(text: string): number {

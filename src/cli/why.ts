@@ -3,6 +3,7 @@ import { type Command, Option } from 'commander'
 import { MillraceError } from '../data/errors.ts'
 import type { FindBody, JourneyBody, WhyBody } from '../protocol/why.ts'
 import { findText, journeyText } from './journey-text.ts'
+import { repeated } from './option-values.ts'
 import { writeOut } from './output.ts'
 import { connect, defaultUrl } from './remote.ts'
 import { type Paint, plain, whyText } from './why-tree.ts'
@@ -105,8 +106,4 @@ function painter(): Paint {
 
 function width(): number {
   return process.stdout.isTTY ? process.stdout.columns : Number.POSITIVE_INFINITY
-}
-
-function repeated(value: string, before: readonly string[]): readonly string[] {
-  return [...before, value]
 }

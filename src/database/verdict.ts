@@ -1,4 +1,5 @@
 import type { MillraceError } from '../data/errors.ts'
+import { counted } from '../plan/why-words.ts'
 import type { ProblemBody, VerdictBody } from '../protocol/telemetry.ts'
 import type { DatabaseStatus } from './contract.ts'
 
@@ -99,10 +100,6 @@ function lateEvents({ lately }: Standings): ProblemBody[] {
       hint: `a longer lateness of ${topic} would let them in: GET /v1/time suggests one`,
       topic,
     }))
-}
-
-function counted(count: number, what: string): string {
-  return `${count} ${what}${count === 1 ? '' : 's'}`
 }
 
 function seconds(ms: number): string {

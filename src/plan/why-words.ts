@@ -70,6 +70,7 @@ export function grouped(number: string): string {
   return `${parts[1]}${parts[2].replace(/\B(?=(\d{3})+$)/g, ',')}${parts[3] ?? ''}`
 }
 
+/** `1 row`, `1,240 rows` */
 export function counted(count: number, one: string, many = `${one}s`): string {
   return `${grouped(String(count))} ${count === 1 ? one : many}`
 }

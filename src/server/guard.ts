@@ -64,7 +64,8 @@ function unbracketed(name: string): string {
   return name.startsWith('[') ? name.slice(1, -1) : name
 }
 
-function isLoopback(name: string): boolean {
+/** Whether a host's name means this machine. */
+export function isLoopback(name: string): boolean {
   return name === 'localhost' || name === '::1' || (/^127\./.test(name) && isAddress(name))
 }
 

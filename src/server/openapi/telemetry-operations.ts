@@ -1,19 +1,11 @@
-import { objectOf } from './bodies.ts'
+import { listOf, objectOf } from './bodies.ts'
 import type { JsonSchema } from './columns.ts'
-import { answer, type Operation, parameter, problem } from './parts.ts'
+import { answer, bad, numbers, type Operation, parameter, problem } from './parts.ts'
 
 const text: JsonSchema = { type: 'string' }
 const integer: JsonSchema = { type: 'integer' }
-const many = (items: JsonSchema): JsonSchema => ({ type: 'array', items })
 const anything: JsonSchema = { type: 'object' }
-const bad = problem('A parameter is wrong.')
 const change = objectOf({ tick: integer, row: anything, weight: integer })
-const numbers = parameter(
-  'numbers',
-  { type: 'string', enum: ['exact', 'string'] },
-  'How bigint and numeric are written: as numbers (default), or as strings for readers that would round them.',
-)
-
 /** Calls that tell how a server is. */
 export const telemetryOperations: Readonly<Record<string, Operation>> = {
   'GET /v1/status': {
@@ -28,7 +20,7 @@ export const telemetryOperations: Readonly<Record<string, Operation>> = {
           sealed_tick: integer,
           time_micros: text,
           state: { type: 'string', enum: ['ready', 'replaying', 'failed'] },
-          verdict: objectOf({ ok: { type: 'boolean' }, message: text, problems: many(anything) }),
+          verdict: objectOf({ ok: { type: 'boolean' }, message: text, problems: listOf(anything) }),
           uptime_seconds: integer,
           version: text,
           data: { type: 'string', enum: ['memory', 'folder'] },
@@ -37,9 +29,9 @@ export const telemetryOperations: Readonly<Record<string, Operation>> = {
           memory: anything,
           disk: anything,
           tick_ms: anything,
-          views: many(anything),
-          topics: many(anything),
-          recent: many(anything),
+          views: listOf(anything),
+          topics: listOf(anything),
+          recent: listOf(anything),
         }),
       ),
       '400': bad,
@@ -50,7 +42,7 @@ export const telemetryOperations: Readonly<Record<string, Operation>> = {
     summary: 'What runs: topics, operators, views, and how much goes through them',
     tags: ['operation'],
     responses: {
-      '200': answer('Nodes and edges.', objectOf({ tick: integer, nodes: many(anything), edges: many(anything) })),
+      '200': answer('Nodes and edges.', objectOf({ tick: integer, nodes: listOf(anything), edges: listOf(anything) })),
       '400': bad,
     },
   },
@@ -60,7 +52,7 @@ export const telemetryOperations: Readonly<Record<string, Operation>> = {
     tags: ['operation'],
     parameters: [numbers],
     responses: {
-      '200': answer('Changes.', objectOf({ node: text, columns: many(anything), changes: many(change) })),
+      '200': answer('Changes.', objectOf({ node: text, columns: listOf(anything), changes: listOf(change) })),
       '400': bad,
       '503': problem('A sample is being taken.'),
     },
@@ -70,7 +62,7 @@ export const telemetryOperations: Readonly<Record<string, Operation>> = {
     summary: 'Watermarks, lateness and open windows',
     tags: ['operation'],
     responses: {
-      '200': answer('Time.', objectOf({ now_micros: text, topics: many(anything), windows: many(anything) })),
+      '200': answer('Time.', objectOf({ now_micros: text, topics: listOf(anything), windows: listOf(anything) })),
       '400': bad,
     },
   },
@@ -87,7 +79,7 @@ export const telemetryOperations: Readonly<Record<string, Operation>> = {
       numbers,
     ],
     responses: {
-      '200': answer('Go on with its tick.', objectOf({ tick: integer, changes: many(change) })),
+      '200': answer('Go on with its tick.', objectOf({ tick: integer, changes: listOf(change) })),
       '400': bad,
       '410': problem('The changes after that tick are not retained any more.'),
     },
@@ -98,7 +90,7 @@ export const telemetryOperations: Readonly<Record<string, Operation>> = {
     tags: ['topics'],
     parameters: [parameter('buckets', { type: 'integer', minimum: 1 }, 'Stretches of time; 60 by default.')],
     responses: {
-      '200': answer('Buckets.', objectOf({ buckets: many(anything) })),
+      '200': answer('Buckets.', objectOf({ buckets: listOf(anything) })),
       '400': bad,
     },
   },
