@@ -273,7 +273,13 @@ class Builder {
     if (given !== undefined) return { ...given, operator: pick, net: false }
     const timed = source.topic.eventTime !== null
     const keyed = source.topic.primaryKey.length > 0 && scan.events !== 'late'
-    return { operator: pick, appendOnly: !keyed, net: false, topics: new Set(timed ? [source.topic.id] : []) }
+    const changing = this.#program.changing?.includes(scan.relation) === true
+    return {
+      operator: pick,
+      appendOnly: !keyed && !changing,
+      net: false,
+      topics: new Set(timed ? [source.topic.id] : []),
+    }
   }
 
   #join(plan: JoinPlan): Node {

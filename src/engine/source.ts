@@ -152,6 +152,7 @@ export class TopicSource {
       ? gathered.column(arena, blockColumn.operation, 'i32').data
       : 0
     const late = this.topic.eventTime === null ? nothingLate : this.#classify(operations)
+    const weights = gathered.has(blockColumn.weight) ? this.#weights() : 0
     // Outlets that want the same column share one copy: batches are immutable.
     const copied = new Map<number, Column>()
     for (const { events, columns, operator } of this.#outlets.values()) {
@@ -160,7 +161,7 @@ export class TopicSource {
         copied.set(column, found)
         return found
       })
-      this.#hand(operator, { rows: gathered.rows, columns: all, weights: 0 }, operations, late.flags, events)
+      this.#hand(operator, { rows: gathered.rows, columns: all, weights }, operations, late.flags, events)
     }
     gathered.clear()
     this.#parts = []
@@ -182,6 +183,21 @@ export class TopicSource {
       const keptOperations = operations === 0 ? 0 : gatherWords(arena, operations, list, rows)
       hand(operator, gatherBatch(arena, whole, list, rows), keptOperations)
     }
+  }
+
+  /** Of changes, in a program that says so of this topic: a block without weights has insertions only. */
+  #weights(): number {
+    const { arena, memory } = this.#step
+    const { rows, blocks } = this.#gathered
+    const weights = arena.allocate(rows * 4)
+    memory.i32.fill(1, weights >>> 2, (weights >>> 2) + rows)
+    for (const block of blocks) {
+      const section = sectionOf(block, blockColumn.weight, 'i32')
+      if (section === null) continue
+      const from = section.data >>> 2
+      memory.i32.set(block.memory.i32.subarray(from, from + block.rows), (weights >>> 2) + block.row)
+    }
+    return weights
   }
 
   #column(column: number, watermarks: number): Column {

@@ -9,6 +9,8 @@ export interface Program {
   readonly views: readonly ViewDefinition[]
   /** Views whose rows come as events, under their ids, instead of being computed. */
   readonly given?: readonly number[]
+  /** Append-only topics whose blocks have weights: another program's views, as they change. */
+  readonly changing?: readonly number[]
 }
 
 export interface TopicDefinition {
