@@ -137,14 +137,15 @@ async function lookUp(version: Version, probe: Probe, order: RowOrder, slices: S
     for (let i = inOrder ? await firstPage(run, probe) : 0; i < run.pages.length; i++) {
       // Of a run in order hardly more than one page is looked at: none is read ahead.
       const page = inMemory(run.pages[i]) ?? (await openPages(inOrder ? [run.pages[i]] : run.pages, inOrder ? 0 : i))
-      const rows = rowsInOrder(page, order)
+      // A page that was read from disk does not know that its rows lie in order; the run does.
+      const rows = inOrder ? null : rowsInOrder(page, order)
       const from = bound(page, rows, probe, 0)
       const to = bound(page, rows, probe, 1)
       if (from < to) {
         const found = rows === null ? Uint16Array.from({ length: to - from }, (_, k) => from + k) : rows.slice(from, to)
         sources.push({ pages: [page], rows: found })
       }
-      if (rows === null && run.inOrder && to < page.rows) break
+      if (inOrder && to < page.rows) break
       if (slices.due) await slices.pause()
     }
   }

@@ -90,10 +90,41 @@ it.each([true, false])('a view from files opens the pages that a read needs (row
   const wanted = { where: equalityOf(schema, new Map([[0, '999999']])), order: [], limit: null }
   await readVersion(view, view.version, wanted, set.slices())
   // Of a run in order a few, of others all.
-  if (retracts) expect(largest).toMatchObject({ inOrder: true })
-  if (retracts) expect(opened(view)).toBeLessThan(pagesOf(view).length)
+  if (retracts) {
+    expect(largest).toMatchObject({ inOrder: true })
+    expect(opened(view)).toBeLessThan(pagesOf(view).length)
+  }
   await readVersion(view, view.version, { where: null, order: [], limit: null }, set.slices())
   expect(opened(view)).toBe(pagesOf(view).length)
+})
+
+it('a read by key opens hardly more than one page of a run in order, however long that is', async () => {
+  const clock = new VirtualClock({ idle: 'advance' })
+  const made = viewSet(clock)
+  const pages = 10
+  const change = (key: number, weight: number): PlainChange => ({ row: [key, `name ${key}`, null], weight })
+  const apply = (tick: number, changes: readonly PlainChange[]): void => {
+    const blocks: Uint8Array[] = []
+    for (let at = 0; at < changes.length; at += batchRows) {
+      blocks.push(deltaBlock(schema, changes.slice(at, at + batchRows)))
+    }
+    made.apply({ tick, timeMicros: 0n, deltas: [{ view: 1, blocks, errors: [] }] })
+  }
+  const rows = pages * batchRows
+  const half = (from: number): PlainChange[] => Array.from({ length: rows / 2 }, (_, i) => change(from + 2 * i, 1))
+  // One row leaves, so that the runs are merged into one.
+  apply(1, [...half(0), change(rows, 1)])
+  await clock.advance(1)
+  apply(2, [...half(1), change(rows, -1)])
+  await clock.advance(10_000)
+  expect(made.views[0].version.runs).toMatchObject([{ inOrder: true, rows }])
+  for (const key of [0, 100_000, rows - 1]) {
+    const set = await stored(clock, made)
+    const [view] = set.views
+    const wanted = { where: equalityOf(schema, new Map([[0, String(key)]])), order: [], limit: null }
+    expect(linesOf(await readVersion(view, view.version, wanted, set.slices()))).toEqual([`${key} name ${key} `])
+    expect(opened(view)).toBeLessThanOrEqual(5)
+  }
 })
 
 describe.each([
