@@ -37,6 +37,7 @@ function list(check: Check): Check {
   }
 }
 
+const shares = object({ requests: number, query: number, explain: number, live: number, bodyBytes: number })
 const environment = object({ env: text }, ['env'])
 const shape = object(
   {
@@ -54,9 +55,10 @@ const shape = object(
       apiKeys: object({ file: text }, ['file']),
     }),
     anonymous: text,
-    roles: each(object({ admin: flag, read: names, append: names, sql: flag, status: flag })),
+    roles: each(object({ admin: flag, read: names, append: names, sql: flag, status: flag, shares })),
     policies: list(object({ relation: text, role: text, rows: text, mask: each(text) }, ['relation', 'role'])),
     rates: each(object({ requests: number, seconds: number }, ['requests', 'seconds'])),
+    shares,
     maskKey: environment,
     audit: flag,
     accessLog: flag,

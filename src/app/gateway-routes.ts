@@ -29,6 +29,8 @@ export interface RouteOptions extends UpstreamOptions {
   readonly needs?: RouteNeeds
   /** GET alone if not given. */
   readonly methods?: readonly RouteMethod[]
+  /** How many requests of one caller are passed on at the same time; of all routes together his share (`shares`). */
+  readonly atOnce?: number
   /** The largest body that is passed on (1 MiB). */
   readonly bodyBytes?: number
   /** Keeps answers to GET for so long, for each caller his own; unless the service says `no-store`. */

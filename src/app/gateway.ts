@@ -49,7 +49,17 @@ export interface Role {
   readonly sql?: boolean
   /** Whether figures of everything may be seen, such as metrics: names, counts and times, no rows. */
   readonly status?: boolean
+  /** What each caller of the role may have at a time, where it is not what all others may. */
+  readonly shares?: CallerShares
 }
+
+/**
+ * What one caller may have at the same time: requests at work, queries and explanations among them, live streams, bytes
+ * of bodies on their way in.
+ */
+export const shareKinds = ['requests', 'query', 'explain', 'live', 'bodyBytes'] as const
+export type ShareKind = (typeof shareKinds)[number]
+export type CallerShares = Readonly<Partial<Record<ShareKind, number>>>
 
 /** Shown instead of a column's values: NULL, a keyed hash (equal values stay equal), or an expression over the row. */
 export type Mask = 'null' | 'hash' | SqlText | string
@@ -81,8 +91,10 @@ export interface Gateway {
   readonly anonymous: string | null
   readonly roles: Readonly<Record<string, Role>>
   readonly policies: readonly Policy[]
-  /** By class of routes: read, append, query, live, admin; failures: of one address, with no good token. */
+  /** By class of routes: read, append, query, explain, live, admin; failures: of one address, with no good token. */
   readonly rates: Readonly<Record<string, Rate>>
+  /** What each caller may have at a time. */
+  readonly shares: CallerShares
   /** Keys the hashes of masks, so that nobody can find values by trying; otherwise another one at each start. */
   readonly maskKey: EnvironmentValue | null
   /** Routes to other services beside the views. */
@@ -99,6 +111,7 @@ export interface GatewayOptions {
   readonly roles: Readonly<Record<string, Role>>
   readonly policies?: readonly Policy[]
   readonly rates?: Readonly<Record<string, Rate>>
+  readonly shares?: CallerShares
   readonly maskKey?: EnvironmentValue
   readonly routes?: readonly GatewayRoute[]
   readonly audit?: boolean
@@ -143,7 +156,7 @@ export function policy(relation: Named | string, { role, rows, mask = {} }: Poli
  */
 export function defineGateway(options: GatewayOptions): Gateway {
   const { auth, anonymous = null, roles, policies = [], rates = {}, maskKey = null, routes = [] } = options
-  const { audit = false, accessLog = false } = options
+  const { shares = {}, audit = false, accessLog = false } = options
   const gateway: Gateway = {
     kind: 'gateway',
     auth,
@@ -151,6 +164,7 @@ export function defineGateway(options: GatewayOptions): Gateway {
     roles: named(roles),
     policies,
     rates,
+    shares,
     maskKey,
     routes,
     audit,
@@ -196,10 +210,12 @@ function textOf(value: SqlText | string): string {
   return typeof value === 'string' ? value : value.text
 }
 
-const rateClasses = new Set(['read', 'append', 'query', 'live', 'admin', 'failures'])
+const rateClasses = new Set(['read', 'append', 'query', 'explain', 'live', 'admin', 'failures'])
 
-function checkGateway({ auth, anonymous, roles, policies, rates, routes }: Gateway): void {
+function checkGateway({ auth, anonymous, roles, policies, rates, shares, routes }: Gateway): void {
   checkRoutes(routes, roles)
+  checkShares('the gateway', shares)
+  for (const [name, role] of Object.entries(roles)) checkShares(`the role ${name}`, role.shares ?? {})
   if (auth.jwt !== undefined) checkJwt(auth.jwt)
   if (auth.jwt === undefined && auth.apiKeys === undefined) {
     throw wrong('the gateway names no way to tell who asks', 'give auth: { jwt: … } or auth: { apiKeys: … }')
@@ -226,9 +242,26 @@ function checkGateway({ auth, anonymous, roles, policies, rates, routes }: Gatew
   }
 }
 
+function checkShares(whose: string, shares: CallerShares): void {
+  for (const [name, most] of Object.entries(shares)) {
+    if (!shareKinds.some((kind) => kind === name)) {
+      throw wrong(`${whose} has shares of ${name}, which is nothing`, `there are ${shareKinds.join(', ')}`)
+    }
+    if (!isCount(most)) throw wrong(`${whose}’s share ${name} is no number from 1`, 'write it as { query: 2 }')
+  }
+}
+
+function isCount(value: unknown): boolean {
+  return Number.isSafeInteger(value) && (value as number) > 0
+}
+
 function checkRoutes(routes: readonly GatewayRoute[], roles: Gateway['roles']): void {
   const paths = new Set<string>()
-  for (const { path, needs } of routes) {
+  for (const each of routes) {
+    const { path, needs } = each
+    if (each.kind === 'route' && each.atOnce !== undefined && !isCount(each.atOnce)) {
+      throw wrong(`the route ${path} takes ${each.atOnce} requests of a caller at once`, 'write a number from 1')
+    }
     if (paths.has(path)) throw wrong(`there are two routes for ${path}`, 'leave one of them out')
     paths.add(path)
     const unknown = typeof needs === 'object' ? needs.roles.find((role) => !Object.hasOwn(roles, role)) : undefined

@@ -33,6 +33,7 @@ export const errorCodes = {
   'request/too-many-rows': { status: 400, exit: 1 },
   'request/busy': { status: 503, exit: 1 },
   'request/rate': { status: 429, exit: 1 },
+  'request/share': { status: 429, exit: 1 },
   'auth/required': { status: 401, exit: 1 },
   'auth/invalid': { status: 401, exit: 1 },
   'auth/forbidden': { status: 403, exit: 1 },

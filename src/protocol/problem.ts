@@ -91,7 +91,9 @@ export function isRefusal(error: unknown): error is MillraceError {
   return error instanceof MillraceError
 }
 
+const passing: ReadonlySet<ErrorCode> = new Set(['server/unreachable', 'request/busy', 'request/share', 'log/closed'])
+
 /** Busy, starting or out of reach: the same request may do later. */
-export function mayPass(error: MillraceError): boolean {
-  return error.code === 'server/unreachable' || error.code === 'request/busy' || error.code === 'log/closed'
+export function mayPass({ code }: MillraceError): boolean {
+  return passing.has(code)
 }

@@ -13,6 +13,7 @@ import { type ApiAnswer, type ApiRequest, jsonAnswer, problemAnswer } from './ex
 import { explainRoutes } from './explain-sql.ts'
 import { Front, refusalHeaders } from './front.ts'
 import { Guard, type GuardOptions } from './guard.ts'
+import { holding } from './held.ts'
 import { appendEvents, appendMixed } from './ingest.ts'
 import { Gate, type Limits } from './limits.ts'
 import { streamView } from './live.ts'
@@ -85,7 +86,7 @@ export class Api {
     const reader = { database, clock, limits, nonce: hex(io.random.bytes(6)), answers: new Answers(limits.answerBytes) }
     const live = { database, clock, limits, streams: this.streams, closing: this.#closing.signal }
     const sql = { database, clock, limits, queries: new Gate(limits.queries, 'queries at a time') }
-    const explaining = { ...sql, queries: new Gate(1, 'explanations at a time') }
+    const explaining = { ...sql, queries: new Gate(limits.explanations, 'explanations at a time') }
     const comparing = { ...sql, queries: new Gate(1, 'comparisons of definitions at a time') }
     return [
       route(
@@ -221,11 +222,22 @@ export class Api {
     const { route, names } = found
     if (request.method === 'OPTIONS') return { status: 204, headers: { allow: allowed(route.methods) }, body: null }
     const method = methodOf(route, request.method)
-    const { caller, query, headers } = await this.#front.admit(request, found, method)
+    const { caller, query, headers, body, leave } = await this.#front.admit(request, found, method)
     seen.caller = caller.id
-    const sight = this.#front.sightOf(caller)
-    const answer = await method.answer({ request, caller, sight, name: Object.values(names)[0] ?? '', names, query })
-    return { ...answer, headers: { ...headers, ...answer.headers } }
+    try {
+      const sight = this.#front.sightOf(caller)
+      const name = Object.values(names)[0] ?? ''
+      const asked = request.method === 'GET' ? request : { ...request, readBody: () => request.readBody(body) }
+      const answer = await method.answer({ request: asked, caller, sight, name, names, query })
+      return {
+        ...answer,
+        headers: { ...headers, ...answer.headers },
+        body: holding(answer.body, request.signal, leave),
+      }
+    } catch (error) {
+      leave()
+      throw error
+    }
   }
 
   /** Pages of origins that were allowed by name may read answers. */

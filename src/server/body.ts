@@ -1,31 +1,32 @@
 import { MillraceError } from '../data/errors.ts'
-import type { Gate, Limits } from './limits.ts'
+import type { Entrance } from './exchange.ts'
+import type { Limits } from './limits.ts'
 
 const smallestGrowth = 64 * 1024
 
 /** A body on its way in: bounded by itself and together with all others. */
 export class BodyBuffer {
   readonly #limits: Limits
-  readonly #gate: Gate
+  readonly #gates: readonly Entrance[]
   #releases: (() => void)[] = []
   #bytes: Uint8Array
   #length = 0
 
   /**
    * @param stated the Content-Length header, or null
-   * @param gate of all bodies' bytes together
-   * @throws MillraceError request/too-large, request/busy
+   * @param gates ask for its bytes: of all bodies together, and of the caller's
+   * @throws MillraceError request/too-large, request/busy, request/share
    */
-  constructor(stated: string | null, limits: Limits, gate: Gate) {
+  constructor(stated: string | null, limits: Limits, gates: readonly Entrance[]) {
     this.#limits = limits
-    this.#gate = gate
+    this.#gates = gates
     const length = Number(stated ?? 0)
     if (length > limits.bodyBytes) throw tooLarge(limits)
-    this.#releases.push(gate.enter(length))
+    this.#enter(length)
     this.#bytes = new Uint8Array(length)
   }
 
-  /** @throws MillraceError request/too-large, request/busy */
+  /** @throws MillraceError request/too-large, request/busy, request/share */
   push(piece: Uint8Array): void {
     const end = this.#length + piece.length
     if (end > this.#limits.bodyBytes) throw tooLarge(this.#limits)
@@ -36,10 +37,19 @@ export class BodyBuffer {
 
   #grow(needed: number): void {
     const size = Math.min(this.#limits.bodyBytes, Math.max(needed, this.#bytes.length * 2, smallestGrowth))
-    this.#releases.push(this.#gate.enter(size - this.#bytes.length))
+    this.#enter(size - this.#bytes.length)
     const grown = new Uint8Array(size)
     grown.set(this.#bytes.subarray(0, this.#length))
     this.#bytes = grown
+  }
+
+  #enter(bytes: number): void {
+    try {
+      for (const enter of this.#gates) this.#releases.push(enter(bytes))
+    } catch (error) {
+      this.release()
+      throw error
+    }
   }
 
   get bytes(): Uint8Array {

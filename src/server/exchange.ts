@@ -13,11 +13,18 @@ export interface ApiRequest {
   header(name: string): string | null
   /** Names of all headers, in lower case. */
   headerNames(): readonly string[]
-  /** The body's bytes; bounded in size and time. @throws MillraceError request/too-large, request/slow */
-  readBody(): Promise<Uint8Array>
+  /**
+   * The body's bytes; bounded in size and time.
+   * @param also is asked for its bytes, beside the server's own bound
+   * @throws MillraceError request/too-large, request/slow, request/busy, and what `also` throws
+   */
+  readBody(also?: Entrance): Promise<Uint8Array>
   /** Aborted when nobody waits for the answer any more. */
   readonly signal: AbortSignal
 }
+
+/** Takes some of what there is only so much of. @returns gives it back */
+export type Entrance = (amount: number) => () => void
 
 export interface ApiAnswer {
   readonly status: number

@@ -9,12 +9,13 @@ import type { Io } from '../io/io.ts'
 import { claimsOf } from '../plan/policy.ts'
 import { Access } from './access.ts'
 import { anybody, type Caller, Callers, stranger } from './caller.ts'
-import { type ApiAnswer, type ApiRequest, jsonAnswer } from './exchange.ts'
+import { type ApiAnswer, type ApiRequest, type Entrance, jsonAnswer } from './exchange.ts'
 import type { Appender } from './ingest.ts'
 import { Journals } from './journals.ts'
 import { Rates, TooOften } from './rates.ts'
 import type { Found, Method } from './routes.ts'
 import type { Viewer } from './seen-catalog.ts'
+import { Shares, sharesOf } from './shares.ts'
 
 /** A call that was let in. */
 export interface Admitted {
@@ -23,6 +24,10 @@ export interface Admitted {
   readonly query: string
   /** Where the caller stands with its rate. */
   readonly headers: Readonly<Record<string, string>>
+  /** Bytes of the body count as the caller's. */
+  readonly body: Entrance
+  /** Gives back what the call took of the caller's share: once all of its answer is on its way. */
+  readonly leave: () => void
 }
 
 /** What each request passes before anything is answered: who asks, how often, and whether he may. */
@@ -32,6 +37,7 @@ export class Front {
   readonly #callers: Callers | null
   readonly #access: Access | null
   readonly #rates: Rates | null
+  readonly #shares: Shares
   /** What the policies of each role ask tokens for. */
   readonly #claimsByRole = new Map<string, Set<string>>()
   readonly #maskKey: string
@@ -43,6 +49,7 @@ export class Front {
     this.#callers = gateway === null ? null : new Callers(gateway, io)
     this.#access = gateway === null ? null : new Access(gateway, database)
     this.#rates = gateway === null ? null : new Rates(gateway.rates)
+    this.#shares = new Shares(gateway)
     this.#maskKey = maskKeyOf(gateway, io)
     for (const each of gateway?.policies ?? []) {
       const claims = this.#claimsByRole.get(each.role) ?? new Set()
@@ -56,7 +63,9 @@ export class Front {
     return this.#access
   }
 
-  /** @throws MillraceError auth/required, auth/invalid, auth/forbidden, auth/unavailable, request/rate */
+  /**
+   * @throws MillraceError auth/required, auth/invalid, auth/forbidden, auth/unavailable, request/rate, request/share
+   */
   async admit(request: ApiRequest, found: Found, method: Method): Promise<Admitted> {
     const seen: { caller: Caller | null } = { caller: null }
     if (method.needs === 'public') return this.#admit(request, found, method, seen)
@@ -74,18 +83,17 @@ export class Front {
     }
   }
 
-  async #admit(
-    request: ApiRequest,
-    { names, query }: Found,
-    method: Method,
-    seen: { caller: Caller | null },
-  ): Promise<Admitted> {
+  async #admit(request: ApiRequest, found: Found, method: Method, seen: { caller: Caller | null }): Promise<Admitted> {
+    const { names, query } = found
     if (this.#gateway === null || this.#callers === null || this.#access === null || this.#rates === null) {
-      return { caller: anybody, query, headers: {} }
+      const shares = request.local ? unbounded : this.#taken(networkOf(request.address), anybody, found, method)
+      return { caller: anybody, query, headers: {}, ...shares }
     }
     if (method.needs === 'public') {
-      const headers = await this.#rates.take(method.limits, `nobody at ${networkOf(request.address)}`)
-      return { caller: stranger(this.#gateway), query, headers }
+      const nobody = `nobody at ${networkOf(request.address)}`
+      const caller = stranger(this.#gateway)
+      const headers = await this.#rates.take(method.limits, nobody)
+      return { caller, query, headers, ...this.#taken(nobody, caller, found, method, headers) }
     }
     const split = method.limits === 'live' ? withoutTicket(query) : { ticket: null, query }
     const name = Object.values(names)[0] ?? ''
@@ -107,7 +115,30 @@ export class Front {
     } catch (error) {
       throw new Refused(error as MillraceError, headers)
     }
-    return { caller, query: split.query, headers }
+    return { caller, query: split.query, headers, ...this.#taken(counted, caller, found, method, headers) }
+  }
+
+  /** Takes what the call needs of its caller's share. @throws MillraceError request/share */
+  #taken(
+    id: string,
+    { role }: Caller,
+    { route }: Found,
+    { limits, atOnce }: Method,
+    headers: Admitted['headers'] = {},
+  ): Pick<Admitted, 'body' | 'leave'> {
+    const holder = { id, role }
+    const taken: (() => void)[] = []
+    const leave = (): void => {
+      for (const each of taken) each()
+    }
+    try {
+      for (const kind of sharesOf(limits)) taken.push(this.#shares.enter(kind, holder))
+      if (atOnce !== undefined) taken.push(this.#shares.enterRoute(route.pattern, holder, atOnce))
+    } catch (error) {
+      leave()
+      throw new Refused(error as MillraceError, headers)
+    }
+    return { leave, body: (bytes) => this.#shares.enter('bodyBytes', holder, bytes) }
   }
 
   /** What a caller sees; absent: everything. */
@@ -166,6 +197,9 @@ export class Front {
   }
 }
 
+/** Who is on this machine already has all of it. */
+const unbounded: Pick<Admitted, 'body' | 'leave'> = { body: () => () => {}, leave: () => {} }
+
 const shortestMaskKey = 16
 
 /** @throws MillraceError app/load */
@@ -195,8 +229,11 @@ class Refused extends MillraceError {
 
 /** What a refusal says in headers. */
 export function refusalHeaders(error: unknown): Readonly<Record<string, string>> {
-  if (error instanceof TooOften || error instanceof Refused) return error.headers
   if (!(error instanceof MillraceError)) return {}
+  // How long another one takes nobody knows.
+  const later = error.code === 'request/share' ? { 'retry-after': '1' } : {}
+  if (error instanceof TooOften || error instanceof Refused) return { ...error.headers, ...later }
+  if (error.code === 'request/share') return later
   if (error.code === 'auth/required') return { 'www-authenticate': 'Bearer' }
   return error.code === 'auth/invalid' ? { 'www-authenticate': 'Bearer error="invalid_token"' } : {}
 }

@@ -31,6 +31,8 @@ export interface Limits {
   /** Ad-hoc queries at the same time, and how long one may take. */
   readonly queries: number
   readonly queryMs: number
+  /** Explanations at the same time, each of which may run the log through engines of its own. */
+  readonly explanations: number
   /** How long one request waits for a replay before it is told to ask again, and how long a replay may take. */
   readonly replayWaitMs: number
   readonly replayMs: number
@@ -62,6 +64,7 @@ export const defaultLimits: Limits = {
   topicBytes: 16 * 1024 * 1024,
   queries: 4,
   queryMs: 30_000,
+  explanations: 2,
   replayWaitMs: 2000,
   replayMs: 600_000,
   // Less than the five minutes after which Node’s fetch stops waiting.

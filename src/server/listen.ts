@@ -197,8 +197,9 @@ class Door {
       address,
       header: (name) => headerOf(message, name),
       headerNames: () => Object.keys(message.headers),
-      readBody: async () => {
-        const body = new BodyBuffer(headerOf(message, 'content-length'), this.#limits, this.#bodies)
+      readBody: async (also) => {
+        const gates = [(bytes: number) => this.#bodies.enter(bytes), ...(also === undefined ? [] : [also])]
+        const body = new BodyBuffer(headerOf(message, 'content-length'), this.#limits, gates)
         release = () => body.release()
         await this.#receive(message, body)
         this.#api.metrics.countBody(body.bytes.length)

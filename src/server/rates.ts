@@ -7,6 +7,7 @@ export const defaultRates: Readonly<Record<string, Rate>> = {
   read: { requests: 5000, seconds: 10 },
   append: { requests: 5000, seconds: 10 },
   query: { requests: 100, seconds: 10 },
+  explain: { requests: 100, seconds: 10 },
   live: { requests: 100, seconds: 10 },
   admin: { requests: 100, seconds: 10 },
   /** Requests of one address that nobody vouches for. */

@@ -40,8 +40,11 @@ export interface RoleList {
 }
 export type Needs = Permission | RoleList
 
-/** Requests of a class share one rate: see rates.ts. */
-export const limitClasses = ['free', 'read', 'append', 'query', 'live', 'admin'] as const
+/**
+ * Requests of a class share one rate (rates.ts), and say what of its caller's share they take (shares.ts): whatever
+ * route is declared with a class is bounded by it.
+ */
+export const limitClasses = ['free', 'read', 'append', 'query', 'explain', 'live', 'admin'] as const
 export type LimitClass = (typeof limitClasses)[number]
 
 /** One call of a route. */
@@ -61,6 +64,8 @@ export interface Call {
 export interface Method {
   readonly needs: Needs
   readonly limits: LimitClass
+  /** Requests of one caller at the same time, where the route has a bound of its own. */
+  readonly atOnce?: number
   readonly answer: (call: Call) => Promise<ApiAnswer> | ApiAnswer
 }
 

@@ -68,7 +68,7 @@ export function telemetryRoutes(database: Database, options: TelemetryOptions): 
     ),
     route(
       '/v1/topology/{node}/sample',
-      on('GET', 'admin', 'query', ({ request, name, query }) => sample(database, options, request, name, query)),
+      on('GET', 'admin', 'explain', ({ request, name, query }) => sample(database, options, request, name, query)),
     ),
     route(
       '/v1/views/{view}/changes',

@@ -9,21 +9,21 @@ import { equalities } from './view-read.ts'
 const eventsDefault = 20
 const eventsMost = 1000
 
-/** Routes that explain. @param server lets one explanation run at a time: each may read the log several times */
+/** Routes that explain. @param server lets few explanations run at a time: each may read the log several times */
 export function whyRoutes(server: QueryServer): readonly Route[] {
   return [
     route(
       '/v1/views/{view}/why',
-      on('GET', 'trace view', 'query', (call) => why(server, call)),
+      on('GET', 'trace view', 'explain', (call) => why(server, call)),
     ),
     route(
       '/v1/topics/{topic}/find',
-      on('GET', 'read topic whole', 'query', (call) => find(server, call)),
+      on('GET', 'read topic whole', 'explain', (call) => find(server, call)),
     ),
     // It shows rows of all views that the event reaches, and of what they join it with.
     route(
       '/v1/topics/{topic}/events/{offset}/journey',
-      on('GET', 'admin', 'query', (call) => journey(server, call)),
+      on('GET', 'admin', 'explain', (call) => journey(server, call)),
     ),
   ]
 }

@@ -26,12 +26,13 @@ export async function startRunning(
   options: ServerOptions = {},
   sql: string | Definition = bidSql,
   data: string | null = null,
+  engine: 'inline' | 'worker' = 'inline',
 ): Promise<Running> {
   const database = await Database.open({
     io: nodeIo(),
     definition: withOwnTopics(typeof sql === 'string' ? sqlDefinition(sql) : sql, ownTopicsOf(options.gateway ?? null)),
     data,
-    engine: 'inline',
+    engine,
     memoryBytes: 64 * 1024 * 1024,
   })
   const server = await startServer(database, { port: 0, ...options })

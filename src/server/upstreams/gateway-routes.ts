@@ -61,7 +61,10 @@ export class GatewayRoutes {
     const { path, needs = 'known', methods = ['GET'] } = declared
     const upstream = this.#open(declared)
     const handlers = methods.map((method) =>
-      on(method, needs, limitsOf(method), (call) => this.#pass(declared, upstream, method, call)),
+      bounded(
+        declared,
+        on(method, needs, limitsOf(method), (call) => this.#pass(declared, upstream, method, call)),
+      ),
     )
     return [route(path, ...handlers), route(`${path}/{*}`, ...handlers)]
   }
@@ -167,6 +170,11 @@ export class GatewayRoutes {
   close(): void {
     for (const upstream of this.#upstreams) upstream.close()
   }
+}
+
+function bounded({ atOnce }: UpstreamRoute, methods: Route['methods']): Route['methods'] {
+  if (atOnce === undefined) return methods
+  return Object.fromEntries(Object.entries(methods).map(([name, method]) => [name, { ...method, atOnce }]))
 }
 
 function limitsOf(method: RouteMethod): LimitClass {
