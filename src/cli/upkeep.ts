@@ -10,7 +10,7 @@ export function addUpkeep(program: Command, ends: (action: Promise<number>) => P
     .command('verify')
     .description('check every byte of a data folder that no server has open')
     .option('--data <DIR>', 'where log and state are kept', '.millrace')
-    .option('--full', 'also compare every event with its topic')
+    .option('--full', 'also compare every event with its topic, and every snapshot with a replay')
     .option('--json', 'print the findings as JSON')
     .action((flags: { data: string; full?: boolean; json?: boolean }) =>
       ends(verify(nodeIo(), { data: flags.data, full: flags.full ?? false, json: flags.json ?? false })),

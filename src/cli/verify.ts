@@ -2,6 +2,7 @@ import { textTable } from '../data/text-print.ts'
 import { type CheckResult, verifyData } from '../database/verify.ts'
 import type { Io } from '../io/io.ts'
 import { say, writeOut } from './output.ts'
+import { ProgressBar } from './progress.ts'
 import { describeError } from './report.ts'
 
 export interface VerifyOptions {
@@ -15,7 +16,9 @@ export interface VerifyOptions {
  * @returns the exit code: 0 when all is whole, 1 when something isn't
  */
 export async function verify(io: Io, { data, full, json }: VerifyOptions): Promise<number> {
-  const results = await verifyData({ io, folder: data, full })
+  const bar = new ProgressBar('replay')
+  const onReplay = (tick: number, last: number): void => bar.update(tick, last, `tick ${tick}`)
+  const results = await verifyData({ io, folder: data, full, engine: 'worker', onReplay }).finally(() => bar.stop())
   const failed = results.find(({ problem }) => problem !== null)
   if (json) {
     await writeOut(`${JSON.stringify({ ok: failed === undefined, checks: results.map(bodyOf) }, null, 2)}\n`)
@@ -38,7 +41,9 @@ function linesOf(check: string, found: CheckResult['found']): string[][] {
 }
 
 function bodyOf({ check, found, problem }: CheckResult) {
-  if (problem === null) return { check, ok: true, ...found?.facts, notes: found?.notes ?? [] }
+  const notes = { notes: found?.notes ?? [] }
+  if (problem === null) return { check, ok: true, ...found?.facts, ...notes }
   const { code, message, place } = problem
-  return { check, ok: false, code, message, file: place.file ?? null, byte: place.offset ?? null }
+  const body = { check, ok: false, code, message, file: place.file ?? null, byte: place.offset ?? null }
+  return found === null ? body : { ...body, ...found.facts, ...notes, differing: found.differing ?? [] }
 }

@@ -1,5 +1,5 @@
 import type { GoneTimes } from '../engine/port.ts'
-import type { Log, TopicStart, Trim } from '../log/log.ts'
+import type { LogReading, TopicStart, Trim } from '../log/log.ts'
 import { nodesOf } from '../plan/nodes.ts'
 import type { Program, TopicDefinition } from '../plan/program.ts'
 import { markAt, markOf, type TimeMark } from './marks.ts'
@@ -10,14 +10,14 @@ type Starts = ReadonlyMap<number, TopicStart>
  * What of a log's past is gone, and who reads what is left: nothing is thrown away while somebody does.
  */
 export class LogPast {
-  readonly #log: Log
+  readonly #log: LogReading
   #readers = 0
   /** Set while some of it is thrown away. */
   #trimming: Promise<unknown> | null = null
   /** Of all topics that were trimmed, and maybe others. */
   marks: readonly TimeMark[] = []
 
-  constructor(log: Log) {
+  constructor(log: LogReading) {
     this.#log = log
   }
 

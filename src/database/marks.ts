@@ -2,7 +2,7 @@ import { openBlock } from '../data/block.ts'
 import { olderBlocks } from '../data/older-blocks.ts'
 import { columnId } from '../data/stored-column.ts'
 import { Watermark } from '../engine/watermark.ts'
-import type { Log, TopicStart } from '../log/log.ts'
+import type { LogReading, TopicStart } from '../log/log.ts'
 import type { TopicDefinition } from '../plan/program.ts'
 
 /** The greatest event time among a topic's events that are gone: what comes is late by what came before, as ever. */
@@ -41,7 +41,7 @@ export function markOf(
  * @returns null for a topic without an event time
  */
 export async function markAt(
-  log: Log,
+  log: LogReading,
   topic: TopicDefinition,
   throughTick: number,
   before: TimeMark | null,

@@ -2,7 +2,6 @@ import { MillraceError } from '../data/errors.ts'
 import { arrangementsOf } from '../engine/engine.ts'
 import { sha256 } from '../io/digest.ts'
 import type { Disk } from '../io/io.ts'
-import type { Log } from '../log/log.ts'
 import { viewMeaning } from '../plan/fingerprint.ts'
 import type { Program, ViewDefinition } from '../plan/program.ts'
 import { type Manifest, readManifest, type SnapshotNotes, stateNames } from '../state/snapshots/manifest.ts'
@@ -59,10 +58,14 @@ export function refusalOf({ tick, about }: Manifest, needs: Needs): string | nul
 
 /**
  * What is in a snapshot was durable in the log before.
+ * @param log its identity, and the tick that it ends with
  * @throws MillraceError log/corrupt where the log ends before one
  */
-export async function checkEnd(disk: Disk, folder: string, log: Log): Promise<void> {
-  const { tick } = log.position()
+export async function checkEnd(
+  disk: Disk,
+  folder: string,
+  { identity, tick }: { readonly identity: string; readonly tick: number },
+): Promise<void> {
   for (const name of stateNames(await disk.list(folder))) {
     let manifest: Manifest
     try {
@@ -71,7 +74,7 @@ export async function checkEnd(disk: Disk, folder: string, log: Log): Promise<vo
       if (isDamage(error)) continue
       throw error
     }
-    if ((manifest.about as About).log === log.identity && manifest.tick > tick) {
+    if ((manifest.about as About).log === identity && manifest.tick > tick) {
       throw shortened(`${folder}/${name}`, manifest.tick, tick)
     }
   }

@@ -63,7 +63,7 @@ export class Snapshots {
   static async open(io: Io, folder: string, log: Log, past: LogPast): Promise<Snapshots> {
     await io.disk.makeFolder(folder)
     const snapshots = new Snapshots(io, folder, log, past, await ViewFiles.open(io.disk, folder))
-    await checkEnd(io.disk, folder, log)
+    await checkEnd(io.disk, folder, { identity: log.identity, tick: log.position().tick })
     await snapshots.#findBase()
     return snapshots
   }

@@ -6,6 +6,8 @@ import { readSnapshot, stateNames } from '../state/snapshots/manifest.ts'
 import { isDamage } from '../views/view-files.ts'
 import { checkSnapshot } from './check-snapshot.ts'
 import { EventChecker } from './event-checker.ts'
+import type { Differing } from './snapshot-replay.ts'
+import { replayCheck } from './verify-snapshots.ts'
 
 /** One thing that is looked at, and what was found when it is whole. */
 export interface DataCheck {
@@ -15,22 +17,29 @@ export interface DataCheck {
 }
 
 export interface CheckedData {
-  readonly io: Pick<Io, 'disk'>
+  readonly io: Io
   /** The data folder. */
   readonly folder: string
-  /** Also what takes as long as a replay. */
+  /** Also what takes as long as a replay of all there is. */
   readonly full: boolean
+  /** Where views are made again. Default `inline`. */
+  readonly engine?: 'inline' | 'worker'
+  readonly memoryBytes?: number
+  /** Told the tick that a replay has come to, and the last one. */
+  readonly onReplay?: (tick: number, last: number) => void
 }
 
 /** What a check counted, by name, and what is worth a word. */
 export interface CheckFacts {
   readonly facts: Readonly<Record<string, number | string>>
   readonly notes: readonly string[]
+  /** In what snapshots differ from what the log makes; none is as good as an empty list. */
+  readonly differing?: readonly Differing[]
 }
 
 export interface CheckResult {
   readonly check: string
-  /** Null: what the check is about isn't whole; then `problem` says why. */
+  /** Null: it could not be gone through to the end; then `problem` says why. */
   readonly found: CheckFacts | null
   readonly problem: MillraceError | null
 }
@@ -94,7 +103,7 @@ function damagedBase(file: string, what: string, cause: unknown): MillraceError 
 }
 
 /** What `verify` looks at, in this order. */
-export const dataChecks: readonly DataCheck[] = [logCheck, stateCheck]
+export const dataChecks: readonly DataCheck[] = [logCheck, stateCheck, replayCheck]
 
 /**
  * Checks a data folder that no process has open; nothing in it is changed.
@@ -121,12 +130,28 @@ export async function verifyData(data: CheckedData, checks = dataChecks): Promis
 async function runCheck(check: DataCheck, data: CheckedData): Promise<CheckResult | null> {
   try {
     const found = await check.run(data)
-    return found === null ? null : { check: check.name, found, problem: null }
+    if (found === null) return null
+    const [differs] = found.differing ?? []
+    return { check: check.name, found, problem: differs === undefined ? null : wrongSnapshot(data.folder, differs) }
   } catch (error) {
     const problem = problemOf(error)
     if (problem === null) throw error
     return { check: check.name, found: null, problem }
   }
+}
+
+function wrongSnapshot(folder: string, { file, view, tick, missing, extra, rows }: Differing): MillraceError {
+  const path = `${folder}/state/${file}`
+  const counts = missing + extra === 0 ? 'its count of rows is wrong' : `${missing} rows are missing, ${extra} too many`
+  const listed = rows.map(({ row, weight }) => `${weight < 0 ? 'too many' : 'missing'}: ${row}`)
+  const what = [`${path} is not what the log makes: ${view} at tick ${tick}: ${counts}`, ...listed].join('; ')
+  const isBase = file.startsWith('base-')
+  return new MillraceError('state/corrupt', what, {
+    hint: isBase
+      ? 'restore the folder from a backup: the base stands for events that are gone'
+      : `delete ${path}: a start goes on from an older snapshot that is right, or makes state anew from the log`,
+    place: { file: path },
+  })
 }
 
 function problemOf(error: unknown): MillraceError | null {

@@ -93,19 +93,30 @@ async function readDefinitions(log: Log): Promise<StoredDefinitions | null> {
   let latest: Omit<StoredDefinitions, 'ever'> | null = null
   const topics = new Map<string, TopicDefinition>()
   const views = new Map<string, ViewDefinition>()
+  for await (const event of catalogEvents(log)) {
+    latest = event
+    for (const topic of event.program.topics) topics.set(topic.name.toLowerCase(), topic)
+    for (const view of event.program.views) views.set(view.name.toLowerCase(), view)
+  }
+  return latest === null ? null : { ...latest, ever: { topics: [...topics.values()], views: [...views.values()] } }
+}
+
+async function* catalogEvents(log: Pick<Log, 'readTopic'>): AsyncIterable<Omit<StoredDefinitions, 'ever'>> {
   for (let offset = 0; ; ) {
     const blocks = await log.readTopic(catalogTopicId, offset, readRows)
-    if (blocks.length === 0) break
+    if (blocks.length === 0) return
     for (const block of blocks) {
-      for (const event of eventsOf(block.bytes)) {
-        latest = event
-        for (const topic of event.program.topics) topics.set(topic.name.toLowerCase(), topic)
-        for (const view of event.program.views) views.set(view.name.toLowerCase(), view)
-      }
+      yield* eventsOf(block.bytes)
       offset = endOf(block)
     }
   }
-  return latest === null ? null : { ...latest, ever: { topics: [...topics.values()], views: [...views.values()] } }
+}
+
+/** The programs that a log holds and this version of Millrace can run, the oldest first. */
+export async function runnablePrograms(log: Pick<Log, 'readTopic'>): Promise<readonly Program[]> {
+  const programs: Program[] = []
+  for await (const { planned, program } of catalogEvents(log)) if (planned) programs.push(program)
+  return programs
 }
 
 /** The programs that a block of `_catalog` holds, in their order. */

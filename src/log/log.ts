@@ -97,6 +97,9 @@ export interface Log {
   close(): Promise<void>
 }
 
+/** What of a log those need who only read what it was. */
+export type LogReading = Pick<Log, 'identity' | 'replay' | 'readTopic' | 'starts'>
+
 /** What was thrown away of a topic's past. */
 export interface TopicStart {
   /**

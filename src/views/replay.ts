@@ -3,7 +3,7 @@ import { columnId, type StoredColumn } from '../data/stored-column.ts'
 import { startEngine } from '../engine/host.ts'
 import type { GoneTimes, StateFiles } from '../engine/port.ts'
 import type { Io } from '../io/io.ts'
-import type { ColumnsRead, Log, TickMark } from '../log/log.ts'
+import type { ColumnsRead, LogReading, SealedTick, TickMark } from '../log/log.ts'
 import { nodesOf } from '../plan/nodes.ts'
 import { systemColumn } from '../plan/plan.ts'
 import type { Program } from '../plan/program.ts'
@@ -29,6 +29,8 @@ export interface ReplayOptions {
   /** Of the program's views, without a past. */
   readonly views: ViewSet
 }
+
+type LogReplay = Pick<LogReading, 'replay'>
 
 /** Rows of neighbouring ticks that go through as one: few, so that this thread serves others in between. */
 const mergeRows = 65_536
@@ -82,13 +84,38 @@ export function partOf(program: Program, views: ReadonlySet<number>): Program {
  * one that is live.
  * @throws MillraceError log/corrupt, engine/memory, engine/stopped; the signal's reason
  */
-export async function replayViews(io: Io, log: Log, part: Program, to: TickMark, options: ReplayOptions) {
+export async function replayViews(io: Io, log: LogReplay, part: Program, to: TickMark, options: ReplayOptions) {
+  await replayThrough(io, log, part, [to.tick], options, async () => {})
+  return options.views
+}
+
+/**
+ * The same through several ticks.
+ * @param ticks ascending, none before the one that is gone on from
+ * @param visit awaited at each of them, while the views stand there
+ * @throws as replayViews, and what `visit` does
+ */
+export async function replayThrough(
+  io: Io,
+  log: LogReplay,
+  part: Program,
+  ticks: readonly number[],
+  options: ReplayOptions,
+  visit: (tick: number) => Promise<void>,
+): Promise<void> {
   const { engine, memoryBytes, signal, onTick, from, gone, views } = options
   signal.throwIfAborted()
   const state = from === null ? {} : { state: { from: from.from } }
   const host = startEngine(io, part, { engine, memoryBytes, gone, ...state })
   const topics = new Set(part.topics.map(({ id }) => id))
   const driver = new TickDriver(io.clock, views, topics, () => {})
+  const each = async (tick: SealedTick): Promise<void> => {
+    driver.take(tick)
+    await driver.room()
+    if (driver.failure !== null) throw driver.failure
+    signal.throwIfAborted()
+    onTick(views.tick, driver.events)
+  }
   try {
     if (from === null) driver.start(host)
     else {
@@ -96,22 +123,13 @@ export async function replayViews(io: Io, log: Log, part: Program, to: TickMark,
       views.restore(from.from.tick, from.timeMicros, new Map(views.views.map((view, i) => [view, from.views[i]])))
       driver.start(host, { tick: from.from.tick, events: from.events, standing })
     }
-    await log.replay(
-      async (tick) => {
-        driver.take(tick)
-        await driver.room()
-        if (driver.failure !== null) throw driver.failure
-        signal.throwIfAborted()
-        onTick(views.tick, driver.events)
-      },
-      mergeableRows(part, mergeRows),
-      views.tick,
-      to.tick,
-      columnsRead(part),
-    )
-    await driver.drained()
-    signal.throwIfAborted()
-    return views
+    for (const to of ticks) {
+      if (to > views.tick) await log.replay(each, mergeableRows(part, mergeRows), views.tick, to, columnsRead(part))
+      await driver.drained()
+      signal.throwIfAborted()
+      onTick(views.tick, driver.events)
+      await visit(to)
+    }
   } finally {
     views.close()
     await host.stop()
