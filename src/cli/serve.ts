@@ -44,7 +44,6 @@ export async function start(
   options: ServeOptions,
   stop: AbortSignal,
 ): Promise<number> {
-  io.threads.prepare?.('engine')
   const loaded = await loadApp(io.disk, app)
   const serving = await Serving.begin(io, loaded, options)
   say(`serving ${loaded.path} at ${serving.url}`)
@@ -58,7 +57,6 @@ export async function start(
  * go on with what they have.
  */
 export async function dev(io: Io, app: string | undefined, options: ServeOptions, stop: AbortSignal): Promise<number> {
-  io.threads.prepare?.('engine')
   const first = await loadApp(io.disk, app)
   const { path: file } = first
   const project = new ProjectFile(io.disk, file)
