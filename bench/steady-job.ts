@@ -30,6 +30,9 @@ export interface SteadyAnswer {
   /** How long the engine was held up by each slice of a capture, by what begins one, and by taking over new files. */
   readonly sliceMs: readonly number[]
   readonly beginMs: readonly number[]
+  /** The same two with their turn, from being asked until they were answered. */
+  readonly beginTurnMs: readonly number[]
+  readonly adoptTurnMs: readonly number[]
   readonly adoptMs: readonly number[]
   readonly snapshots: number
   readonly merges: number
@@ -49,12 +52,14 @@ class Times {
   readonly slice: number[] = []
   readonly begin: number[] = []
   readonly adopt: number[] = []
+  readonly beginTurn: number[] = []
+  readonly adoptTurn: number[] = []
   snapshots = 0
   merges = 0
   mergedBytes = 0
   noted = false
 
-  note(of: 'tick' | 'slice' | 'begin' | 'adopt', ms: number): void {
+  note(of: 'tick' | 'slice' | 'begin' | 'adopt' | 'beginTurn' | 'adoptTurn', ms: number): void {
     if (this.noted) this[of].push(ms)
   }
 }
@@ -96,8 +101,13 @@ function watched(io: Io, times: Times): Io {
 function noteEngine(reply: EngineReply, ms: number, times: Times): void {
   if (reply.kind === 'tick') times.note('tick', ms)
   else if (reply.kind === 'captured') times.note('slice', reply.ms)
-  else if (reply.kind === 'status') times.note('begin', ms)
-  else if (reply.kind === 'adopted') times.note('adopt', ms)
+  else if (reply.kind === 'status' && reply.ms !== undefined) {
+    times.note('begin', reply.ms)
+    times.note('beginTurn', ms)
+  } else if (reply.kind === 'adopted') {
+    times.note('adopt', reply.ms)
+    times.note('adoptTurn', ms)
+  }
 }
 
 function noteKeeper(reply: KeeperReply, times: Times): void {
@@ -173,6 +183,8 @@ async function steady(task: SteadyTask): Promise<SteadyAnswer> {
     sliceMs: times.slice,
     beginMs: times.begin,
     adoptMs: times.adopt,
+    beginTurnMs: times.beginTurn,
+    adoptTurnMs: times.adoptTurn,
     snapshots: times.begin.length,
     merges: times.merges,
     mergedBytes: times.mergedBytes,

@@ -58,8 +58,10 @@ export async function reportSteady({ folder, minutes, seed, smoke }: SteadyRun):
       row('append → durable', found.durableMs),
       row('append → visible', found.visibleMs),
       row('engine held up by a slice of a capture', found.sliceMs),
-      row('by the beginning of one, its turn waited for', found.beginMs),
-      row('by taking over new files, its turn waited for', found.adoptMs),
+      row('by the beginning of one', found.beginMs),
+      row('by taking over new files', found.adoptMs),
+      row('the beginning of one, its turn behind ticks waited for', found.beginTurnMs),
+      row('taking over new files, its turn behind ticks waited for', found.adoptTurnMs),
     ],
   )
   const { longest, p999, garbage } = found.loopMs

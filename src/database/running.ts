@@ -17,6 +17,9 @@ import { Queries } from './queries.ts'
 import type { Snapshots } from './snapshots.ts'
 
 const replayMergeRows = 262_144
+/** So long an engine is held up by a slice of a capture, or until it has so many bytes. */
+const sliceMs = 1
+const sliceBytes = 1024 * 1024
 /** For blocks of state read from disk: a part of the budget, and no more than helps. */
 const cacheBytesMost = 64 << 20
 /** Ticks replayed one by one at most: they take longer than the same events in a few. */
@@ -205,9 +208,9 @@ export class Running {
     return { running: this, status: begun, pinned }
   }
 
-  /** About so many bytes more of the capture that was begun. */
-  captured(maxBytes: number): Promise<CaptureSlice> {
-    return this.#engine.capture(maxBytes)
+  /** More of the capture that was begun, about as much as the engine makes of it in a millisecond. */
+  captured(): Promise<CaptureSlice> {
+    return this.#engine.capture(sliceBytes, sliceMs)
   }
 
   /** The engine's state is in these files now, but for what has changed since it was captured. */

@@ -14,7 +14,6 @@ import { checkSnapshot } from './check-snapshot.ts'
 import type { LogPast } from './log-past.ts'
 import type { TimeMark } from './marks.ts'
 import type { BegunCapture, Pinned, Restored, Running } from './running.ts'
-import { SliceSize } from './slice-size.ts'
 import { type About, type BaseNotes, checkEnd, meaningOf, meaningsOf, needsOf, refusalOf } from './snapshot-notes.ts'
 
 const nothing: Program = { topics: [], views: [] }
@@ -32,7 +31,6 @@ export class Snapshots {
   readonly #past: LogPast
   #files: ViewFiles
   #keeper: Keeper | null = null
-  readonly #sliceSize = new SliceSize()
   #tell: Tell = () => {}
   /** Whose state the newest snapshot is. */
   #running: Running | null = null
@@ -254,13 +252,12 @@ export class Snapshots {
   /** Hands an engine's state to the keeper, who writes a slice while the engine makes the next one. */
   async #capture(keeper: Keeper, running: Running, taken: ReadonlySet<string>): Promise<void> {
     let adding = Promise.resolve()
-    let coming = running.captured(this.#sliceSize.bytes)
+    let coming = running.captured()
     for (let done = false; !done; ) {
       const slice = await coming
       done = slice.done
-      this.#sliceSize.took(slice.ms)
       if (!done) {
-        coming = running.captured(this.#sliceSize.bytes)
+        coming = running.captured()
         coming.catch(() => {})
       }
       await adding

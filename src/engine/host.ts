@@ -41,8 +41,11 @@ export interface EngineHost {
    * @returns how things stand then, which tick that is, and all names that the capture is of
    */
   beginCapture(): Promise<EngineStatus>
-  /** About so many bytes more of the capture under way. Ticks may be handed over before the next slice. */
-  capture(maxBytes: number): Promise<CaptureSlice>
+  /**
+   * More of the capture under way, about so many bytes at most, or what the engine makes in so long. Ticks may be
+   * handed over before the next slice.
+   */
+  capture(maxBytes: number, maxMs: number): Promise<CaptureSlice>
   /**
    * State up to `state.tick` is durable in these files, where the engine finds it from now on; the same tick again
    * after a merge. When this resolves, files that are not among them are not read any more.
@@ -157,8 +160,8 @@ abstract class Host implements EngineHost {
     return this.#ask({ kind: 'capture-begin' })
   }
 
-  capture(maxBytes: number): Promise<CaptureSlice> {
-    return this.#ask({ kind: 'capture-slice', maxBytes })
+  capture(maxBytes: number, maxMs: number): Promise<CaptureSlice> {
+    return this.#ask({ kind: 'capture-slice', maxBytes, maxMs })
   }
 
   adopt(state: StateFiles): Promise<Adopted> {

@@ -90,10 +90,12 @@ export interface CaptureBegin {
   readonly kind: 'capture-begin'
 }
 
-/** Asks for about so many bytes more of the capture under way; ticks may run between two slices. */
+/** Asks for more of the capture under way, about so many bytes at most; ticks may run between two slices. */
 export interface CaptureSliceRequest {
   readonly kind: 'capture-slice'
   readonly maxBytes: number
+  /** No more is begun once the engine has been held up for so long. */
+  readonly maxMs: number
 }
 
 /**
@@ -207,6 +209,8 @@ export interface EngineStatus extends Standing {
   readonly tick: number
   /** Names of everything that has state: what a capture is a capture of. */
   readonly arrangements: readonly string[]
+  /** Where a capture was begun: how long the engine was held up for it. */
+  readonly ms?: number
 }
 
 /** A part of the capture under way. */
@@ -224,6 +228,8 @@ export interface CaptureSlice {
 export interface Adopted {
   readonly kind: 'adopted'
   readonly tick: number
+  /** How long the engine was held up for it. */
+  readonly ms: number
 }
 
 /** The engine stopped for good: out of memory or a broken invariant. */

@@ -1,7 +1,11 @@
 import type { Clock, Disk, Io } from '../io/io.ts'
+import type { Piece } from '../state/cold.ts'
 import { ColdRuns } from '../state/runs/cold-runs.ts'
 import { Engine } from './engine.ts'
-import type { EngineReply, EngineRequest, EngineStart } from './port.ts'
+import type { CaptureSlice, CaptureSliceRequest, EngineReply, EngineRequest, EngineStart, StateFiles } from './port.ts'
+
+/** A capture's slice looks at the clock after each so many bytes. */
+const stepBytes = 64 * 1024
 
 /** The engine behind messages: what a thread runs, and what the inline host calls. */
 export class ServedEngine {
@@ -42,25 +46,42 @@ export class ServedEngine {
         return { kind: 'tapped', blocks: engine.tap(request.node) }
       case 'status':
         return engine.status()
-      case 'capture-begin':
-        engine.beginCapture()
-        return engine.status()
-      case 'capture-slice':
-        return this.#slice(request.maxBytes)
-      case 'adopt': {
-        const { folder, files, tick } = request.state
-        if (this.#runs === null) this.#runs = this.#open(folder, files)
-        else this.#runs.adopt(files)
-        engine.adopt(this.#runs, tick)
-        return { kind: 'adopted', tick }
+      case 'capture-begin': {
+        const ms = this.#timed(() => engine.beginCapture())
+        return { ...engine.status(), ms }
       }
+      case 'capture-slice':
+        return this.#slice(request)
+      case 'adopt':
+        return { kind: 'adopted', tick: request.state.tick, ms: this.#timed(() => this.#adopt(request.state)) }
     }
   }
 
-  #slice(maxBytes: number): EngineReply {
+  #timed(work: () => void): number {
     const start = this.#clock.monotonicMs()
-    const slice = this.#engine.captureSlice(maxBytes)
-    return { kind: 'captured', ...slice, ms: this.#clock.monotonicMs() - start }
+    work()
+    return this.#clock.monotonicMs() - start
+  }
+
+  /** Goes in steps, as no size tells how long one takes: that depends on what it is of, and on who else is at work. */
+  #slice({ maxBytes, maxMs }: CaptureSliceRequest): CaptureSlice {
+    const start = this.#clock.monotonicMs()
+    const pieces: Piece[] = []
+    for (let left = maxBytes; ; ) {
+      const step = this.#engine.captureSlice(Math.min(left, stepBytes))
+      for (const piece of step.pieces) {
+        pieces.push(piece)
+        left -= piece.bytes.byteLength
+      }
+      const ms = this.#clock.monotonicMs() - start
+      if (step.done || left <= 0 || ms >= maxMs) return { kind: 'captured', ...step, pieces, ms }
+    }
+  }
+
+  #adopt({ folder, files, tick }: StateFiles): void {
+    if (this.#runs === null) this.#runs = this.#open(folder, files)
+    else this.#runs.adopt(files)
+    this.#engine.adopt(this.#runs, tick)
   }
 
   #open(folder: string, files: ConstructorParameters<typeof ColdRuns>[2]): ColdRuns {

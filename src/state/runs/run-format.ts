@@ -154,6 +154,12 @@ function positionWords(positions: Float64Array): Uint32Array {
   return words
 }
 
+function wholePositions(words: Uint32Array): Float64Array {
+  const positions = new Float64Array(words.length / 2)
+  for (let i = 0; i < positions.length; i++) positions[i] = words[2 * i] + words[2 * i + 1] * 2 ** 32
+  return positions
+}
+
 export function encodeDirectory(arrangements: readonly ArrangementDirectory[]): Uint8Array {
   const out = new WordWriter()
   out.push(arrangements.length)
@@ -191,7 +197,7 @@ export function decodeDirectory(bytes: Uint8Array): ArrangementDirectory[] {
       sections.push({
         lanes: Array.from(laneNumbers, (number) => lanes[number]),
         blocks,
-        positions: Float64Array.from({ length: blocks }, (_, i) => positions[2 * i] + positions[2 * i + 1] * 2 ** 32),
+        positions: wholePositions(positions),
         bytes: take(blocks),
         checksums: take(blocks),
         rows: take(blocks),
