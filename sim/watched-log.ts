@@ -43,6 +43,7 @@ export function watchedLog(log: Log, history: History): Log {
     readTopic: (topic, from, limit) => log.readTopic(topic, from, limit),
     position: () => log.position(),
     starts: () => log.starts(),
+    reader: (mostIdleMs) => log.reader(mostIdleMs),
     cuts: () => log.cuts(),
     trim: (plan) => log.trim(plan),
     backup: (folder, options) => log.backup(folder, options),

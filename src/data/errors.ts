@@ -53,6 +53,7 @@ export const errorCodes = {
   'log/locked': { status: 503, exit: 1 },
   'log/version': { status: 500, exit: 1 },
   'log/closed': { status: 503, exit: 1 },
+  'log/reader-expired': { status: 503, exit: 1 },
   'backup/refused': { status: 409, exit: 1 },
   'diff/refused': { status: 403, exit: 1 },
   'project/refused': { status: 403, exit: 1 },

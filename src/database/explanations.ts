@@ -1,9 +1,8 @@
 import { MillraceError } from '../data/errors.ts'
 import { defaultMemoryBytes } from '../engine/host.ts'
-import type { Log } from '../log/log.ts'
+import { type Log, readInSteps } from '../log/log.ts'
 import type { Program, TopicDefinition } from '../plan/program.ts'
 import type { FindBody, JourneyBody, WhyBody } from '../protocol/why.ts'
-import type { AdHocSource } from '../views/ad-hoc.ts'
 import type { DatabaseOptions, FindOptions, WhyOptions } from './contract.ts'
 import { searchEvents } from './event-search.ts'
 import { journeyOf } from './journey.ts'
@@ -73,11 +72,10 @@ export class Explanations {
     const beyond = this.#of.gone.viewsBeyond(program).has(view.id)
     const views = new Set(beyond ? [view.id] : [])
     const moment = asOf === undefined ? {} : { asOf }
-    return this.#of.gone.reading(async () => {
-      const run = await this.#run({ ...moment, ...(signal === undefined ? {} : { signal }) }, views)
-      const how = { limit, closed: this.#closed, fromView: asOf === undefined, beyond }
-      return whyRow(run, view, { where: wanted, ...how })
-    })
+    const how = { limit, closed: this.#closed, fromView: asOf === undefined, beyond }
+    return this.#run({ ...moment, ...(signal === undefined ? {} : { signal }) }, views, (run) =>
+      whyRow(run, view, { where: wanted, ...how }),
+    )
   }
 
   /**
@@ -90,12 +88,12 @@ export class Explanations {
     { signal }: { readonly signal?: AbortSignal } = {},
   ): Promise<JourneyBody> {
     const topic = this.#topic(name)
-    const { options, log, program, gone } = this.#of
+    const { options, program, gone } = this.#of
     const { io, engine = 'worker', memoryBytes = defaultMemoryBytes } = options
-    return gone.reading(async () => {
-      const run = await this.#run(signal === undefined ? {} : { signal })
-      const lost = { gone: gone.watermarks(program), beyond: gone.viewsBeyond(program) }
-      const source = { io, log, engine, memoryBytes, ...lost, ...(signal === undefined ? {} : { signal }) }
+    const asked = signal === undefined ? {} : { signal }
+    return this.#run(asked, new Set(), (run) => {
+      const { log, gone: own } = run.source
+      const source = { io, log, engine, memoryBytes, gone: own, beyond: gone.viewsBeyond(program), ...asked }
       return journeyOf(run, { ...source, times: this.#times }, topic, offset)
     })
   }
@@ -107,7 +105,6 @@ export class Explanations {
   async find(name: string, { where, offset, before, limit = eventsDefault, signal }: FindOptions): Promise<FindBody> {
     const topic = this.#topic(name)
     const wanted = new Map(Object.entries(where).map(([column, text]) => [ordinalOf(topic, column), text]))
-    const { source } = await this.#run({})
     const search = {
       topic,
       where: canonical(topic.columns, wanted),
@@ -119,7 +116,7 @@ export class Explanations {
       ),
       ...(signal === undefined ? {} : { signal }),
     }
-    const found = await this.#of.gone.reading(() => searchEvents(source, search))
+    const found = await this.#run({}, new Set(), ({ source }) => searchEvents(source, search))
     if (offset === undefined) return found
     return { ...found, events: found.events.filter((event) => event.offset === offset), more: false }
   }
@@ -132,12 +129,20 @@ export class Explanations {
     throw new MillraceError('topic/unknown', `there is no topic ${name}`, { hint: known(topics) })
   }
 
-  async #run({ asOf, signal }: Pick<WhyOptions, 'asOf' | 'signal'>, views = new Set<number>()): Promise<WhyRun> {
-    const { options, program, past, log } = this.#of
-    const gone = this.#of.gone.watermarks(program)
-    const scene = await past.scene(asOf, this.#promised, views)
+  #run<T>(
+    { asOf, signal }: Pick<WhyOptions, 'asOf' | 'signal'>,
+    views: ReadonlySet<number>,
+    work: (run: WhyRun) => Promise<T>,
+  ): Promise<T> {
+    const { options, program, past, log, gone } = this.#of
     const { io, engine = 'worker', memoryBytes = defaultMemoryBytes } = options
-    const source: AdHocSource = { io, program, log, gone, ...scene, closed: this.#closed }
-    return new WhyRun(source, { maxRows: 0, engine, memoryBytes, ...(signal === undefined ? {} : { signal }) })
+    const how = { maxRows: 0, engine, memoryBytes, ...(signal === undefined ? {} : { signal }) }
+    return gone.reading(async () => {
+      const scene = await past.scene(asOf, this.#promised, views)
+      return readInSteps(log, (reader) => {
+        const seen = { io, program, log: reader, gone: gone.watermarks(program) }
+        return work(new WhyRun({ ...seen, ...scene, closed: this.#closed }, how))
+      })
+    })
   }
 }

@@ -4,7 +4,7 @@ import { cellText } from '../data/text-print.ts'
 import { type EngineHost, startEngine } from '../engine/host.ts'
 import type { ErrorRow, GoneTimes, Standing, TickOutput, TopicBlock } from '../engine/port.ts'
 import type { Io } from '../io/io.ts'
-import { type Log, type LoggedBlock, offsetOf, type SealedTick } from '../log/log.ts'
+import { type LoggedBlock, type LogReads, offsetOf, type SealedTick } from '../log/log.ts'
 import type { Program, ViewDefinition } from '../plan/program.ts'
 import type { CellText } from '../plan/why-words.ts'
 import { openPage } from '../views/page.ts'
@@ -28,7 +28,8 @@ export interface ChangedRow {
 
 export interface JourneySource {
   readonly io: Io
-  readonly log: Log
+  /** A reader that goes on as it began: it is read in two steps. */
+  readonly log: LogReads
   readonly engine: 'inline' | 'worker'
   readonly memoryBytes: number
   /** Where watermarks begin, where a part of the log is gone. */

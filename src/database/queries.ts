@@ -2,7 +2,7 @@ import type { ErrorsOptions, ViewErrors } from '../app/database-shape.ts'
 import { MillraceError } from '../data/errors.ts'
 import type { ColumnSchema } from '../data/sql-type.ts'
 import { defaultMemoryBytes } from '../engine/host.ts'
-import type { Log } from '../log/log.ts'
+import { type Log, readInSteps } from '../log/log.ts'
 import { Catalog } from '../plan/catalog.ts'
 import { errorQuery } from '../plan/error-places.ts'
 import { explainPlan } from '../plan/explain.ts'
@@ -63,8 +63,10 @@ export class Queries {
     const relations = new Set(scans.map(({ relation }) => relation))
     const { tick, rows } = await this.#gone.reading(async () => {
       const scene = await this.#past.scene(options.asOf, promised, relations)
-      const source: AdHocSource = { ...this.#source(scene), restrictions }
-      return { tick: scene.moment.tick, rows: await runOnce(source, bound, this.#runOptions(options)) }
+      const rows = await this.#inSteps(scene, (source) =>
+        runOnce({ ...source, restrictions }, bound, this.#runOptions(options)),
+      )
+      return { tick: scene.moment.tick, rows }
     })
     // Columns behind those of the query were there to order by.
     const shown = new Rows(bound.columns, rows.pages, rows.refs, rows.weights)
@@ -86,15 +88,16 @@ export class Queries {
    */
   async errors(view: View, { limit = errorsDefault, signal }: ErrorsOptions, closed: boolean): Promise<ViewErrors> {
     const scene = await this.#past.scene(undefined, 0, new Set())
-    const source = { ...this.#source(scene), closed }
-    const { tick } = source.moment
-    const { errors } = source.moment.version(view)
+    const { tick } = scene.moment
+    const { errors } = scene.moment.version(view)
     if (errors === 0) return { tick, errors, rows: [] }
     const asked = errorQuery(this.#program, view.definition, limit)
     const own = this.#runOptions({ maxRows: limit, ...(signal === undefined ? {} : { signal }) })
     // Rows that erred further up stand beside this query, too: they are what it is about.
     const options = { ...own, besideErrors: true }
-    const found = await this.#gone.reading(() => runOnce(source, { plan: asked.plan, order: [] }, options))
+    const found = await this.#gone.reading(() =>
+      this.#inSteps(scene, (source) => runOnce({ ...source, closed }, { plan: asked.plan, order: [] }, options)),
+    )
     const rows = listedErrors(asked, found)
     const listed = rows.reduce((sum, { count }) => sum + count, 0)
     const beyond = this.#gone.viewsBeyond(this.#program).has(view.definition.id)
@@ -102,15 +105,10 @@ export class Queries {
     return { tick, errors, rows, ...(gone === 0 ? {} : { gone }) }
   }
 
-  #source(scene: Scene): AdHocSource {
-    const { topics } = this.#program
-    return {
-      io: this.#options.io,
-      program: this.#program,
-      log: this.#log,
-      gone: this.#gone.watermarks({ topics }),
-      ...scene,
-    }
+  #inSteps<T>(scene: Scene, work: (source: AdHocSource) => Promise<T>): Promise<T> {
+    const { io } = this.#options
+    const gone = this.#gone.watermarks(this.#program)
+    return readInSteps(this.#log, (log) => work({ io, program: this.#program, log, gone, ...scene }))
   }
 
   #runOptions({ maxRows = queryRowsDefault, signal }: QueryOptions): AdHocOptions {

@@ -2,7 +2,7 @@ import { invariant, type MillraceError } from '../data/errors.ts'
 import type { OpenedProgram } from '../engine/definitions.ts'
 import { defaultMemoryBytes, type EngineHost, startEngine } from '../engine/host.ts'
 import type { CaptureSlice, EngineFigures, EngineStatus, StateFiles, TappedBlock } from '../engine/port.ts'
-import type { Log, SealedTick } from '../log/log.ts'
+import { type Log, type LogReads, readInSteps, type SealedTick } from '../log/log.ts'
 import type { Program } from '../plan/program.ts'
 import { TickDriver } from '../views/driver.ts'
 import { columnsRead, mergeableRows } from '../views/replay.ts'
@@ -149,17 +149,22 @@ export class Running {
       if (this.driver.failure !== null) throw this.driver.failure
       told()
     }
+    // What is compacted meanwhile must not change it between two replays; a slow engine is no reason to give up.
+    await readInSteps(this.#log, (log) => this.#catchUp(log, tick, each), Number.POSITIVE_INFINITY)
+  }
+
+  async #catchUp(log: LogReads, tick: number, each: (sealed: SealedTick) => Promise<void>): Promise<void> {
     const columns = columnsRead(this.program)
     // What events that are gone did at each tick is not known any more.
     const gone = this.#past.goneThrough(this.program)
     const remembered = Math.min(tick, Math.max(await this.#rememberedFrom(), gone))
     if (remembered > this.views.tick) {
       const rows = mergeableRows(this.program, replayMergeRows)
-      await this.#log.replay(each, rows, this.views.tick, remembered, columns)
+      await log.replay(each, rows, this.views.tick, remembered, columns)
       await this.driver.drained()
       this.expireChanges()
     }
-    await this.#log.replay(each, 0, Math.max(remembered, this.views.tick), tick, columns)
+    await log.replay(each, 0, Math.max(remembered, this.views.tick), tick, columns)
     await this.driver.drained()
   }
 

@@ -9,7 +9,7 @@ import type { ColumnSchema } from '../data/sql-type.ts'
 import { storedCells } from '../data/stored-column.ts'
 import { defaultMemoryBytes, startEngine } from '../engine/host.ts'
 import type { TappedBlock } from '../engine/port.ts'
-import type { Log } from '../log/log.ts'
+import { type Log, type LogReads, readInSteps } from '../log/log.ts'
 import type { Program, TopicDefinition, ViewDefinition } from '../plan/program.ts'
 import type { OperatorNode } from '../plan/topology.ts'
 import { TickDriver } from '../views/driver.ts'
@@ -59,7 +59,8 @@ export async function sampleOperator(
   const whole = part.topics.every(({ id }) => !log.starts().has(id))
   if (!whole || events > replayEvents) return { columns, changes: await watch(options, running, node, print, signal) }
   const engine = events <= inlineEvents ? 'inline' : (options.engine ?? 'worker')
-  const views = await replay({ ...options, engine }, log, part, running.views.tick, signal)
+  const { tick } = running.views
+  const views = await readInSteps(log, (reader) => replay({ ...options, engine }, reader, part, tick, signal))
   const view = views.views[views.views.length - 1]
   return { columns, changes: await latestChanges(views, view, view.retained.expiredTick, print) }
 }
@@ -117,7 +118,7 @@ function partWith(program: Program, { plan, id: name }: OperatorNode): Program {
 /** Runs the log up to a tick through a program, its latest ticks one by one. */
 async function replay(
   { io, engine = 'worker', memoryBytes = defaultMemoryBytes }: DatabaseOptions,
-  log: Log,
+  log: LogReads,
   part: Program,
   tick: number,
   signal: AbortSignal,

@@ -6,7 +6,7 @@ import { formatTimestamp } from '../data/datetime.ts'
 import { olderBlocks } from '../data/older-blocks.ts'
 import { storedCells } from '../data/stored-column.ts'
 import { cellText } from '../data/text-print.ts'
-import { endOf, type Log, offsetOf, type ReadBlock, rowFrom } from '../log/log.ts'
+import { endOf, type LogReads, offsetOf, type ReadBlock, rowFrom } from '../log/log.ts'
 import type { TopicDefinition } from '../plan/program.ts'
 import { rowOf } from '../plan/why-words.ts'
 import type { EventRef } from '../protocol/why.ts'
@@ -24,11 +24,11 @@ export function timeText(micros: bigint): string {
 
 /** Reads events by their positions, each block once. */
 export class EventLookup {
-  readonly #log: Log
+  readonly #log: LogReads
   readonly #blocks = new Map<number, OpenedBlock[]>()
   readonly #found = new Map<string, EventRef | null>()
 
-  constructor(log: Log) {
+  constructor(log: LogReads) {
     this.#log = log
   }
 

@@ -23,10 +23,16 @@ function forgetting(log: Log, gone: () => number): Log {
           return blocks.filter(({ firstOffset }) => firstOffset >= gone())
         }
       }
+      // What is read in steps is as forgetful.
+      if (name === 'reader') return () => ({ ...target.reader(), ...reads(forgetting(target, gone)) })
       const value = Reflect.get(target, name) as unknown
       return typeof value === 'function' ? value.bind(target) : value
     },
   })
+}
+
+function reads(log: Log): Pick<Log, 'starts' | 'readTopic' | 'replay'> {
+  return { starts: log.starts, readTopic: log.readTopic, replay: log.replay }
 }
 
 describe('why, where retention has thrown events away', () => {

@@ -67,12 +67,19 @@ export interface CommitStore<G extends Gathering = Gathering> {
   /** The first sealed event of a topic that was committed at a time or later; null where there is none. */
   findOffset(topic: number, timeMicros: bigint): Promise<number | null>
   readTopic(topic: number, fromOffset: number, limitRows: number): Promise<readonly ReadBlock[]>
+  /** Reads on what is sealed now, until it is closed: see LogReader. */
+  reader(mostIdleMs: number): StoreReader
   starts(): ReadonlyMap<number, TopicStart>
   cuts(): readonly Cut[]
   /** As Log.trim. @throws NoRoom where the disk has no room for the decision */
   trim(plan: readonly Trim[]): Promise<void>
   /** Copies what is sealed now into an empty folder. @throws MillraceError backup/refused, log/full */
   backup(folder: string, options: BackupOptions): Promise<BackupAnswer>
+  close(): Promise<void>
+}
+
+/** What a store has of a LogReader. */
+export interface StoreReader extends Pick<CommitStore, 'replay' | 'findTick' | 'readTopic' | 'starts'> {
   close(): Promise<void>
 }
 

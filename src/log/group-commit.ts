@@ -13,6 +13,7 @@ import type {
   LoggedBlock,
   LogOptions,
   LogPosition,
+  LogReader,
   ReadBlock,
   SealedTick,
   TickMark,
@@ -20,6 +21,7 @@ import type {
   TopicStart,
   Trim,
 } from './log.ts'
+import { findUpTo, readerUpTo } from './reader.ts'
 
 /** A tick is sealed when it has so many rows or bytes, whether the engine is free or not. */
 export const tickRows = 262_144
@@ -131,10 +133,7 @@ export class GroupCommitLog implements Log {
   async findTick(wanted: TickWanted): Promise<TickMark | null> {
     // What is being written took its time from the clock before we were asked.
     if (!('tick' in wanted) && wanted.timeMicros >= this.#timeMicros) await this.#committing
-    const newest = { tick: this.#tick, timeMicros: this.#timeMicros }
-    if (newest.tick === 0 || ('tick' in wanted && wanted.tick > newest.tick)) return null
-    const isNewest = 'tick' in wanted ? wanted.tick === newest.tick : wanted.timeMicros >= newest.timeMicros
-    return isNewest ? newest : this.#store.findTick(wanted)
+    return findUpTo(this.position(), wanted, () => this.#store.findTick(wanted))
   }
 
   onTick(listener: (tick: SealedTick) => void): void {
@@ -147,6 +146,10 @@ export class GroupCommitLog implements Log {
 
   readTopic(topic: number, fromOffset: number, limitRows: number): Promise<readonly ReadBlock[]> {
     return this.#store.readTopic(topic, fromOffset, limitRows)
+  }
+
+  reader(mostIdleMs = 5 * 60_000): LogReader {
+    return readerUpTo(this.position(), this.#store.reader(mostIdleMs))
   }
 
   async findOffset(topic: number, timeMicros: bigint): Promise<number> {

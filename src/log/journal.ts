@@ -2,24 +2,14 @@ import { invariant } from '../data/errors.ts'
 import type { DiskFile, DiskLock, Io } from '../io/io.ts'
 import { IoError } from '../io/io.ts'
 import type { SettledFile } from './backup.ts'
-import { ChunkPool, HeldChunks } from './chunks.ts'
-import { type Commit, NoRoom, type Seal } from './commit.ts'
+import { type Commit, NoRoom } from './commit.ts'
 import { FrameBuilder } from './frame.ts'
-import { type Chain, FrameReader } from './frame-reader.ts'
 import type { Moment } from './history/history-format.ts'
-import {
-  damaged,
-  fileHeaderBytes,
-  fileName,
-  filePath,
-  type JournalFile,
-  type JournalSizes,
-  writeZeros,
-} from './journal-file.ts'
-import { isBeyond, type LoggedBlock, type ReadBlock, type SealedTick, type TickMark, type TickWanted } from './log.ts'
+import { fileHeaderBytes, fileName, filePath, type JournalFile, type JournalSizes, writeZeros } from './journal-file.ts'
+import { JournalReader } from './journal-reader.ts'
 import { SpareFiles } from './spare-files.ts'
 import type { TickIndex } from './tick-index.ts'
-import { strideBytes, type TopicIndex } from './topic-index.ts'
+import type { TopicIndex } from './topic-index.ts'
 
 /** Where a journal goes on: what recovery found or a new journal starts with. */
 export interface JournalEnd {
@@ -44,8 +34,6 @@ export interface JournalEnd {
 
 /** Builders that grew larger than this are not kept for the next commit. */
 const keptBytes = 16 << 20
-/** Read in one piece by replay. */
-const replayBytes = 4 << 20
 
 /** The journal on disk: commits as frames in numbered files, all topics in one order. */
 export class Journal {
@@ -117,105 +105,14 @@ export class Journal {
     }
   }
 
-  async replay(
-    each: (tick: SealedTick) => Promise<void> | void,
-    mergeRows: number,
-    afterTick: number,
-    throughTick: number,
-  ): Promise<void> {
-    // The tick being read, and those read whole that are handed over with it.
-    let blocks: LoggedBlock[] = []
-    let rows = 0
-    let merged: LoggedBlock[] = []
-    let mergedRows = 0
-    let last: Seal | null = null
-    const pool = new ChunkPool(true)
-    const held = new HeldChunks(pool)
-    let mergedHeld = new HeldChunks(pool)
-    const handOver = async (): Promise<void> => {
-      const handed = mergedHeld
-      const blocks = merged
-      mergedHeld = new HeldChunks(pool)
-      merged = []
-      mergedRows = 0
-      if (last === null) return
-      await each({ tick: last.tick, timeMicros: last.timeMicros, blocks, release: () => handed.release() })
-    }
-    const { position } = this.#ticks.upTo(afterTick)
-    for await (const reader of this.#read(position, this.#sealed, replayBytes, pool)) {
-      for (let frame = reader.take(); frame !== null; frame = reader.take()) {
-        if (frame.blocks > 0) held.add(reader.chunk)
-        for (const block of reader.blocks()) {
-          blocks.push(block)
-          rows += block.rows
-        }
-        const seal = reader.seal()
-        if (seal === null) continue
-        if (seal.tick > throughTick) return await handOver()
-        if (seal.tick > afterTick) {
-          if (mergeRows === 0 || mergedRows + rows > mergeRows) await handOver()
-          if (merged.length === 0) merged = blocks
-          else for (const block of blocks) merged.push(block)
-          mergedHeld.addAll(held)
-          mergedRows += rows
-          last = seal
-        } else held.release()
-        blocks = []
-        rows = 0
-        if (seal.tick === throughTick) return await handOver()
-      }
-    }
-    await handOver()
-  }
-
-  async findTick(wanted: TickWanted): Promise<TickMark | null> {
-    const known = 'tick' in wanted ? this.#ticks.upTo(wanted.tick) : this.#ticks.upToTime(Number(wanted.timeMicros))
-    let found = known.tick === 0 ? null : { tick: known.tick, timeMicros: BigInt(known.timeMicros) }
-    for await (const reader of this.#read(known.position, this.#sealed, strideBytes, new ChunkPool())) {
-      while (reader.take() !== null) {
-        if ('tick' in wanted && found?.tick === wanted.tick) return found
-        const seal = reader.seal()
-        if (seal === null) continue
-        if (isBeyond(seal, wanted)) return found
-        found = { tick: seal.tick, timeMicros: seal.timeMicros }
-      }
-    }
-    return found
-  }
-
-  async findOffset(topic: number, timeMicros: bigint): Promise<number | null> {
-    // A commit's time is not after that of the tick that seals it.
-    const { position } = this.#ticks.upToTime(Number(timeMicros) - 1)
-    for await (const reader of this.#read(position, this.#sealed, strideBytes, new ChunkPool())) {
-      for (let frame = reader.take(); frame !== null; frame = reader.take()) {
-        if (frame.timeMicros < timeMicros) continue
-        const found = reader.blocks().find((block) => block.topic === topic)
-        if (found !== undefined) return found.firstOffset
-      }
-    }
-    return null
-  }
-
-  async readTopic(topic: number, fromOffset: number, limitRows: number): Promise<readonly ReadBlock[]> {
-    const found: ReadBlock[] = []
-    let rows = 0
-    const pool = new ChunkPool()
-    for (const stretch of this.#index.stretches(topic, fromOffset)) {
-      let { tick } = stretch
-      for await (const reader of this.#read(stretch.from, Math.min(stretch.to, this.#sealed), strideBytes, pool)) {
-        while (reader.take() !== null) {
-          for (const block of reader.blocks()) {
-            const end = block.firstOffset + block.rows
-            if (block.topic !== topic || end <= fromOffset || rows >= limitRows) continue
-            found.push({ ...block, bytes: block.bytes.slice(), tick })
-            rows += end - Math.max(fromOffset, block.firstOffset)
-          }
-          if (rows >= limitRows) return found
-          tick = (reader.seal()?.tick ?? tick - 1) + 1
-        }
-      }
-    }
-    return found
+  /** All that is sealed, as it is now: forgetting files doesn't change what it reads, taking them away does. */
+  reader(): JournalReader {
+    return new JournalReader(this.#io.disk, this.#folder, {
+      files: [...this.#files],
+      index: this.#index.kept(),
+      ticks: this.#ticks.kept(),
+      sealed: this.#sealed,
+    })
   }
 
   /** The files up to the newest seal: below it nothing changes any more, whatever is appended. */
@@ -236,11 +133,6 @@ export class Journal {
   /** The journal position behind which the last but so many files end; null while there are no more. */
   closedEnd(keep: number): number | null {
     return this.#files[this.#files.length - 1 - keep]?.base ?? null
-  }
-
-  /** Frames that are sealed, from a position on that is a frame's start; see `#read`. */
-  read(from: number, to: number, pool: ChunkPool): AsyncGenerator<FrameReader> {
-    return this.#read(from, Math.min(to, this.#sealed), replayBytes, pool)
   }
 
   /**
@@ -322,43 +214,6 @@ export class Journal {
     this.#at = fileHeaderBytes
     this.#allocated = Math.max(fileHeaderBytes, this.#sizes.stepBytes, header.stale)
     await before.close()
-  }
-
-  /**
-   * The frames that start between two journal positions; the first must be a frame's start. Whoever is handed the
-   * reader takes frames until there is none, then asks for the next piece.
-   */
-  async *#read(from: number, to: number, chunkBytes: number, pool: ChunkPool): AsyncGenerator<FrameReader> {
-    const { disk } = this.#io
-    let chain: Chain = { sequence: null, previous: null }
-    // A copy: files may be added meanwhile, always beyond `to`.
-    const files = [...this.#files]
-    for (let i = 0; i < files.length; i++) {
-      const header = files[i]
-      const next = files[i + 1]?.base ?? Number.POSITIVE_INFINITY
-      if (next <= from || header.base + fileHeaderBytes >= to) continue
-      const path = filePath(this.#folder, header.number)
-      const file = await disk.open(path, { readOnly: true })
-      const range = {
-        from: Math.max(from - header.base, fileHeaderBytes),
-        to: Math.min(to, next) - header.base,
-        end: Math.min(next, this.#sealed) - header.base,
-        chain,
-        chunkBytes,
-        ahead: chunkBytes === replayBytes,
-      }
-      const reader = new FrameReader(file, path, header, range, pool)
-      try {
-        while (!reader.done) {
-          if (!(await reader.fill())) throw damaged(path, reader.at)
-          yield reader
-        }
-        chain = reader.chain
-      } finally {
-        await reader.close()
-        await file.close()
-      }
-    }
   }
 }
 

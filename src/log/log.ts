@@ -9,7 +9,7 @@ import type { BackupAnswer, BackupOptions } from './backup.ts'
  * Order: commits are numbered by the journal's order. A seal covers every commit before it in the journal, so an
  * append that is written after seal n becomes visible at tick n + 1, which is why its answer can name the tick.
  */
-export interface Log {
+export interface Log extends LogReads {
   /** Tells this log from every other: made at random when it was begun. */
   readonly identity: string
 
@@ -27,37 +27,11 @@ export interface Log {
    */
   requestSeal(evenIfEmpty: boolean): void
 
-  /**
-   * Reads all sealed ticks in order, from the one after `afterTick` to `throughTick` or the last that is durable now,
-   * and hands them to `each`, waiting for it. After open and before the first append this is how the past is taken
-   * over; later ticks go to `onTick`. It may run again at any time beside appends, for those who look at the past;
-   * `each` ends it by throwing.
-   * @param columns what is read of which topics: the rest of a block may be missing, and blocks of other topics
-   * @param mergeRows neighbouring ticks may be handed over as one (the last one's number) up to so many rows; 0: never
-   */
-  replay(
-    each: (tick: SealedTick) => Promise<void> | void,
-    mergeRows?: number,
-    afterTick?: number,
-    throughTick?: number,
-    columns?: ColumnsRead,
-  ): Promise<void>
-
-  /**
-   * Finds a sealed tick: the one of a number, or the newest whose time is not after a time. What it says of a time
-   * before the clock's stays true, as long as the clock isn't set back: commits under way are waited for.
-   * @returns null where there is none
-   */
-  findTick(wanted: TickWanted): Promise<TickMark | null>
-
   /** Called for each new tick, in order, once its seal is durable. One listener. */
   onTick(listener: (tick: SealedTick) => void): void
 
   /** Called once when a failed sync poisons the log. */
   onPoisoned(listener: (error: MillraceError) => void): void
-
-  /** Events of a topic from an offset, sealed ones only, in offset order, at most about `limitRows`. */
-  readTopic(topic: number, fromOffset: number, limitRows: number): Promise<readonly ReadBlock[]>
 
   /**
    * Finds the first event of a topic that was appended at a time or later, sealed ones only.
@@ -65,11 +39,11 @@ export interface Log {
    */
   findOffset(topic: number, timeMicros: bigint): Promise<number>
 
-  /** Where the log stands: the newest sealed tick (0: none), its time, and the next offset per topic (sealed). */
-  position(): LogPosition
-
-  /** The topics of which something was trimmed, by their ids. Each trim makes a new map. */
-  starts(): ReadonlyMap<number, TopicStart>
+  /**
+   * The log as it is now, for those who read it in several steps; they close it.
+   * @param mostIdleMs for how long it may stand still (default: five minutes)
+   */
+  reader(mostIdleMs?: number): LogReader
 
   /** Where the log may be cut, from the oldest to the newest: what lies behind the last of them stays whole. */
   cuts(): readonly Cut[]
@@ -99,6 +73,60 @@ export interface Log {
 
 /** What of a log those need who only read what it was. */
 export type LogReading = Pick<Log, 'identity' | 'replay' | 'readTopic' | 'starts'>
+
+/** What reads the log's past. */
+export interface LogReads {
+  /**
+   * Reads all sealed ticks in order, from the one after `afterTick` to `throughTick` or the last that is durable now,
+   * and hands them to `each`, waiting for it. After open and before the first append this is how the past is taken
+   * over; later ticks go to `onTick`. It may run again at any time beside appends, for those who look at the past;
+   * `each` ends it by throwing.
+   * @param columns what is read of which topics: the rest of a block may be missing, and blocks of other topics
+   * @param mergeRows neighbouring ticks may be handed over as one (the last one's number) up to so many rows; 0: never
+   */
+  replay(
+    each: (tick: SealedTick) => Promise<void> | void,
+    mergeRows?: number,
+    afterTick?: number,
+    throughTick?: number,
+    columns?: ColumnsRead,
+  ): Promise<void>
+
+  /**
+   * Finds a sealed tick: the one of a number, or the newest whose time is not after a time. What it says of a time
+   * before the clock's stays true, as long as the clock isn't set back: commits under way are waited for.
+   * @returns null where there is none
+   */
+  findTick(wanted: TickWanted): Promise<TickMark | null>
+
+  /** Events of a topic from an offset, sealed ones only, in offset order, at most about `limitRows`. */
+  readTopic(topic: number, fromOffset: number, limitRows: number): Promise<readonly ReadBlock[]>
+
+  /** Where the log stands: the newest sealed tick (0: none), its time, and the next offset per topic (sealed). */
+  position(): LogPosition
+
+  /** The topics of which something was trimmed, by their ids. Each trim makes a new map. */
+  starts(): ReadonlyMap<number, TopicStart>
+}
+
+/**
+ * The log as it was at one moment: whatever is trimmed, compacted or merged meanwhile, its reads fit together. Files
+ * that it may need stay on disk until it is closed, but not over a restart. Whoever forgets it keeps them for a while
+ * only: where it stands still while some are to go, its reads throw MillraceError log/reader-expired.
+ */
+export interface LogReader extends LogReads {
+  close(): Promise<void>
+}
+
+/** Reads the log as it is now in several steps. */
+export async function readInSteps<T>(log: Log, work: (log: LogReader) => Promise<T>, mostIdleMs?: number): Promise<T> {
+  const reader = log.reader(mostIdleMs)
+  try {
+    return await work(reader)
+  } finally {
+    await reader.close()
+  }
+}
 
 /** What was thrown away of a topic's past. */
 export interface TopicStart {

@@ -3,11 +3,12 @@ import { rowsOfBlock } from '../data/block-rows.ts'
 import { invariant, MillraceError } from '../data/errors.ts'
 import type { Io } from '../io/io.ts'
 import type { BackupAnswer } from './backup.ts'
-import type { Commit, CommitStore, Gathering } from './commit.ts'
+import type { Commit, CommitStore, Gathering, StoreReader } from './commit.ts'
 import { GroupCommitLog } from './group-commit.ts'
 import { IdempotencyTable } from './idempotency.ts'
 import { BlockKeys, KeySet } from './keys.ts'
 import {
+  type ColumnsRead,
   type Cut,
   endOf,
   isBeyond,
@@ -43,9 +44,9 @@ const nothing: Gathering = { add() {} }
 class MemoryStore implements CommitStore {
   readonly identity = 'memory'
   /** Sealed blocks per topic, in offset order. */
-  readonly #topics = new Map<number, ReadBlock[]>()
+  #topics = new Map<number, ReadBlock[]>()
   /** By their numbers, from 1. */
-  readonly #ticks: SealedTick[] = []
+  #ticks: SealedTick[] = []
   #unsealed: LoggedBlock[] = []
   #starts: ReadonlyMap<number, TopicStart> = new Map()
   /** Ticks at which the log may be cut. */
@@ -80,6 +81,7 @@ class MemoryStore implements CommitStore {
     _: number,
     afterTick: number,
     throughTick: number,
+    __?: ColumnsRead,
   ): Promise<void> {
     const end = Math.min(this.#ticks.length, throughTick)
     for (let i = afterTick; i < end; i++) await each(this.#ticks[i])
@@ -118,6 +120,21 @@ class MemoryStore implements CommitStore {
     return found
   }
 
+  reader(): StoreReader {
+    const kept = new MemoryStore()
+    // Lists grow behind what a reader asks for.
+    kept.#topics = new Map(this.#topics)
+    kept.#ticks = this.#ticks
+    kept.#starts = this.#starts
+    return {
+      replay: (...asked) => kept.replay(...asked),
+      findTick: (wanted) => kept.findTick(wanted),
+      readTopic: (...asked) => kept.readTopic(...asked),
+      starts: () => kept.#starts,
+      close: async () => {},
+    }
+  }
+
   starts(): ReadonlyMap<number, TopicStart> {
     return this.#starts
   }
@@ -151,6 +168,9 @@ class MemoryStore implements CommitStore {
       trimmed.set(topic, [...kept, ...blocks.slice(past.length)])
       starts.set(topic, { firstOffset, throughTick, keeps: keep === 'nothing' ? 'nothing' : 'latest' })
     }
+    // Readers keep what they have; it grows no more.
+    this.#topics = new Map(this.#topics)
+    this.#ticks = [...this.#ticks]
     for (const [topic, blocks] of trimmed) this.#replace(topic, blocks, starts.get(topic)!.throughTick)
     this.#starts = starts
   }

@@ -1,7 +1,6 @@
 import type { Io } from '../io/io.ts'
 import { History } from './history/history.ts'
-import { replayHistory } from './history/history-replay.ts'
-import { startsOf } from './history/trims.ts'
+import { LogMoment } from './history/log-moment.ts'
 import { Journal } from './journal.ts'
 import { filePath, usualSizes } from './journal-file.ts'
 import type { Log, LogReading, TickMark, TopicStart } from './log.ts'
@@ -16,13 +15,13 @@ const noLock = { release: async (): Promise<void> => {} }
 export class ReadOnlyLog implements LogReading {
   readonly identity: string
   readonly end: TickMark
-  readonly #history: History
+  readonly #moment: LogMoment
   readonly #journal: Journal
 
   private constructor(history: History, journal: Journal, end: TickMark) {
     this.identity = journal.identity
     this.end = end
-    this.#history = history
+    this.#moment = new LogMoment(history, journal.reader())
     this.#journal = journal
   }
 
@@ -45,23 +44,16 @@ export class ReadOnlyLog implements LogReading {
     throughTick = Number.POSITIVE_INFINITY,
     columns,
   ) => {
-    const { tick } = this.#history.end
-    if (afterTick < tick) {
-      const through = Math.min(throughTick, tick)
-      await replayHistory(this.#history, { each, mergeRows, afterTick, throughTick: through, columns })
-    }
-    if (throughTick > tick) await this.#journal.replay(each, mergeRows, Math.max(afterTick, tick), throughTick)
+    await this.#moment.replay({ each, mergeRows, afterTick, throughTick, columns })
   }
 
   /** As Log.readTopic. */
-  readonly readTopic: Log['readTopic'] = async (topic, fromOffset, limitRows) => {
-    const old = await this.#history.readTopic(topic, fromOffset, limitRows)
-    return old.length > 0 ? old : this.#journal.readTopic(topic, fromOffset, limitRows)
-  }
+  readonly readTopic: Log['readTopic'] = (topic, fromOffset, limitRows) =>
+    this.#moment.readTopic(topic, fromOffset, limitRows)
 
   /** As Log.starts. */
   starts(): ReadonlyMap<number, TopicStart> {
-    return startsOf(this.#history.trims)
+    return this.#moment.starts()
   }
 
   close(): Promise<void> {

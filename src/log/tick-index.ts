@@ -12,9 +12,9 @@ const beginning: TickPlace = { tick: 0, timeMicros: Number.NEGATIVE_INFINITY, po
 
 /** A sparse index from ticks, by number or time, to journal positions: rebuilt by every recovery, never stored. */
 export class TickIndex {
-  readonly #ticks: number[] = []
-  readonly #times: number[] = []
-  readonly #positions: number[] = []
+  #ticks: number[] = []
+  #times: number[] = []
+  #positions: number[] = []
   /** Where whoever finds nothing begins. */
   #begin = beginning
 
@@ -33,9 +33,20 @@ export class TickIndex {
     this.#begin = { ...beginning, position }
     const kept = this.#positions.findIndex((each) => each > position)
     const count = kept < 0 ? this.#positions.length : kept
-    this.#ticks.splice(0, count, tick)
-    this.#times.splice(0, count, timeMicros)
-    this.#positions.splice(0, count, position)
+    // Others may be at work with the lists as they are.
+    this.#ticks = [tick, ...this.#ticks.slice(count)]
+    this.#times = [timeMicros, ...this.#times.slice(count)]
+    this.#positions = [position, ...this.#positions.slice(count)]
+  }
+
+  /** The index as it is, whatever is cut from now on; ticks that are added may be in it. */
+  kept(): TickIndex {
+    const kept = new TickIndex()
+    kept.#ticks = this.#ticks
+    kept.#times = this.#times
+    kept.#positions = this.#positions
+    kept.#begin = this.#begin
+    return kept
   }
 
   /** The newest known tick up to this one: whoever looks for a tick reads the journal on from there. */

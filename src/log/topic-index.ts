@@ -65,6 +65,13 @@ export class TopicIndex {
     }
   }
 
+  /** The index as it is, whatever is cut from now on; blocks that are added may be in it. */
+  kept(): TopicIndex {
+    const kept = new TopicIndex()
+    for (const [topic, entries] of this.#topics) kept.#topics.set(topic, entries)
+    return kept
+  }
+
   /** The stretches of journal that hold a topic from an offset on, in order. */
   *stretches(topic: number, fromOffset: number): Generator<Stretch> {
     const entries = this.#topics.get(topic)

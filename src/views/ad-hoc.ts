@@ -1,7 +1,7 @@
 import { type EngineHost, startEngine } from '../engine/host.ts'
 import type { GoneTimes } from '../engine/port.ts'
 import type { Io } from '../io/io.ts'
-import type { Log } from '../log/log.ts'
+import type { LogReads } from '../log/log.ts'
 import { mayTakeLong } from '../plan/effort.ts'
 import { nodesOf } from '../plan/nodes.ts'
 import { systemColumn } from '../plan/plan.ts'
@@ -32,7 +32,8 @@ export interface AdHocSource {
   readonly program: Program
   readonly views: ViewSet
   readonly moment: Moment
-  readonly log: Log
+  /** A reader that goes on as it began: it is read in several steps. */
+  readonly log: LogReads
   /** What the reader sees of relations, by id; what isn't here he sees whole. */
   readonly restrictions?: ReadonlyMap<number, Restriction>
   /** What counts of events that are gone. */

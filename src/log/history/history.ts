@@ -32,6 +32,8 @@ export class History {
 
   /** What was decided to go; `replace` takes it away. */
   #trims: TrimsFile
+  /** All of it as it was when somebody asked last; null once it has changed. */
+  #kept: History | null = null
 
   private constructor(files: readonly HistoryFile[], trims: TrimsFile) {
     this.#files = []
@@ -56,6 +58,7 @@ export class History {
 
   /** Takes over a file that goes on where the last one ends. */
   add(file: HistoryFile): void {
+    this.#kept = null
     this.#files.push(file)
     for (const { topic, blocks } of file.footer.topics) {
       let found = this.#blocks.get(topic)
@@ -75,11 +78,18 @@ export class History {
     this.#last = null
   }
 
+  /** The history as it is, whatever is added, replaced or trimmed from now on. */
+  kept(): History {
+    this.#kept ??= new History(this.#files, this.#trims)
+    return this.#kept
+  }
+
   get trims(): TrimsFile {
     return this.#trims
   }
 
   set trims(trims: TrimsFile) {
+    this.#kept = null
     this.#trims = trims
   }
 

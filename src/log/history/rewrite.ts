@@ -233,7 +233,7 @@ export class Rewriter {
     let commits: { timeMicros: bigint; blocks: LoggedBlock[]; answers: KeyedAnswer[] }[] = []
     let to: Moment | null = null
     try {
-      for await (const reader of this.#journal.read(from.position, end, pool)) {
+      for await (const reader of this.#journal.reader().read(from.position, end, pool)) {
         for (let frame = reader.take(); frame !== null; frame = reader.take()) {
           if (frame.blocks > 0) held.add(reader.chunk)
           commits.push({ timeMicros: frame.timeMicros, blocks: reader.blocks(), answers: reader.answers() })

@@ -1,23 +1,13 @@
 import { invariant, MillraceError } from '../../data/errors.ts'
 import { type Io, IoError } from '../../io/io.ts'
 import { type BackupAnswer, type BackupOptions, writeBackup } from '../backup.ts'
-import { type Commit, type CommitStore, NoRoom } from '../commit.ts'
+import { type Commit, type CommitStore, NoRoom, type StoreReader } from '../commit.ts'
 import type { FrameBuilder } from '../frame.ts'
 import type { Journal } from '../journal.ts'
-import {
-  type ColumnsRead,
-  type Cut,
-  endOf,
-  type ReadBlock,
-  rowFrom,
-  type SealedTick,
-  type TickMark,
-  type TickWanted,
-  type TopicStart,
-  type Trim,
-} from '../log.ts'
+import type { ColumnsRead, Cut, ReadBlock, SealedTick, TickMark, TickWanted, TopicStart, Trim } from '../log.ts'
+import { HeldFiles, lastingReader } from './held-files.ts'
 import type { History } from './history.ts'
-import { replayHistory } from './history-replay.ts'
+import { LogMoment } from './log-moment.ts'
 import { type RewriteOptions, Rewriter } from './rewrite.ts'
 import { startsOf, type TopicTrim, type TrimsFile, trimsName, writeTrims } from './trims.ts'
 
@@ -32,10 +22,7 @@ export class HistoryStore implements CommitStore<FrameBuilder> {
   readonly #journal: Journal
   readonly #history: History
   readonly #rewriter: Rewriter
-  /** Who reads files: what goes while somebody reads must wait for those who began before. */
-  readonly #readers = new Set<{ readonly began: number }>()
-  #moment = 0
-  #useless: { readonly path: string; readonly dropped: number }[] = []
+  readonly #held: HeldFiles
   #deciding: Promise<void> = Promise.resolve()
 
   constructor(io: Io, folder: string, journal: Journal, history: History, options: RewriteOptions) {
@@ -44,13 +31,15 @@ export class HistoryStore implements CommitStore<FrameBuilder> {
     this.#folder = folder
     this.#journal = journal
     this.#history = history
+    // A file that can't be removed is removed by the next start.
+    this.#held = new HeldFiles(io.clock, (path) => journal.spares.putAside(path).catch(() => {}))
     this.#rewriter = new Rewriter(
       io,
       folder,
       journal,
       history,
       options,
-      (paths) => this.#drop(paths),
+      (paths) => this.#held.drop(paths),
       (change) => this.#decide(async (trims) => change(trims)),
     )
   }
@@ -85,59 +74,25 @@ export class HistoryStore implements CommitStore<FrameBuilder> {
     throughTick: number,
     columns?: ColumnsRead,
   ): Promise<void> {
-    await this.#reading(async () => {
-      let after = afterTick
-      // While it is read the history grows, by what the journal has forgotten then.
-      for (let { tick } = this.#history.end; tick > after; { tick } = this.#history.end) {
-        const through = Math.min(throughTick, tick)
-        await replayHistory(this.#history, { each, mergeRows, afterTick: after, throughTick: through, columns })
-        if (throughTick <= tick) return
-        after = tick
-      }
-      await this.#journal.replay(each, mergeRows, after, throughTick)
-    })
+    await this.#reading((log) => log.replay({ each, mergeRows, afterTick, throughTick, columns }))
     // A start goes on with what the one before left undone.
     if (this.#history.trims.topics.size > 0) this.#rewriter.look()
   }
 
-  async findTick(wanted: TickWanted): Promise<TickMark | null> {
-    return this.#reading(async () => {
-      const { tick, tickMicros } = this.#history.end
-      const isOld = 'tick' in wanted ? wanted.tick <= tick : wanted.timeMicros < BigInt(tickMicros)
-      return isOld ? this.#history.findTick(wanted) : this.#journal.findTick(wanted)
-    })
+  findTick(wanted: TickWanted): Promise<TickMark | null> {
+    return this.#reading((log) => log.findTick(wanted))
   }
 
-  async findOffset(topic: number, timeMicros: bigint): Promise<number | null> {
-    return this.#reading(async () => {
-      for (let { tick } = this.#history.end; ; { tick } = this.#history.end) {
-        const found = await this.#history.findOffset(topic, Number(timeMicros))
-        if (found !== null) return found
-        // What the history took over meanwhile the journal has forgotten.
-        if (this.#history.end.tick === tick) return this.#journal.findOffset(topic, timeMicros)
-      }
-    })
+  findOffset(topic: number, timeMicros: bigint): Promise<number | null> {
+    return this.#reading((log) => log.findOffset(topic, timeMicros))
   }
 
-  async readTopic(topic: number, fromOffset: number, limitRows: number): Promise<readonly ReadBlock[]> {
-    return this.#reading(async () => {
-      const read: ReadBlock[] = []
-      let [next, left] = [fromOffset, limitRows]
-      const add = (blocks: readonly ReadBlock[]): void => {
-        for (const block of blocks) {
-          left -= block.rows - rowFrom(block, next)
-          next = endOf(block)
-          read.push(block)
-        }
-      }
-      for (let tick = -1; left > 0 && tick !== this.#history.end.tick; ) {
-        // What the history takes over meanwhile the journal has forgotten.
-        tick = this.#history.end.tick
-        add(await this.#history.readTopic(topic, next, left))
-      }
-      if (left > 0) add(await this.#journal.readTopic(topic, next, left))
-      return read
-    })
+  readTopic(topic: number, fromOffset: number, limitRows: number): Promise<readonly ReadBlock[]> {
+    return this.#reading((log) => log.readTopic(topic, fromOffset, limitRows))
+  }
+
+  reader(mostIdleMs: number): StoreReader {
+    return lastingReader(this.#held, this.#now(), mostIdleMs)
   }
 
   starts(): ReadonlyMap<number, TopicStart> {
@@ -191,7 +146,7 @@ export class HistoryStore implements CommitStore<FrameBuilder> {
         this.#checkNames()
         const written = await writeTrims(disk, this.#folder, trims, topics)
         this.#history.trims = { ...written, stale: [] }
-        await this.#drop(written.stale.map((number) => `${this.#folder}/${trimsName(number)}`))
+        await this.#held.drop(written.stale.map((number) => `${this.#folder}/${trimsName(number)}`))
       } catch (error) {
         // A sync failed: it may have been about names of the journal as well.
         if (!(error instanceof IoError && error.failure === 'full')) this.#rewriter.giveUp(error as Error)
@@ -214,6 +169,7 @@ export class HistoryStore implements CommitStore<FrameBuilder> {
 
   async close(): Promise<void> {
     this.#rewriter.stop()
+    this.#held.close()
     await this.#rewriter.idle()
     await this.#deciding
     await this.#journal.close()
@@ -245,29 +201,16 @@ export class HistoryStore implements CommitStore<FrameBuilder> {
     return this.#rewriter.failure
   }
 
-  async #reading<T>(work: () => Promise<T>): Promise<T> {
-    const reader = { began: this.#moment }
-    this.#readers.add(reader)
+  #now(): LogMoment {
+    return new LogMoment(this.#history.kept(), this.#journal.reader())
+  }
+
+  async #reading<T>(work: (log: LogMoment) => Promise<T>): Promise<T> {
+    const hold = this.#held.hold()
     try {
-      return await work()
+      return await work(this.#now())
     } finally {
-      this.#readers.delete(reader)
-      await this.#removeUseless()
+      await hold.release()
     }
-  }
-
-  async #drop(paths: readonly string[]): Promise<void> {
-    this.#moment++
-    for (const path of paths) this.#useless.push({ path, dropped: this.#moment })
-    await this.#removeUseless()
-  }
-
-  /** A file that can't be removed is removed by the next start. */
-  async #removeUseless(): Promise<void> {
-    // Readers are in the order in which they began.
-    const [first] = this.#readers
-    const going = this.#useless.filter(({ dropped }) => first === undefined || first.began >= dropped)
-    this.#useless = this.#useless.filter((each) => !going.includes(each))
-    for (const { path } of going) await this.#journal.spares.putAside(path).catch(() => {})
   }
 }
