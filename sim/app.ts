@@ -4,12 +4,24 @@ export const latenessMs = 5_000
 export const windowMs = 10_000
 export const recentMs = 20_000
 
-const topics = `
+/** What stays of a topic in any case, as its `retention` says it; null: everything. */
+export interface Retention {
+  readonly bid: string | null
+  readonly account: string | null
+}
+
+export const keepAll: Retention = { bid: null, account: null }
+
+function topicsSql({ bid, account }: Retention): string {
+  return `
 CREATE TABLE bid (
   id bigint NOT NULL, account bigint NOT NULL, item int NOT NULL, price bigint NOT NULL, at timestamp NOT NULL
-) WITH (event_time = 'at', lateness = '5 seconds');
-CREATE TABLE account (id bigint PRIMARY KEY, owner text, balance numeric(12,2), rev bigint);
+) WITH (event_time = 'at', lateness = '5 seconds'${bid === null ? '' : `, retention = '${bid}'`});
+CREATE TABLE account (id bigint PRIMARY KEY, owner text, balance numeric(12,2), rev bigint)${
+    account === null ? '' : ` WITH (retention = '${account}')`
+  };
 `
+}
 
 const windowed = "FROM tumble(bid, at, interval '10 seconds') GROUP BY window_start, window_end, item"
 
@@ -30,6 +42,7 @@ export const queries = {
   per_window_final: `SELECT window_start, item, count(*) AS n, sum(price) AS total ${windowed}`,
   late: 'SELECT topic, _offset AS place FROM _late',
   recent: "SELECT id, price FROM bid WHERE at > now() - interval '20 seconds'",
+  parts: 'SELECT id, 1000 / (price % 10) AS part FROM bid',
 } as const
 
 export type ViewName = keyof typeof queries
@@ -37,10 +50,10 @@ export type ViewName = keyof typeof queries
 export const viewNames = Object.keys(queries) as readonly ViewName[]
 
 /** The app with some of its views. */
-export function appSql(views: readonly ViewName[]): string {
+export function appSql(views: readonly ViewName[], retention: Retention): string {
   const statements = views.map((name) => {
     const options = name === 'per_window_final' ? " WITH (emit = 'final')" : ''
     return `CREATE MATERIALIZED VIEW ${name}${options} AS ${queries[name]};`
   })
-  return topics + statements.join('\n')
+  return topicsSql(retention) + statements.join('\n')
 }

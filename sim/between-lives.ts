@@ -1,5 +1,6 @@
 // What happens to the disk between two lives, and what is tried on copies of it, which no life feels.
 
+import { checkSnapshot } from '../src/database/check-snapshot.ts'
 import { verifyData } from '../src/database/verify.ts'
 import { Database } from '../src/database.ts'
 import { engineThread } from '../src/engine/thread.ts'
@@ -9,12 +10,17 @@ import { openFileLog } from '../src/log/file-log.ts'
 import type { Log } from '../src/log/log.ts'
 import { restoreBackup } from '../src/log/restore.ts'
 import { keeperThread } from '../src/state/snapshots/keeper-thread.ts'
+import { readSnapshot, stateNames } from '../src/state/snapshots/manifest.ts'
+import { isDamage } from '../src/views/view-files.ts'
+import type { ViewName } from './app.ts'
 import { damageOf, durableFlip, mustBeSeen } from './damage.ts'
 import { type Backup, History, type LogContent, Violation } from './history.ts'
 import { codeOf, Life } from './life.ts'
 import { quietLife, type SimulationPlan } from './plan.ts'
 import { definitionOf, folder, logOf } from './program.ts'
 import type { Trace } from './trace.ts'
+import { Trims } from './trims.ts'
+import { watchedLog } from './watched-log.ts'
 
 /** How often each thing happened. */
 export interface Counts {
@@ -33,6 +39,14 @@ export interface Counts {
   mended: number
   redefined: number
   trimmed: number
+  /** Bases that were seen, events that are gone at the end, and starts with nothing but a base. */
+  bases: number
+  eventsGone: number
+  fromBase: number
+  /** Views that begin behind what is gone. */
+  begunBehind: number
+  /** Bases that were damaged, and named. */
+  basesNamed: number
   verified: number
   backups: number
   /** Damages of copies: named, without effect, and taken for a torn tail. */
@@ -44,7 +58,8 @@ export interface Counts {
 export function noCounts(): Counts {
   const log = { appends: 0, crashes: 0, kills: 0, poisoned: 0, full: 0, flipped: 0 }
   const state = { restored: 0, damagedStates: 0, passedOver: 0, mended: 0 }
-  return { ...log, ...state, redefined: 0, trimmed: 0, verified: 0, backups: 0, named: 0, harmless: 0, shortened: 0 }
+  const gone = { trimmed: 0, bases: 0, eventsGone: 0, fromBase: 0, begunBehind: 0, basesNamed: 0 }
+  return { ...log, ...state, redefined: 0, ...gone, verified: 0, backups: 0, named: 0, harmless: 0, shortened: 0 }
 }
 
 /** What a log and its views were found to be. */
@@ -66,12 +81,15 @@ const names = ['log/corrupt', 'log/version']
 
 export class BetweenLives {
   readonly #plan: SimulationPlan
+  readonly #views: () => readonly ViewName[]
   readonly #history: History
   readonly #trace: Trace
   readonly #counts: Counts
 
-  constructor(plan: SimulationPlan, history: History, trace: Trace, counts: Counts) {
+  /** @param views what the app has by now */
+  constructor(plan: SimulationPlan, views: () => readonly ViewName[], history: History, trace: Trace, counts: Counts) {
     this.#plan = plan
+    this.#views = views
     this.#history = history
     this.#trace = trace
     this.#counts = counts
@@ -106,20 +124,45 @@ export class BetweenLives {
     return true
   }
 
+  /** Takes away all snapshots, which are no part of what was promised. */
+  loseSnapshots({ disk }: SimulatedIo, number: number): void {
+    const lost = disk.paths.filter((path) => /\/state\/snapshot-\d+\.json$/.test(path))
+    for (const path of lost) disk.forget(path)
+    this.#trace.add(`${number} ${lost.length} snapshots are lost`)
+  }
+
+  /** A base or a snapshot that is whole and has all that is gone; null where there is none. */
+  async wholeState(io: SimulatedIo): Promise<string | null> {
+    const { disk } = copyOf(io)
+    const state = `${folder}/state`
+    const names = await disk.list(state)
+    for (const name of stateNames(names)) {
+      try {
+        const manifest = readSnapshot(disk, state, name, new Set(names))
+        if (manifest.tick < this.#history.trims.tried) continue
+        await checkSnapshot(disk, state, manifest, { due: false, pause: async () => {} })
+        return `${name}`
+      } catch (error) {
+        if (!isDamage(error)) throw error
+      }
+    }
+    return null
+  }
+
   /**
    * Verifies the data, opens each backup that was told to be whole, and damages a copy: it must be named, or what is
    * left must be the log up to some event.
-   * @param damaged the snapshots may be damaged already
    */
-  async probe(io: SimulatedIo, number: number, choice: number, damaged: boolean): Promise<void> {
+  async probe(io: SimulatedIo, number: number, choice: number): Promise<void> {
     const prng = new Prng(choice)
-    await this.#verify(io, number, prng.chance(0.5), damaged)
+    await this.#verify(io, number, prng.chance(0.5))
     const truth = await this.#open(copyOf(io), folder)
     for (const backup of this.#history.backups.splice(0)) await this.#openBackup(io, number, backup, truth)
     await this.#damageCopy(io, number, prng, truth)
   }
 
-  async #verify(io: SimulatedIo, number: number, full: boolean, damaged: boolean): Promise<void> {
+  async #verify(io: SimulatedIo, number: number, full: boolean): Promise<void> {
+    const { damaged } = this.#history
     const copy = copyOf(io)
     const results = await verifyData({ io: copy, folder, full }).catch((error: unknown) => {
       if (codeOf(error) === 'usage' && this.#history.seenTick === 0) return []
@@ -157,16 +200,20 @@ export class BetweenLives {
   }
 
   async #damageCopy(io: SimulatedIo, number: number, prng: Prng, truth: Found): Promise<void> {
-    const within = prng.chance(0.7) ? `${folder}/log/` : `${folder}/`
+    const where = prng.chance(0.6) ? '/log/' : prng.chance(0.5) ? '/state/' : '/'
+    const within = `${folder}${where}`
     const damage = damageOf(io.disk, prng, (path) => path.startsWith(within))
     if (damage === null) return
     const copy = copyOf(io)
     damage.apply(copy.disk)
+    const damaged = copyOf(copy)
     const certain = damage.kind !== 'cut' && (await mustBeSeen(io.disk, copy.disk, `${folder}/log`))
     const outcome = await this.#open(copy, folder).catch(codeOf)
     this.#trace.add(`${number} on a copy ${damage.what}: ${typeof outcome === 'string' ? outcome : 'opens'}`)
     if (typeof outcome === 'string') {
       if (!names.includes(outcome)) throw new Violation('damage is refused by name', `${damage.what}: ${outcome}`)
+      const whole = where === '/state/' ? await this.wholeState(damaged) : null
+      if (whole !== null) throw new Violation('what is whole is used', `${damage.what}: ${whole} is whole`)
       this.#counts.named++
       return
     }
@@ -188,37 +235,42 @@ export class BetweenLives {
    * @param asLogged with the definitions that the log holds: others would be a tick of their own
    */
   async #open(io: SimulatedIo, data: string, asLogged = false): Promise<Found> {
-    const seen = new History(this.#history.trims)
+    const seen = new History(new Trims(this.#history.trims))
     let log: Log | null = null
     const hanging = new Promise<never>((_, reject) => {
       io.clock.after(longestMs, () => reject(new Violation('nothing hangs', `a copy of ${data} is never open`)))
     })
     const look = async (): Promise<Found> => {
-      const { views, stateBytes, snapshotBytes } = this.#plan
+      const { retention, stateBytes, snapshotBytes } = this.#plan
+      const views = this.#views()
       const database = await Database.open({
         io,
-        ...(asLogged ? {} : { definition: definitionOf(views) }),
+        ...(asLogged ? {} : { definition: definitionOf(views, retention) }),
         data,
         engine: 'inline',
         memoryBytes: 64 << 20,
         snapshots: snapshotBytes === null ? false : { everyBytes: snapshotBytes },
         ...(stateBytes === null ? {} : { stateBytes }),
         openLog: async (given, path, options) => {
-          log = await openFileLog(given, path, { ...options, ...logOf(this.#plan) })
+          log = watchedLog(await openFileLog(given, path, { ...options, ...logOf(this.#plan) }), seen, this.#plan)
           return log
         },
       })
       const trace = { add: () => {} }
       const life = new Life(0, quietLife, { views, live: null, io, database, log: log!, history: seen, trace })
       const { timeMicros } = database.status()
-      const tick = await life.read('who looks at a copy')
+      const tick = await life.read('who looks at a copy', viewsOf(database))
       const { content } = await life.content()
       return { content, tick, timeMicros, seen }
     }
     try {
-      return await Promise.race([look(), hanging])
+      return await Promise.race([look(), hanging, seen.broken])
     } finally {
       io.crash()
     }
   }
+}
+
+function viewsOf(database: Database): readonly ViewName[] {
+  return database.catalog().views.map(({ name }) => name as ViewName)
 }

@@ -4,10 +4,17 @@ import { queries, type ViewName } from './app.ts'
 import { type Answer, type History, type TopicName, type Tried, Violation } from './history.ts'
 import { codeOf, type Life, rowTexts } from './life.ts'
 import { type Event, moneyText, timestampText } from './model.ts'
+import type { SimulationPlan } from './plan.ts'
+import { eventsOf } from './topic-events.ts'
 
 const encoder = new TextEncoder()
 const owners = ['ann', 'bob', 'cid', null]
 const adHoc: readonly ViewName[] = ['big', 'per_item', 'owned', 'per_owner', 'best']
+/** What each of them reads. */
+const readBy: Readonly<Partial<Record<ViewName, readonly TopicName[]>>> = {
+  owned: ['bid', 'account'],
+  per_owner: ['account'],
+}
 /** Keys that no row has: a delete of one changes nothing, and tells which append it belongs to. */
 const absentKeys = 1_000_000
 
@@ -16,6 +23,8 @@ export class Client {
   readonly name: string
   readonly #seed: number
   readonly #history: History
+  /** The views that were there from the beginning. */
+  readonly #first: readonly ViewName[]
   #prng = new Prng(0)
   #ids = 0
   readonly #index: number
@@ -24,10 +33,11 @@ export class Client {
   readonly #keyed: Tried[] = []
   #ownTick = 0
 
-  constructor(index: number, seed: number, history: History) {
+  constructor(index: number, { seed, views }: Pick<SimulationPlan, 'seed' | 'views'>, history: History) {
     this.name = `client ${index}`
     this.#index = index
     this.#seed = seed
+    this.#first = views
     this.#history = history
   }
 
@@ -252,12 +262,13 @@ export class Client {
     const prng = this.#prng
     const newest = life.database.status().tick
     if (newest === 0) return
-    const wanted = Math.max(1, newest - prng.below(prng.chance(0.5) ? 4 : newest))
-    const tick = Math.max(wanted, this.#history.trims.tried)
+    const tick = Math.max(1, newest - prng.below(prng.chance(0.5) ? 4 : newest))
     const views = this.#someViews(life)
     const replay = prng.chance(0.4)
+    const byTime = prng.chance(0.3)
     try {
-      await life.readPast(this.name, views, tick, prng.chance(0.3), replay)
+      if (replay) await life.replayPast(this.name, views, tick, byTime, this.#first)
+      else await life.readPast(this.name, views, tick, byTime, false)
     } catch (error) {
       const code = codeOf(error)
       if (!expectedRefusal(life, code) && code !== (replay ? 'request/busy' : 'tick/expired')) throw error
@@ -265,14 +276,26 @@ export class Client {
     }
   }
 
-  /** A query answers what the view of the same query holds. */
+  /** A query answers what the view of the same query holds, as far as the log still has its events. */
   async #query(life: Life): Promise<void> {
     const view = adHoc[this.#prng.below(adHoc.length)]
+    const newest = life.database.status().tick
+    const past = newest > 0 && this.#prng.chance(0.4) ? 1 + this.#prng.below(newest) : null
+    const topics = readBy[view] ?? ['bid']
+    const gone = life.goneOf(topics)
+    const options = past === null ? {} : { asOf: { at: { tick: past } } }
     try {
-      const { tick, rows } = await life.within(`${this.name} asks`, life.database.query(queries[view]))
-      this.#history.observe({ who: `${this.name}'s query`, view, tick, rows: rowTexts(rows) })
+      const { tick, rows } = await life.within(`${this.name} asks`, life.database.query(queries[view], options))
       life.trace(this.name, `query ${view} at ${tick}`)
+      if (past !== null && past < gone) {
+        throw new Violation('what is gone is not told of', `${view} at tick ${past}, gone up to ${gone}`)
+      }
+      // What went while it was asked may be in the answer or not.
+      if (life.goneOf(topics) !== gone) return
+      const start = topics.includes('bid') ? life.goneOf(['bid']) : 0
+      this.#history.observe({ who: `${this.name}'s query`, view, tick, rows: rowTexts(rows), start })
     } catch (error) {
+      if (codeOf(error) === 'tick/expired' && past !== null && past < life.goneOf(topics)) return
       if (!life.closing) throw error
     }
   }
@@ -284,7 +307,7 @@ export class Client {
       `${this.name} reads`,
       life.database.readTopic(topic, from, 1 + this.#prng.below(9)),
     )
-    const events = life.events(topic, blocks, from)
+    const events = eventsOf(life.log, topic, blocks, from)
     this.#history.observeEvents(events)
     life.trace(this.name, `${topic} from ${from}: ${events.length}`)
   }

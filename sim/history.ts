@@ -55,6 +55,10 @@ export interface Observation {
   readonly tick: number
   /** Each row as text, sorted. */
   readonly rows: readonly string[]
+  /** Error rows beside them; absent: nobody was told. */
+  readonly errors?: number
+  /** Bids up to and with this tick are left out; absent: none are. */
+  readonly start?: number
 }
 
 /** A copy that somebody was told is whole, as of a tick. */
@@ -70,7 +74,7 @@ interface Placed {
   readonly tick: number
 }
 
-const topicNames: readonly TopicName[] = ['bid', 'account']
+export const topicNames: readonly TopicName[] = ['bid', 'account']
 
 export class History {
   readonly tried: Tried[] = []
@@ -91,6 +95,8 @@ export class History {
   /** The newest tick that anybody saw. */
   seenTick = 0
   readonly trims: Trims
+  /** Files of snapshots, or of the base, were damaged on purpose. */
+  damaged = false
 
   /** @param trims of the log that this one is a copy of */
   constructor(trims = new Trims()) {
@@ -104,6 +110,13 @@ export class History {
   /** Notes a violation without disturbing the code under test. */
   tell(violation: Violation): void {
     this.#tell(violation)
+  }
+
+  /** The same, for who stops there. */
+  broke(invariant: string, detail: string): Violation {
+    const violation = new Violation(invariant, detail)
+    this.#tell(violation)
+    return violation
   }
 
   moment(): number {
@@ -176,7 +189,7 @@ export class History {
     }
     const observations = this.#observations.splice(0)
     checkObservations(observations, content, this.#eventsByText(), this.tickTimes)
-    for (const { view, rows } of observations) this.#last.set(view, rows)
+    for (const { view, rows, start = 0 } of observations) if (start === 0) this.#last.set(view, rows)
   }
 
   /** A log apart, such as a copy: it owes nobody anything but whole appends, and what was seen of it follows from it. */
@@ -269,16 +282,17 @@ function checkObservations(
   tickTimes: ReadonlyMap<number, bigint>,
 ): void {
   observations.sort((a, b) => a.tick - b.tick)
-  const model = new Model()
+  const models = new Map(observations.map(({ start = 0 }) => [start, new Model(start)]))
   const next = { bid: 0, account: 0 }
-  let cached = new Map<ViewName, string>()
+  let cached = new Map<string, string>()
   let cachedTick = -1
-  for (const { who, view, tick, rows } of observations) {
+  for (const { who, view, tick, rows, errors, start = 0 } of observations) {
     if (tick !== cachedTick) {
       for (const topic of topicNames) {
         const events = content[topic]
         for (; next[topic] < events.length && events[next[topic]].tick <= tick; next[topic]++) {
-          model.apply(byText.get(events[next[topic]].text)!)
+          const event = byText.get(events[next[topic]].text)!
+          for (const model of models.values()) model.apply(event, events[next[topic]].tick)
         }
       }
       cachedTick = tick
@@ -286,10 +300,16 @@ function checkObservations(
     }
     const time = tickTimes.get(tick)
     if (time === undefined && tick > 0) throw new Violation('ticks are sealed before they are seen', `${who}: ${tick}`)
-    const expected = cached.get(view) ?? sortedTexts(model.rows(view, time ?? 0n)).join('\n')
-    cached.set(view, expected)
+    const model = models.get(start)!
+    const expected = cached.get(`${view} ${start}`) ?? sortedTexts(model.rows(view, time ?? 0n)).join('\n')
+    cached.set(`${view} ${start}`, expected)
+    const from = start === 0 ? '' : `, which begins behind tick ${start},`
     if (rows.join('\n') !== expected)
-      throw new Violation('view(n) = query(log[0..n])', differs(who, view, tick, rows, expected))
+      throw new Violation('view(n) = query(log[0..n])', differs(who, `${view}${from}`, tick, rows, expected))
+    if (errors !== undefined && errors !== model.errors(view)) {
+      const told = `${who} saw ${errors} at tick ${tick} of ${view}${from} not ${model.errors(view)}`
+      throw new Violation('error rows are counted', told)
+    }
   }
 }
 

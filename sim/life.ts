@@ -1,17 +1,17 @@
-import { blockColumn, openBlock } from '../src/data/block.ts'
-import { blockCells } from '../src/data/cell-access.ts'
 import { MillraceError } from '../src/data/errors.ts'
 import { compileRowTexts } from '../src/data/text-print.ts'
 import type { Database, ReadAnswer } from '../src/database.ts'
 import type { SimulatedIo } from '../src/io/twin/simulated-io.ts'
-import { type Log, offsetOf, type ReadBlock } from '../src/log/log.ts'
+import type { Log } from '../src/log/log.ts'
 import type { Rows } from '../src/views/rows.ts'
 import type { ViewName } from './app.ts'
-import { type History, type LogContent, type LoggedEvent, type TopicName, Violation } from './history.ts'
+import { type History, type LogContent, type LoggedEvent, type TopicName, topicNames, Violation } from './history.ts'
 import type { LifePlan } from './plan.ts'
 import type { Planted } from './planted.ts'
+import { basesOf, topicOf } from './program.ts'
+import { startOf } from './retention.ts'
+import { readWholeTopic } from './topic-events.ts'
 import type { Trace } from './trace.ts'
-import { checkOrder } from './trims.ts'
 
 /** One life of the program, as those see it who use it. */
 export class Life {
@@ -31,6 +31,8 @@ export class Life {
   settling = false
   /** The database is being closed. */
   closing = false
+  /** Events that the log was found to have no more. */
+  gone = 0
 
   constructor(
     number: number,
@@ -98,37 +100,14 @@ export class Life {
 
   async #contentAt(tick: number): Promise<LogContent> {
     const content: Record<TopicName, LoggedEvent[]> = { bid: [], account: [] }
-    for (const topic of ['bid', 'account'] as const) {
-      const { id } = this.database.topic(topic)
-      const blocks = await this.within(`reading ${topic}`, this.log.readTopic(id, 0, 1_000_000))
-      const events = this.events(topic, blocks, 0).filter((event) => event.tick <= tick)
-      const { trims } = this.history
-      content[topic] = topic === 'account' ? trims.whole(this.log, id, events, this.number > 0) : events
+    this.gone = 0
+    for (const topic of topicNames) {
+      const all = await this.within(`reading ${topic}`, readWholeTopic(this.log, topic))
+      const events = all.filter((event) => event.tick <= tick)
+      content[topic] = this.history.trims.whole(this.log, topic, events, this.number > 0)
+      this.gone += content[topic].length - events.length
     }
     return content
-  }
-
-  /** @throws Violation where offsets have gaps or ticks go back */
-  events(topic: TopicName, blocks: readonly ReadBlock[], from: number): LoggedEvent[] {
-    const { id, columns } = this.database.topic(topic)
-    checkOrder(this.log, id, blocks)
-    const texts = compileRowTexts(columns)
-    const events: LoggedEvent[] = []
-    for (const logged of blocks) {
-      const { rows, tick } = logged
-      const block = openBlock(logged.bytes)
-      const cells = blockCells(block, columns.length)
-      const operations = block.columns.get(blockColumn.operation)
-      for (let row = 0; row < rows; row++) {
-        const offset = offsetOf(logged, row)
-        if (offset < from) continue
-        const deletes = operations !== undefined && block.memory.i32[(operations.data >>> 2) + row] === 1
-        const all = texts(block.memory, cells, row)
-        const text = JSON.stringify(deletes ? [`${topic}-`, all[0]] : [topic, ...all])
-        events.push({ topic, offset, tick, text })
-      }
-    }
-    return events
   }
 
   /** Reads views at one tick and notes what was seen. @returns the tick */
@@ -161,6 +140,47 @@ export class Life {
     this.#observe(`${who}, looking back`, names, answers)
   }
 
+  /**
+   * The same by replay, of whatever tick: where what made it is gone, the first tick is told that can be told.
+   * @param first the views that were there from the beginning: every base has them
+   */
+  async replayPast(who: string, names: readonly ViewName[], past: number, byTime: boolean, first: readonly ViewName[]) {
+    try {
+      await this.readPast(who, names, past, byTime, true)
+    } catch (error) {
+      if (codeOf(error) !== 'tick/expired' || this.history.trims.tried === 0) throw error
+      const bases = this.bases()
+      const { tick: from = 0 } = (error as MillraceError).place
+      this.trace(who, `tick ${past} of ${names.join()} is told from ${from} on; the base is of ${bases.join()}`)
+      if (this.history.damaged) return
+      const known = bases.some((tick) => tick <= past) && names.every((name) => first.includes(name))
+      if (known || from < past) {
+        const what = `${names.join()} at tick ${past}, from ${from} on, with bases of ${bases.join()}`
+        throw new Violation('the past behind the base is told', what)
+      }
+      await this.readPast(who, names, from, false, true).catch((again: unknown) => {
+        const explained = codeOf(again) === 'request/busy' || this.over || bases.join() !== this.bases().join()
+        if (!explained) throw again
+      })
+    }
+  }
+
+  /** The tick up to which events are gone of any of some topics. */
+  goneOf(topics: readonly TopicName[]): number {
+    const starts = this.log.starts()
+    return Math.max(...topics.map((name) => starts.get(topicOf(name).id)?.throughTick ?? 0))
+  }
+
+  /** The ticks of the bases on disk. */
+  bases(): readonly number[] {
+    return basesOf(this.io.disk)
+  }
+
+  /** The tick up to which bids are left out for a view. */
+  startOf(view: ViewName): number {
+    return startOf(this.database.catalog().views, view)
+  }
+
   #observe(who: string, names: readonly ViewName[], answers: readonly ReadAnswer[]): number {
     const [{ tick, timeMicros }] = answers
     this.history.sawTick(tick, timeMicros)
@@ -168,8 +188,8 @@ export class Life {
       if (answer.tick !== tick) {
         throw new Violation('views move together', `${names[i]} at tick ${answer.tick}, ${names[0]} at tick ${tick}`)
       }
-      if (answer.errors !== 0) throw new Violation('no error rows', `${names[i]} has ${answer.errors} at tick ${tick}`)
-      this.history.observe({ who, view: names[i], tick, rows: rowTexts(answer.rows) })
+      const { errors, rows } = answer
+      this.history.observe({ who, view: names[i], tick, rows: rowTexts(rows), errors, start: this.startOf(names[i]) })
     }
     this.trace(who, `read ${names.join()} at ${tick}`)
     return tick

@@ -66,22 +66,38 @@ export function sortedTexts(rows: Iterable<Row>): string[] {
 }
 
 export class Model {
+  /** Bids up to and with this tick are not there for its views: they only say what comes late. */
+  readonly #start: number
+  #bidCount = 0
   readonly #bids: Bid[] = []
   readonly #onTime: Bid[] = []
   readonly #late: number[] = []
   readonly #accounts = new Map<number, Upsert>()
   #watermarkMs = Number.NEGATIVE_INFINITY
 
-  apply(event: Event): void {
+  /** @param start the tick up to which bids were gone when its views were defined; 0: none were */
+  constructor(start = 0) {
+    this.#start = start
+  }
+
+  apply(event: Event, tick: number): void {
     if (event.topic === 'account') {
       if (event.op === 'delete') this.#accounts.delete(event.id)
       else this.#accounts.set(event.id, event)
       return
     }
-    if (event.atMs < this.#watermarkMs) this.#late.push(this.#bids.length)
-    else this.#onTime.push(event)
-    this.#bids.push(event)
+    if (tick > this.#start) {
+      if (event.atMs < this.#watermarkMs) this.#late.push(this.#bidCount)
+      else this.#onTime.push(event)
+      this.#bids.push(event)
+    }
+    this.#bidCount++
     this.#watermarkMs = Math.max(this.#watermarkMs, event.atMs - latenessMs)
+  }
+
+  /** How many error rows stand beside a view's rows. */
+  errors(view: ViewName): number {
+    return view === 'parts' ? this.#bids.filter(({ price }) => price % 10 === 0).length : 0
   }
 
   /** @param nowMicros the tick's time */
@@ -124,6 +140,10 @@ export class Model {
         const after = nowMicros - BigInt(recentMs * 1000)
         return bids.filter(({ atMs }) => BigInt(atMs * 1000) > after).map(({ id, price }) => texts(id, price))
       }
+      case 'parts':
+        return bids
+          .filter(({ price }) => price % 10 !== 0)
+          .map(({ id, price }) => texts(id, Math.floor(1000 / (price % 10))))
     }
   }
 

@@ -1,6 +1,6 @@
 // What a simulation will do and suffer, as data: made from a seed, printed when it fails, cut down by the shrinker.
 import { Prng } from '../src/io/twin/prng.ts'
-import { type ViewName, viewNames } from './app.ts'
+import { type Retention, type ViewName, viewNames } from './app.ts'
 
 export interface LifePlan {
   /** What each client does in this life, at most. */
@@ -20,10 +20,12 @@ export interface LifePlan {
   readonly flip: number | null
   /** A file of the snapshots is damaged, in the middle of this life or before the next one, and stays so. */
   readonly damage: number | null
-  /** After so many milliseconds the app gets another view, while all goes on. The next life begins without it. */
+  /** After so many milliseconds the app gets another view, while all goes on. */
   readonly redefineMs: number | null
-  /** Every so many milliseconds the table is compacted; only without snapshots, which would go on from before a cut. */
+  /** Every so many milliseconds the table is compacted, behind the program's back: only without snapshots. */
   readonly trimMs: number | null
+  /** Before the next life all snapshots are removed; the base is no part of them. */
+  readonly loseSnapshots: boolean
   /** Before the next life copies of the disk are verified, damaged, and opened. */
   readonly probe: number | null
 }
@@ -40,6 +42,10 @@ export interface SimulationPlan {
   /** The engine forgets what is in a snapshot beyond so many bytes; null: never. */
   readonly stateBytes: number | null
   readonly views: readonly ViewName[]
+  /** What the topics keep; null: they don't say, and nothing goes. */
+  readonly retention: Retention | null
+  /** Views that the app got in the middle of a life stay; else the next life begins without them. */
+  readonly keepViews: boolean
   readonly clients: number
   readonly subscribers: number
   /** Lives of the program over one disk. A last one without faults follows them. */
@@ -58,6 +64,7 @@ export const quietLife: LifePlan = {
   damage: null,
   redefineMs: null,
   trimMs: null,
+  loseSnapshots: false,
   probe: null,
 }
 
@@ -71,6 +78,7 @@ const viewSets: readonly (readonly ViewName[])[] = [
   ['recent', 'per_item'],
   ['per_window_final', 'late', 'owned'],
   ['per_owner', 'richest', 'big'],
+  ['parts', 'per_item'],
 ]
 
 export function planOf(seed: number): SimulationPlan {
@@ -86,15 +94,40 @@ export function planOf(seed: number): SimulationPlan {
     views: prng.chance(0.1) ? viewNames : viewSets[prng.below(viewSets.length)],
     clients: 1 + prng.below(4),
     subscribers: prng.below(4),
+    retention: null,
+    keepViews: prng.chance(0.5),
     lives: Array.from({ length: 1 + prng.below(4) }, () => lifeOf(prng)),
   }
-  return plan.snapshotBytes === null && prng.chance(0.7) ? withTrims(plan) : plan
+  if (plan.snapshotBytes === null) return prng.chance(0.7) ? withTrims(plan) : plan
+  return prng.chance(0.5) ? withRetention(plan) : plan
+}
+
+const retentions: readonly Retention[] = [
+  { bid: '0 MiB', account: '0 seconds' },
+  { bid: '2 seconds', account: null },
+  { bid: '1 kB', account: '1 second' },
+  { bid: '4 seconds, 2 kB', account: '3 seconds' },
+  { bid: null, account: '0 seconds' },
+]
+
+/** The same, with topics that keep little: events go again and again, and bases stand for them. */
+export function withRetention(plan: SimulationPlan): SimulationPlan {
+  const { seed, snapshotBytes } = plan
+  const lives = plan.lives.map((life, i) => ({
+    ...life,
+    trimMs: null,
+    operations: life.operations + 6,
+    loseSnapshots: (seed + i) % 3 === 0,
+    redefineMs: life.redefineMs ?? ((seed * 7 + i) % 2 === 0 ? 300 + ((seed * 37 + i * 311) % 2500) : null),
+  }))
+  const retention = retentions[seed % retentions.length]
+  return { ...plan, retention, smallFiles: true, snapshotBytes: Math.min(snapshotBytes ?? 2048, 2048), lives }
 }
 
 /** The same, with the table compacted again and again. */
 export function withTrims(plan: SimulationPlan): SimulationPlan {
   const lives = plan.lives.map((life, i) => ({ ...life, trimMs: 100 + ((plan.seed * 37 + i * 311) % 1200) }))
-  return { ...plan, snapshotBytes: null, stateBytes: null, smallFiles: true, lives }
+  return { ...plan, retention: null, snapshotBytes: null, stateBytes: null, smallFiles: true, lives }
 }
 
 function lifeOf(prng: Prng): LifePlan {
@@ -114,6 +147,7 @@ function lifeOf(prng: Prng): LifePlan {
     probe: prng.chance(0.25) ? prng.uint32() : null,
     redefineMs: prng.chance(0.1) ? prng.below(1500) : null,
     trimMs: null,
+    loseSnapshots: false,
   }
 }
 
@@ -134,6 +168,7 @@ export function* simplerPlans(plan: SimulationPlan): Iterable<SimulationPlan> {
     if (life.damage !== null) yield withLife(i, { damage: null })
     if (life.redefineMs !== null) yield withLife(i, { redefineMs: null })
     if (life.trimMs !== null) yield withLife(i, { trimMs: null })
+    if (life.loseSnapshots) yield withLife(i, { loseSnapshots: false })
     if (life.probe !== null) yield withLife(i, { probe: null })
     if (life.freeBytes !== null) yield withLife(i, { freeBytes: null })
     if (life.failSync !== null) yield withLife(i, { failSync: null })
@@ -143,7 +178,10 @@ export function* simplerPlans(plan: SimulationPlan): Iterable<SimulationPlan> {
     for (const operations of smaller(life.operations, 0)) yield withLife(i, { operations })
   }
   if (plan.stateBytes !== null) yield { ...plan, stateBytes: null }
-  if (plan.snapshotBytes !== null) yield { ...plan, snapshotBytes: null }
+  if (plan.retention !== null) yield { ...plan, retention: null }
+  if (plan.retention?.account) yield { ...plan, retention: { ...plan.retention, account: null } }
+  if (plan.keepViews) yield { ...plan, keepViews: false }
+  if (plan.snapshotBytes !== null) yield { ...plan, retention: null, snapshotBytes: null }
   if (plan.reopen) yield { ...plan, reopen: false }
   if (plan.engine === 'worker') yield { ...plan, engine: 'inline' }
   if (!plan.smallFiles) yield { ...plan, smallFiles: true }

@@ -9,7 +9,7 @@ import { passing, withFile } from './wrap.ts'
 type WrapThread = (entry: ThreadEntry) => ThreadEntry
 
 /** The keeper with files of a kind that are never synced. */
-function unsynced(fits: (path: string) => boolean): WrapThread {
+export function unsynced(fits: (path: string) => boolean): WrapThread {
   return (entry) => (post, io) => entry(post, withFile(() => ({ sync: async () => {} }), fits)(io))
 }
 

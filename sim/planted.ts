@@ -7,9 +7,9 @@ import type { Prng } from '../src/io/twin/prng.ts'
 import type { Append, AppendAnswer, Log, SealedTick } from '../src/log/log.ts'
 import type { LiveMessage } from '../src/views/live.ts'
 import { cutOneFrameTooMany } from './damage.ts'
-import { planOf, type SimulationPlan, withTrims } from './plan.ts'
+import { planOf, type SimulationPlan, withRetention, withTrims } from './plan.ts'
 import { plantedInState } from './planted-state.ts'
-import { plantedInTrims } from './planted-trims.ts'
+import { plantedInRetention, plantedInTrims } from './planted-trims.ts'
 import { ignore, passing, withFile } from './wrap.ts'
 
 export interface LogContext {
@@ -31,6 +31,8 @@ export interface Planted {
   readonly ofState?: boolean
   /** It needs a table that is compacted. */
   readonly ofTrims?: boolean
+  /** It needs topics that keep little. */
+  readonly ofRetention?: boolean
   readonly live?: (cursor: AsyncIterator<LiveMessage>, resumed: boolean) => AsyncIterator<LiveMessage>
 }
 
@@ -242,6 +244,7 @@ export const plantedBugs: readonly Planted[] = [
   { name: 'a resumed subscriber misses a change', live: loseFirstChange },
   ...plantedInState,
   ...plantedInTrims,
+  ...plantedInRetention,
 ]
 
 /** A mistake in the engine's messages needs messages; one in snapshots needs many of them, and state that is not in memory. */
@@ -251,9 +254,21 @@ export function plantedPlan(seed: number, planted: Planted): SimulationPlan {
     const lives = plan.lives.map((life) => ({ ...life, damage: null, flip: null, operations: 12 }))
     return withTrims({ ...plan, lives })
   }
+  if (planted.ofRetention === true) {
+    const lives = plan.lives.map((life) => ({ ...life, damage: null, flip: null, operations: 16 }))
+    return withRetention({ ...plan, lives })
+  }
   if (planted.ofState === true) {
     const lives = plan.lives.map((life) => ({ ...life, damage: null, flip: null, trimMs: null }))
-    return { ...plan, engine: 'worker', reopen: false, snapshotBytes: 128 << (seed % 3), stateBytes: 2000, lives }
+    return {
+      ...plan,
+      retention: null,
+      engine: 'worker',
+      reopen: false,
+      snapshotBytes: 128 << (seed % 3),
+      stateBytes: 2000,
+      lives,
+    }
   }
   return planted.engine === undefined ? plan : { ...plan, engine: 'worker', reopen: false }
 }

@@ -1,7 +1,13 @@
 // How the program under test is laid out.
 import { type Definition, sqlDefinition } from '../src/engine/definitions.ts'
+import type { CrashDisk } from '../src/io/twin/crash-disk.ts'
 import type { FileLogOptions } from '../src/log/file-log.ts'
-import { appSql, type ViewName } from './app.ts'
+import { defineProgram } from '../src/plan/definition.ts'
+import { planSelect } from '../src/plan/optimise.ts'
+import type { TopicDefinition } from '../src/plan/program.ts'
+import { parseSql } from '../src/sql/parse.ts'
+import { appSql, keepAll, type Retention, type ViewName } from './app.ts'
+import type { TopicName } from './history.ts'
 import type { SimulationPlan } from './plan.ts'
 
 export const folder = 'data'
@@ -12,24 +18,42 @@ const tinySizes = { fileBytes: 3000, stepBytes: 1024, largeBytes: 700, reserveBy
 const busyHistory = { share: 1, busyShare: 1, mergeFiles: 3, keyBytes: 4000 }
 
 /** How the log of a plan is kept. */
-export function logOf({ smallFiles, lives }: SimulationPlan): Partial<FileLogOptions> {
-  if (lives.some(({ trimMs }) => trimMs !== null)) return { sizes: tinySizes, history: busyHistory }
+export function logOf({ smallFiles, retention, lives }: SimulationPlan): Partial<FileLogOptions> {
+  if (retention !== null || lives.some(({ trimMs }) => trimMs !== null))
+    return { sizes: tinySizes, history: busyHistory }
   return smallFiles ? { sizes: smallSizes } : {}
 }
 
 const definitions = new Map<string, Definition>()
 
 /** Planning takes longer than a whole life: the same definitions are planned once. */
-export function definitionOf(views: readonly ViewName[]): Definition {
-  const known = definitions.get(views.join())
+export function definitionOf(views: readonly ViewName[], retention: Retention | null): Definition {
+  const text = appSql(views, retention ?? keepAll)
+  const known = definitions.get(text)
   if (known !== undefined) return known
-  const plain = sqlDefinition(appSql(views))
+  const plain = sqlDefinition(text)
   const planned = plain.plan({ topics: [], views: [] })
   const definition: Definition = {
     text: plain.text,
     plan: (previous, select) =>
       previous.topics.length > 0 || select !== undefined ? plain.plan(previous, select) : planned,
   }
-  definitions.set(views.join(), definition)
+  definitions.set(text, definition)
   return definition
+}
+
+/** The ticks of the bases on a disk. */
+export function basesOf({ paths }: CrashDisk): readonly number[] {
+  return paths.flatMap((path) => {
+    const tick = path.startsWith(`${folder}/state/`) ? /\/base-(\d{15})\.json$/.exec(path)?.[1] : undefined
+    return tick === undefined ? [] : [Number(tick)]
+  })
+}
+
+let topics: readonly TopicDefinition[] | null = null
+
+/** How a topic lies in the log, whatever views there are; the parser must be loaded. */
+export function topicOf(name: TopicName): TopicDefinition {
+  topics ??= defineProgram(parseSql(appSql([], keepAll)), planSelect).program.topics
+  return topics.find((topic) => topic.name === name)!
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { everyBoundary, planOf, quietLife, type SimulationPlan } from './plan.ts'
+import { everyBoundary, planOf, quietLife, type SimulationPlan, withRetention } from './plan.ts'
 import { plantedBugs, plantedPlan } from './planted.ts'
 import { shrink } from './shrink.ts'
 import { simulate } from './simulate.ts'
@@ -13,6 +13,19 @@ async function expectNoFailure(plan: SimulationPlan): Promise<void> {
 describe('a simulation', { timeout: 120_000 }, () => {
   it('holds for plans of all kinds', async () => {
     for (let seed = 1; seed <= 12; seed++) await expectNoFailure(planOf(seed))
+  })
+
+  it('holds where topics keep little', async () => {
+    let gone = 0
+    let fromBase = 0
+    for (let seed = 21; seed <= 30; seed++) {
+      const { failure, counts } = await simulate(withRetention(planOf(seed)))
+      expect(failure, `npm run sim -- --retention --seed ${seed}`).toBe(null)
+      gone += counts.eventsGone
+      fromBase += counts.fromBase
+    }
+    expect(gone).toBeGreaterThan(0)
+    expect(fromBase).toBeGreaterThan(0)
   })
 
   it('holds wherever a small workload is cut short', async () => {
@@ -42,6 +55,9 @@ describe('a planted mistake', { timeout: 120_000 }, () => {
     'the replay behind a snapshot begins a tick too early',
     'what is trimmed is not synced before it goes',
     'a compaction forgets a delete',
+    'events go before there is a base',
+    'a base goes once there is a newer snapshot',
+    'a base forgets how many error rows there were',
   ]
 
   it.each(quick)('%s: is found', async (name) => {

@@ -8,7 +8,7 @@ import { openFileLog } from '../src/log/file-log.ts'
 import type { Log, LogOptions } from '../src/log/log.ts'
 import { loadParser } from '../src/sql/parse.ts'
 import { keeperThread } from '../src/state/snapshots/keeper-thread.ts'
-import { viewNames } from './app.ts'
+import { type ViewName, viewNames } from './app.ts'
 import { BetweenLives, type Counts, noCounts } from './between-lives.ts'
 import { Client } from './client.ts'
 import { History, Violation } from './history.ts'
@@ -16,7 +16,8 @@ import { codeOf, Life } from './life.ts'
 import { type LifePlan, quietLife, type SimulationPlan } from './plan.ts'
 import type { Planted } from './planted.ts'
 import { undoPlanted } from './planted-state.ts'
-import { definitionOf, folder, logOf } from './program.ts'
+import { basesOf, definitionOf, folder, logOf } from './program.ts'
+import { Starts } from './retention.ts'
 import { Subscriber } from './subscriber.ts'
 import { Trace } from './trace.ts'
 import { watchedLog } from './watched-log.ts'
@@ -65,16 +66,22 @@ export class Simulation {
   readonly #subscribers: readonly Subscriber[]
   readonly #between: BetweenLives
   #io: SimulatedIo
-  /** Files of the snapshots were damaged in this plan. */
-  #damaged = false
+  readonly #starts: Starts
+  /** What the app has by now. */
+  #views: readonly ViewName[]
+  readonly #bases = new Set<number>()
+  /** What stood for events that are gone was damaged, and that was named: there is nothing to go on with. */
+  #lost = false
 
   constructor(plan: SimulationPlan, planted: Planted | null) {
     const { seed, clients, subscribers, views } = plan
     this.plan = plan
     this.#planted = planted
-    this.#clients = Array.from({ length: clients }, (_, i) => new Client(i + 1, seed, this.history))
+    this.#views = views
+    this.#starts = new Starts(views)
+    this.#clients = Array.from({ length: clients }, (_, i) => new Client(i + 1, plan, this.history))
     this.#subscribers = Array.from({ length: subscribers }, (_, i) => new Subscriber(i + 1, seed, views, this.history))
-    this.#between = new BetweenLives(plan, this.history, this.trace, this.counts)
+    this.#between = new BetweenLives(plan, () => this.#views, this.history, this.trace, this.counts)
     this.#io = simulatedIo(seed, this.#machine(plan.lives[0] ?? quietLife))
   }
 
@@ -85,16 +92,40 @@ export class Simulation {
       this.#next(life, lives[i + 1] ?? quietLife)
       if (life.flip !== null) await this.#between.flip(this.#io, i + 1, life.flip)
       if (life.damage !== null && life.damage % 2 === 0) this.#damage(i + 1, life.damage)
-      if (life.probe !== null) await this.#between.probe(this.#io, i + 1, life.probe, this.#damaged)
+      if (life.probe !== null) await this.#probe(i + 1, life.probe)
+      if (life.loseSnapshots) this.#between.loseSnapshots(this.#io, i + 1)
     }
     await this.#life(lives.length + 1, quietLife)
     this.#next(quietLife, quietLife)
-    if (lives.some(({ probe }) => probe !== null)) {
-      await this.#between.probe(this.#io, lives.length + 1, seed, this.#damaged)
-    }
+    if (lives.some(({ probe }) => probe !== null)) await this.#probe(lives.length + 1, seed)
     // What a clean close left behind.
     await this.#life(lives.length + 2, { ...quietLife, operations: 0 })
     this.counts.appends = this.history.tried.length
+    this.counts.bases = this.#bases.size
+  }
+
+  /** Nothing is left to look at where the base was found damaged. */
+  async #probe(number: number, choice: number): Promise<void> {
+    if (this.#lost) return
+    await this.#namedOrThrown(() => this.#between.probe(this.#io, number, choice))
+  }
+
+  /** Runs work that may meet a damaged base: it must be refused by name, unless something is whole that has as much. */
+  async #namedOrThrown(work: () => Promise<void>): Promise<void> {
+    try {
+      await work()
+    } catch (error) {
+      const { damaged, trims } = this.history
+      if (codeOf(error) !== 'log/corrupt' || !damaged || trims.tried === 0) throw error
+      this.trace.add(`the base is lost: ${(error as Error).message}`)
+      this.#io.crash()
+      const whole = await this.#between.wholeState(this.#io)
+      if (whole !== null) {
+        throw new Violation('what is whole is used', `${whole} is whole, but: ${(error as Error).message}`)
+      }
+      this.counts.basesNamed++
+      this.#lost = true
+    }
   }
 
   end(): void {
@@ -114,6 +145,7 @@ export class Simulation {
 
   #next(ended: LifePlan, next: LifePlan): void {
     this.boundaries.push(this.#io.disk.boundaries)
+    for (const tick of basesOf(this.#io.disk)) this.#bases.add(tick)
     const options = this.#machine(next)
     if (ended.end === 'crash') this.counts.crashes++
     if (ended.end === 'kill') this.counts.kills++
@@ -123,11 +155,16 @@ export class Simulation {
   }
 
   #damage(number: number, choice: number): void {
-    if (this.#between.damageState(this.#io, number, choice)) this.#damaged = true
+    if (this.#between.damageState(this.#io, number, choice)) this.history.damaged = true
   }
 
   /** Runs one life to its end, whichever comes first. */
   async #life(number: number, plan: LifePlan): Promise<void> {
+    if (this.#lost) return
+    await this.#namedOrThrown(() => this.#liveOn(number, plan))
+  }
+
+  async #liveOn(number: number, plan: LifePlan): Promise<void> {
     const io = this.#io
     const hanging = new Promise<never>((_, reject) => {
       io.clock.after(longestMs, () => reject(new Violation('nothing hangs', `life ${number} does not end`)))
@@ -171,16 +208,21 @@ export class Simulation {
   /** The app gets one more view, if the plan says so. */
   async #redefine(life: Life): Promise<void> {
     const { redefineMs, failSync } = life.plan
-    const added = viewNames.find((name) => !life.views.includes(name))
-    if (redefineMs === null || added === undefined) return
+    const possible = viewNames.filter((name) => !life.views.includes(name) && name !== 'rich_items')
+    if (redefineMs === null || possible.length === 0) return
+    const added = possible[(this.plan.seed + life.number) % possible.length]
     await life.sleep(redefineMs)
     if (life.over) return
     const views = [...life.views, added]
+    this.#starts.asks(added, this.history)
+    // Whatever becomes of it, the next life has it.
+    if (this.plan.keepViews) this.#views = views
     try {
-      await life.within('another view is defined', life.database.redefine(definitionOf(views)))
+      await life.within('another view is defined', life.database.redefine(definitionOf(views, this.plan.retention)))
       life.views = views
       this.counts.redefined++
-      life.trace('the app', `has ${added}, too`)
+      this.counts.begunBehind += this.#starts.check(life.database.catalog().views, this.history)
+      life.trace('the app', `has ${added}, too, from ${life.startOf(added)} on`)
     } catch (error) {
       const code = codeOf(error)
       life.trace('the app', `${added} is refused: ${code}`)
@@ -215,16 +257,12 @@ export class Simulation {
   async #trimOnce(life: Life): Promise<void> {
     // Who goes on from a tick before the cut would miss deletes.
     const least = Math.min(...this.#subscribers.map(({ tick }) => tick ?? Number.POSITIVE_INFINITY))
-    const { content } = await life.content()
     const cuts = life.log.cuts().filter(({ tick }) => tick <= least)
     const cut = cuts[Math.floor((cuts.length * (1 + (life.number % 2))) / 2) - 1]
     if (cut === undefined || life.over) return
     const { id } = life.database.topic('account')
-    const { trims } = this.history
-    trims.asks(content.account, cut.tick)
     life.trace('the keeper of the log', `trims up to ${cut.tick}`)
     await life.within('trimming', life.log.trim([{ topic: id, throughTick: cut.tick, keep: { key: [0] } }]))
-    trims.answered(cut.tick)
     this.counts.trimmed++
   }
 
@@ -253,9 +291,13 @@ export class Simulation {
     let opened: Log | null = null
     let passedOver = false
     const { history, trace } = this
+    const views = this.#views
+    for (const view of views) this.#starts.asks(view, history)
+    const basesBefore = basesOf(io.disk)
+    const onlyBase = basesBefore.length > 0 && !io.disk.paths.some((path) => /\/snapshot-\d+\.json$/.test(path))
     const database = await Database.open({
       io: withClock(this.#planted?.io?.(io) ?? io, plan.clockMs),
-      definition: definitionOf(this.plan.views),
+      definition: definitionOf(views, this.plan.retention),
       data: folder,
       engine: this.plan.engine,
       reopen: this.plan.reopen,
@@ -272,7 +314,7 @@ export class Simulation {
       },
     })
     const life = new Life(number, plan, {
-      views: this.plan.views,
+      views,
       live: this.#planted?.live ?? null,
       io,
       database,
@@ -280,6 +322,8 @@ export class Simulation {
       history,
       trace,
     })
+    this.counts.begunBehind += this.#starts.check(database.catalog().views, history)
+    if (onlyBase && history.trims.tried > 0) this.counts.fromBase++
     const restored = !passedOver && (await io.disk.list(`${folder}/state`)).some((name) => name.endsWith('.json'))
     if (restored) this.counts.restored++
     life.trace('program', `opened at tick ${database.status().tick}`)
@@ -295,15 +339,18 @@ export class Simulation {
     const log = await openFileLog(given, path, { ...options, ...logOf(this.plan) })
     const prng = new Prng(this.plan.seed * 31 + number)
     const context = { life: number, prng, clock: given.clock }
-    return watchedLog(this.#planted?.log?.(log, context) ?? log, this.history)
+    return watchedLog(this.#planted?.log?.(log, context) ?? log, this.history, this.plan)
   }
 
   /** @returns whether a snapshot was passed over */
   #noticed(line: string, plan: LifePlan): boolean {
     // One for definitions that were not taken over is of no use to those that stayed.
-    const others = / of other definitions/.test(line) && this.plan.lives.some(({ redefineMs }) => redefineMs !== null)
+    const redefined = this.plan.lives.some(({ redefineMs }) => redefineMs !== null)
+    const others = / of other definitions/.test(line) && redefined
     const fault = !/passed over/.test(line) && (plan.failSync ?? plan.freeBytes) !== null
-    const explained = this.#damaged || others || fault
+    const begins = / begins with what is left: /.test(line) && this.history.trims.tried > 0
+    const older = /events after it are gone/.test(line) && this.history.trims.tried > 0
+    const explained = this.history.damaged || others || fault || begins || older
     if (!explained) this.history.tell(new Violation('snapshots that nobody damaged are whole', line))
     const passed = / passed over/.test(line)
     if (passed) this.counts.passedOver++
@@ -315,10 +362,12 @@ export class Simulation {
   async #check(life: Life): Promise<void> {
     const newest = await life.read('the check')
     // What was told of a tick in an earlier life is told again.
-    const past = Math.max(Math.ceil((newest * (1 + (life.number % 3))) / 4), this.history.trims.tried)
-    if (past > 0) await life.readPast('the check', life.views, past, false, true)
+    const past = Math.ceil((newest * (1 + (life.number % 3))) / 4)
+    if (past > 0) await life.replayPast('the check', life.views, past, false, this.plan.views)
     const { content, tick } = await life.content()
     this.history.check(content, tick)
+    this.counts.eventsGone = life.gone
+    for (const base of life.bases()) this.#bases.add(base)
     life.trace('the check', `tick ${tick}, ${content.bid.length} bids, ${content.account.length} accounts`)
   }
 

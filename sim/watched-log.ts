@@ -1,8 +1,10 @@
 import type { Log, SealedTick } from '../src/log/log.ts'
 import { type History, Violation } from './history.ts'
+import type { SimulationPlan } from './plan.ts'
+import { trimNoted } from './retention.ts'
 
-/** Notes every tick that leaves the log, and that ticks and their time never go back. */
-export function watchedLog(log: Log, history: History): Log {
+/** Notes every tick that leaves the log, that ticks and their time never go back, and what is thrown away. */
+export function watchedLog(log: Log, history: History, plan: SimulationPlan): Log {
   let newest: SealedTick | null = null
   const watch = (tick: SealedTick): void => {
     try {
@@ -45,7 +47,7 @@ export function watchedLog(log: Log, history: History): Log {
     starts: () => log.starts(),
     reader: (mostIdleMs) => log.reader(mostIdleMs),
     cuts: () => log.cuts(),
-    trim: (plan) => log.trim(plan),
+    trim: trimNoted(log, history, plan),
     backup: (folder, options) => log.backup(folder, options),
     close: () => log.close(),
   }

@@ -194,10 +194,10 @@ export class CrashDisk implements Disk {
     return current.bytes.slice(0, current.length)
   }
 
-  /** Removes a folder's files as if they had never been. */
-  forget(folder: string): void {
+  /** Removes a file, or a folder's files, as if they had never been. */
+  forget(name: string): void {
     for (const path of this.paths) {
-      if (!path.startsWith(`${folder}/`)) continue
+      if (path !== name && !path.startsWith(`${name}/`)) continue
       this.#content.names.delete(path)
       this.#content.durableNames.delete(path)
     }
