@@ -39,6 +39,7 @@ describe('a chart', () => {
 
   it('is refused where it cannot be drawn', () => {
     expect(drawing({ mark: 'pie' })).toThrow('a chart of totals has no mark: pie')
+    expect(drawing({ series: 'id', mark: 'table' })).not.toThrow()
     expect(drawing({ series: 'id' })).toThrow('a chart of totals has a series, and its mark is bar')
     expect(drawing({ dashboard: ' ' })).toThrow('a chart of totals stands on a dashboard without a name')
   })

@@ -1,9 +1,9 @@
 import { MillraceError } from '../data/errors.ts'
 import type { InferRow, View } from './definitions.ts'
 
-const marks = ['line', 'bar', 'map'] as const
+const marks = ['line', 'bar', 'map', 'table'] as const
 
-/** How rows are drawn: lines over `x`, a bar per row, or points at a view's latitude and longitude. */
+/** How rows are drawn: lines over `x`, a bar per row, points at a view's latitude and longitude, or as they are. */
 export type ChartMark = (typeof marks)[number]
 
 /** A view drawn on a dashboard of the console. */
@@ -24,12 +24,12 @@ export interface NamedChart extends Omit<Chart, 'kind'> {
 }
 
 export interface ChartOptions<Column extends string> {
-  /** What lines go along (a time or a number); what names a bar or a point of a map. */
+  /** What lines go along (a time or a number); what names a bar, a point of a map or a row of a table. */
   readonly x: Column
-  /** The figure that is drawn. */
+  /** The figure that is drawn; in a table any value. */
   readonly y: Column
   readonly mark: ChartMark
-  /** Lines only: one for each value of this column. */
+  /** Of lines: one for each value of this column. Of a table: a column between the two. */
   readonly series?: Column
   /** Its name in the app if not given. */
   readonly title?: string
@@ -52,7 +52,7 @@ export function chart<V extends View>(view: V, options: ChartOptions<keyof Infer
       hint: `there are ${marks.join(', ')}`,
     })
   }
-  if (series !== null && mark !== 'line') {
+  if (series !== null && mark !== 'line' && mark !== 'table') {
     throw new MillraceError('app/load', `a chart of ${view.name} has a series, and its mark is ${mark}`, {
       hint: "leave out series, or say mark: 'line'",
     })

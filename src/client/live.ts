@@ -12,6 +12,8 @@ const silenceMs = 45_000
 
 /** How rows become what the reader sees. */
 export interface Readers {
+  /** Asks for what it needs, if anything: before a stream is opened, where a failure is tried again. */
+  prepare(): Promise<unknown>
   of(kind: 'topics' | 'views', name: string, sample: WireRow | undefined): Promise<ReadRow>
 }
 
@@ -25,7 +27,7 @@ export async function* liveSteps(
   name: string,
   { fromTick, signal }: LiveOptions = {},
 ): AsyncGenerator<LiveStep<Row>> {
-  const stream = new LiveStream(connection, name, fromTick ?? null)
+  const stream = new LiveStream(connection, name, fromTick ?? null, readers)
   const abort = (): void => stream.end()
   if (signal?.aborted) return
   signal?.addEventListener('abort', abort, { once: true })
@@ -60,6 +62,7 @@ interface Told {
 
 class LiveStream {
   readonly #connection: Connection
+  readonly #readers: Readers
   readonly #path: string
   readonly #ended = new AbortController()
   #lastId: string | null
@@ -72,8 +75,9 @@ class LiveStream {
   #open: { reader: ReadableStreamDefaultReader<Uint8Array>; parser: EventStreamParser } | null = null
   readonly #events: StreamEvent[] = []
 
-  constructor(connection: Connection, name: string, fromTick: number | null) {
+  constructor(connection: Connection, name: string, fromTick: number | null, readers: Readers) {
     this.#connection = connection
+    this.#readers = readers
     this.#path = `/v1/views/${encodeURIComponent(name)}/live?numbers=string`
     this.#lastId = fromTick === null ? null : String(fromTick)
   }
@@ -134,7 +138,7 @@ class LiveStream {
 
   async #connect(): Promise<void> {
     // What rows look like is needed as soon as there is one, and asking for it may fail like all else.
-    await this.#connection.catalog()
+    await this.#readers.prepare()
     if (this.#ended.signal.aborted) return
     this.#cut = new AbortController()
     const headers = {

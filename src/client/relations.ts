@@ -144,6 +144,7 @@ export class Relations {
 }
 
 const asItCame = {
+  prepare: async () => {},
   of:
     async () =>
     (row: Readonly<Row>): Row =>

@@ -20,6 +20,11 @@ export class RowReaders {
     this.#app = app
   }
 
+  /** What rows look like is in the catalog. */
+  prepare(): Promise<CatalogBody> {
+    return this.#connection.catalog()
+  }
+
   /** @param sample a row as it came, or undefined where there is none */
   async of(kind: 'topics' | 'views', name: string, sample: WireRow | undefined): Promise<ReadRow> {
     let columns = this.#columns(await this.#connection.catalog(), kind, name)

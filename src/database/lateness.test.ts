@@ -24,7 +24,7 @@ describe('how events are out of order', () => {
     expect(suggestionOf(some, 0n)).toEqual({
       suggested_lateness_micros: '4000000',
       suggestion:
-        "99.9 % of 1000000 events came at most 4 seconds behind the newest before them; lateness is not given: '4 seconds' would let them in",
+        "99.9 % of 1,000,000 events came at most 4 seconds behind the newest before them; lateness is not given: '4 seconds' would let them in",
     })
     expect(suggestionOf(some, 10_000_000n).suggestion).toContain('windows would close earlier')
     expect(suggestionOf(counts([0, 5000]), 0n)).toMatchObject({ suggested_lateness_micros: '0' })

@@ -1,5 +1,6 @@
 import { bucketStart } from '../data/log-buckets.ts'
 import { durationText } from '../plan/plan-words.ts'
+import { counted } from '../plan/why-words.ts'
 import type { TopicTimeBody } from '../protocol/telemetry.ts'
 
 /** A share of the events that a suggested lateness lets in. */
@@ -34,7 +35,7 @@ export function suggestionOf(
   }
   const suggested = roundedUp(allButFew(counts, events))
   const within = suggested === 0n ? 'in order' : `at most ${durationText(suggested)} behind the newest before them`
-  const seen = `99.9 % of ${events} events came ${within}`
+  const seen = `99.9 % of ${counted(events, 'event')} came ${within}`
   const now = `lateness is ${latenessMicros === 0n ? 'not given' : `'${durationText(latenessMicros)}'`}`
   const advice =
     suggested > latenessMicros

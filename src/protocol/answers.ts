@@ -163,7 +163,7 @@ export interface ChartBody {
   readonly x: string
   readonly y: string
   readonly series?: string
-  readonly mark: 'line' | 'bar' | 'map'
+  readonly mark: 'line' | 'bar' | 'map' | 'table'
   readonly title: string
   readonly dashboard: string
 }

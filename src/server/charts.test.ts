@@ -73,6 +73,7 @@ describe('checkCharts', () => {
     expect(() => check({ x: 'town' })).toThrow('the chart wrong names town, which is no column of byCity')
     expect(() => check({ mark: 'line', x: 'last', series: 'town' })).toThrow('names town')
     expect(() => check({ y: 'city' })).toThrow('the chart wrong draws city, which is text')
+    expect(() => check({ y: 'city', mark: 'table', series: 'last' })).not.toThrow()
     expect(() => check({ mark: 'line' })).toThrow('the chart wrong has lines over city, which is text')
     expect(() => check({ mark: 'map' })).toThrow('the chart wrong is a map, and byCity says no places')
     expect(() => check({ mark: 'line', x: 'last', series: 'city' })).not.toThrow()

@@ -52,9 +52,9 @@ export function checkCharts(charts: readonly NamedChart[], { views }: Pick<Progr
       columnOf(name, view.name, columns, column),
     )
     const [along, figure] = named
-    if (!numbers.has(figure.type.kind)) {
+    if (mark !== 'table' && !numbers.has(figure.type.kind)) {
       throw new MillraceError('app/load', `the chart ${name} draws ${y}, which is ${typeName(figure.type)}`, {
-        hint: 'choose a column of numbers as y',
+        hint: "choose a column of numbers as y, or say mark: 'table'",
       })
     }
     if (mark === 'line' && !numbers.has(along.type.kind) && !times.has(along.type.kind)) {

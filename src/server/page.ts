@@ -86,18 +86,34 @@ export class Page {
 
   /** The document behind every page's address. */
   async #document(request: ApiRequest): Promise<ApiAnswer> {
-    const built = await this.#list()
-    if (built !== null) return this.#answer(request, built, built.files.get('/')!)
+    const answer = await this.#named(request, '/')
+    if (answer !== null) return answer
     const headers = { 'content-type': htmlType, 'cache-control': 'no-cache', 'content-security-policy': policy }
     return { status: 200, headers, body: new TextEncoder().encode(unbuilt) }
   }
 
   /** @throws MillraceError not-found */
   async #file(request: ApiRequest, name: string): Promise<ApiAnswer> {
-    const built = await this.#list()
-    const file = built?.files.get(`/page/${name}`)
-    if (built !== null && file !== undefined) return this.#answer(request, built, file)
+    const answer = await this.#named(request, `/page/${name}`)
+    if (answer !== null) return answer
     throw new MillraceError('not-found', 'the console has no such file', { hint: 'load the page anew' })
+  }
+
+  /** A file of the list, or null: an upgrade in place has a new list, and other files, while the server runs. */
+  async #named(request: ApiRequest, path: string): Promise<ApiAnswer | null> {
+    for (let tries = 0; tries < 2; tries++) {
+      const built = await this.#list()
+      const file = built?.files.get(path)
+      if (built === null || file === undefined) return null
+      try {
+        return await this.#answer(request, built, file)
+      } catch (error) {
+        if (!(error instanceof IoError)) throw error
+        this.#built = null
+        this.#bytes.clear()
+      }
+    }
+    return null
   }
 
   async #answer(request: ApiRequest, { folder }: Built, file: PageFile): Promise<ApiAnswer> {

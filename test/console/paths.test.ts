@@ -4,6 +4,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { launch, noBrowser, openPage } from './browser.ts'
 import { type Scene, startScene } from './scene.ts'
 
+/** The newest tick of a view's changelog, and how many changes it holds. */
+async function changesKnown(scene: Scene, view: string): Promise<{ tick: number; ticks: number }> {
+  const answer = await fetch(`${scene.url}/v1/views/${view}/changes?from_tick=0&limit=10000`)
+  const { changes } = (await answer.json()) as { readonly changes: readonly { readonly tick: number }[] }
+  return { tick: changes.at(-1)!.tick, ticks: changes.length }
+}
+
 describe.skipIf(noBrowser !== null)(`ways through the console${noBrowser === null ? '' : ` (${noBrowser})`}`, () => {
   let scene: Scene
   let browser: Browser
@@ -210,6 +217,36 @@ describe.skipIf(noBrowser !== null)(`ways through the console${noBrowser === nul
       await about.waitFor({ state: 'detached' })
       await page.getByLabel('Show').selectOption('busiest_couriers')
       await node.waitFor({ state: 'detached' })
+    }),
+  )
+
+  it(
+    'lists what changed before it was opened, then what comes, without a gap',
+    walking('/views/orders_per_minute?tab=changes', async (page) => {
+      const grid = page.getByRole('grid', { name: 'Changes of orders_per_minute' })
+      const weights = async (): Promise<number> => Number(await grid.getAttribute('aria-rowcount')) - 1
+      await grid.waitFor()
+      const { tick, ticks } = await changesKnown(scene, 'orders_per_minute')
+      expect(await weights()).toBe(ticks)
+      expect(await grid.getByRole('gridcell').first().textContent()).toBe(String(tick))
+      for (let n = 0; n < 3; n++) await scene.orders(1)
+      await expect.poll(weights).toBe((await changesKnown(scene, 'orders_per_minute')).ticks)
+    }),
+  )
+
+  it(
+    'loads itself anew when its files are gone, once, and else says what to do',
+    walking('/', async (page) => {
+      await page.getByRole('heading', { name: 'Overview' }).waitFor()
+      await page.evaluate('window.before = true')
+      let gone = 1
+      await page.route('**/page/time-*.js', (route) => (gone-- > 0 ? route.fulfill({ status: 404 }) : route.continue()))
+      await page.getByRole('link', { name: 'Time' }).click()
+      await page.getByText('Behind the clock').waitFor()
+      expect(await page.evaluate('window.before')).toBeUndefined()
+      await page.route('**/page/topology-*.js', (route) => route.fulfill({ status: 404 }))
+      await page.getByRole('link', { name: 'Topology' }).click()
+      await page.getByRole('button', { name: 'Load it again' }).waitFor()
     }),
   )
 

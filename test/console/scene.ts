@@ -75,6 +75,11 @@ export const sceneCharts: readonly NamedChart[] = [
   drawn('cities', { x: 'city', y: 'orders', mark: 'map', title: 'Where orders go', dashboard: 'shop' }),
   drawn('closed_minutes', { x: 'minute', y: 'largest', mark: 'line', title: 'Largest order', dashboard: 'shop' }),
   drawn('busiest_couriers', { x: 'courier', y: 'orders', mark: 'bar', title: 'Busiest', dashboard: 'couriers' }),
+  {
+    ...drawn('busiest_couriers', { x: 'place', y: 'spent', mark: 'table', title: 'Spent most', dashboard: 'couriers' }),
+    name: 'spent_most',
+    series: 'courier',
+  },
 ]
 
 const cities: readonly (readonly [string, string, number, number])[] = [

@@ -1,7 +1,7 @@
 /** Answers that pages show: asked for once or again and again, with the last good one kept while the next is awaited. */
 import { type ReadonlySignal, type Signal, signal } from '@preact/signals'
 import type { Inspector } from 'millrace/client'
-import { useEffect, useMemo } from 'preact/hooks'
+import { useLayoutEffect, useMemo } from 'preact/hooks'
 import { isAbort, type Refusal, refusalOf } from './refusal.ts'
 import { server } from './server.ts'
 
@@ -52,6 +52,7 @@ export function poll<Value>(into: Signal<Asked<Value>>, ask: Ask<Value>, everyMs
 export function useAsked<Value>(key: string, ask: Ask<Value>, everyMs = 0): ReadonlySignal<Asked<Value>> {
   const client = server.value
   const asked = useMemo(() => signal<Asked<Value>>({ value: null, refusal: null, waiting: true }), [key, client])
-  useEffect(() => poll(asked, ask, everyMs), [asked, everyMs])
+  // Before the page is painted: an answer that comes a frame earlier is seen a frame earlier.
+  useLayoutEffect(() => poll(asked, ask, everyMs), [asked, everyMs])
   return asked
 }

@@ -3,7 +3,7 @@ import { query, setQuery } from '../shell/place.ts'
 import { isNumeric } from '../text/numbers.ts'
 import { type ChartColumn, type ChartShape, guess, isTime, type Mark, marksOf } from './shape.ts'
 
-const markNames: Readonly<Record<Mark, string>> = { line: 'Lines', bar: 'Bars', map: 'Map' }
+const markNames: Readonly<Record<Mark, string>> = { line: 'Lines', bar: 'Bars', map: 'Map', table: 'Table' }
 
 /** The chart that the address asks for, or the one that these columns suggest; null where they allow none. */
 export function chartInAddress(columns: readonly ChartColumn[]): ChartShape | null {

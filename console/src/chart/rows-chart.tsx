@@ -1,8 +1,9 @@
 import type { WireRow } from 'millrace/client'
 import type { JSX } from 'preact'
 import { Empty } from '../design/empty.tsx'
+import { type SimpleColumn, SimpleTable } from '../design/simple-table.tsx'
 import { cellText, shownText } from '../rows/order.ts'
-import { count } from '../text/numbers.ts'
+import { count, isNumeric } from '../text/numbers.ts'
 import { BarChart } from './bar-chart.tsx'
 import { LineChart } from './line-chart.tsx'
 import { MapChart } from './map-chart.tsx'
@@ -43,6 +44,22 @@ export function RowsChart(props: RowsChartProps): JSX.Element {
     })
     return <MapChart label={label} measure={y} points={points} />
   }
+  const more = rows.length > mostBars && (
+    <p class="label">{`The first ${mostBars} of ${count(rows.length)} rows in the view’s order.`}</p>
+  )
+  if (mark === 'table') {
+    return (
+      <>
+        <SimpleTable
+          label={label}
+          columns={tableOf(columns, shape)}
+          rows={rows.slice(0, mostBars)}
+          keyOf={(row) => JSON.stringify(row)}
+        />
+        {more}
+      </>
+    )
+  }
   const bars = rows.slice(0, mostBars).map((row) => ({
     label: shownText(row[x]) ?? 'null',
     value: figureOf(row[y]) ?? 0,
@@ -51,9 +68,16 @@ export function RowsChart(props: RowsChartProps): JSX.Element {
   return (
     <>
       <BarChart label={label} bars={bars} />
-      {rows.length > mostBars && (
-        <p class="label">{`The first ${mostBars} of ${count(rows.length)} rows in the view’s order.`}</p>
-      )}
+      {more}
     </>
   )
+}
+
+/** The columns that a table shows: what names a row, what stands between, the figure. */
+function tableOf(columns: readonly ChartColumn[], { x, by, y }: ChartShape): readonly SimpleColumn<WireRow>[] {
+  return [...new Set(by === null ? [x, y] : [x, by, y])].map((name) => ({
+    title: name,
+    numeric: isNumeric(columns.find((column) => column.name === name)?.type ?? ''),
+    cell: (row) => shownText(row[name]) ?? <span class="null">null</span>,
+  }))
 }

@@ -3,7 +3,7 @@ import type { WireRow } from 'millrace/client'
 import { cellText, shownText } from '../rows/order.ts'
 import { isNumeric } from '../text/numbers.ts'
 
-export type Mark = 'line' | 'bar' | 'map'
+export type Mark = 'line' | 'bar' | 'map' | 'table'
 
 export interface ChartColumn {
   readonly name: string

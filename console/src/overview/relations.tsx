@@ -76,7 +76,16 @@ function topicColumns(nowMs: number): readonly SimpleColumn<TopicStatus>[] {
         const reasons = Object.entries(dropped)
         const sum = reasons.reduce((all, [, events]) => all + events, 0)
         if (sum === 0) return figure(0)
-        return <span title={reasons.map(([code, events]) => `${code}: ${count(events)}`).join('\n')}>{count(sum)}</span>
+        return (
+          <>
+            {count(sum)}
+            {reasons.map(([code, events]) => (
+              <span key={code} class="reason">
+                {reasons.length > 1 ? `${count(events)} ${code}` : code}
+              </span>
+            ))}
+          </>
+        )
       },
     },
     {

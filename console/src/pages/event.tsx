@@ -69,25 +69,9 @@ export function Page({ names: [topic, place] }: PageProps): JSX.Element {
 
 function Journey({ journey }: { readonly journey: JourneyBody }): JSX.Element {
   const { event, times, steps, changes } = journey
-  const waited = msBetween(times.appended_at, times.sealed_at)
   return (
     <>
-      <ol class="timeline num" aria-label="Times">
-        <li>
-          <span class="label">appended</span>
-          {clean(times.appended_at)}
-        </li>
-        <li>
-          <span class="label">{`tick ${count(times.tick)} sealed`}</span>
-          {clean(times.sealed_at)}
-        </li>
-        {waited !== null && (
-          <li>
-            <span class="label">in between</span>
-            {duration(waited)}
-          </li>
-        )}
-      </ol>
+      <Timeline times={times} />
       <RowFacts row={event.data} />
       <div style={{ height: '16px' }} />
       <Panel title="Rows that it changed" note={plural(changes.length, 'row')}>
@@ -100,11 +84,43 @@ function Journey({ journey }: { readonly journey: JourneyBody }): JSX.Element {
   )
 }
 
+/** From the request to the push: each with how long it was behind the append. */
+function Timeline({ times }: { readonly times: JourneyBody['times'] }): JSX.Element {
+  const { appended_at: appended, tick, sealed_at: sealed, visible_at: visible, pushed_at: pushed } = times
+  const stations: readonly (readonly [string, string | undefined])[] = [
+    ['appended, durable', appended],
+    [`tick ${count(tick)} sealed`, sealed],
+    ['visible to reads', visible],
+    ['pushed to a live stream', pushed],
+  ]
+  return (
+    <ol class="timeline num" aria-label="Times">
+      {stations.map(([name, at]) => {
+        if (at === undefined) return null
+        const waited = at === appended ? null : msBetween(appended, at)
+        return (
+          <li key={name}>
+            <span class="label">{name}</span>
+            {clean(at)}
+            {waited !== null && <span class="label">{`${duration(waited)} later`}</span>}
+          </li>
+        )
+      })}
+    </ol>
+  )
+}
+
 function clean(at: string): string {
   return at.replace('T', ' ').replace(/\+00(:00)?$|Z$/, '')
 }
 
+/** To the microsecond, which Date.parse leaves out. */
 function msBetween(from: string, to: string): number | null {
-  const ms = Date.parse(to) - Date.parse(from)
+  const ms = Date.parse(to) - Date.parse(from) + belowMs(to) - belowMs(from)
   return Number.isNaN(ms) || ms < 0 ? null : ms
+}
+
+function belowMs(at: string): number {
+  const digits = /\.\d{3}(\d{1,3})/.exec(at)?.[1] ?? ''
+  return Number(digits.padEnd(3, '0')) / 1000
 }

@@ -98,7 +98,8 @@ function Nothing(): JSX.Element {
         title="millrace.sql"
         code={`CREATE TABLE bid (auction bigint NOT NULL, price bigint NOT NULL);
 CREATE MATERIALIZED VIEW top AS
-  SELECT auction, count(*) AS bids, max(price) AS best FROM bid GROUP BY auction;`}
+  SELECT auction, count(*) AS bids, max(price) AS best
+  FROM bid GROUP BY auction;`}
       />
     </Empty>
   )

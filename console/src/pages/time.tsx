@@ -10,6 +10,7 @@ import { PageHead } from '../shell/page-head.tsx'
 import { topicAddress, viewAddress } from '../shell/place.ts'
 import { count, plural } from '../text/numbers.ts'
 import { moment } from '../text/times.ts'
+import { LateEvents } from '../timing/late-events.tsx'
 import { TopicTimeCard } from '../timing/topic-time.tsx'
 import '../topic/topic.css'
 import '../timing/time.css'
@@ -48,15 +49,17 @@ function Time({ time }: { readonly time: TimeBody }): JSX.Element {
   const { topics, windows } = time
   if (topics.length === 0) return <Empty title="No topics are defined yet" />
   const timed = topics.filter(({ event_time: column }) => column !== null)
+  const late = timed.reduce((sum, topic) => sum + topic.late, 0)
   const timeless = topics.filter(({ event_time: column }) => column === null)
   return (
     <>
       {timed.map((topic) => (
-        <TopicTimeCard key={topic.name} topic={topic} />
+        <TopicTimeCard key={topic.name} topic={topic} nowMicros={time.now_micros} />
       ))}
       {timeless.length > 0 && (
         <p class="label timeless">{`Without an event time: ${timeless.map(({ name }) => name).join(', ')}`}</p>
       )}
+      {late > 0 && <LateEvents late={late} />}
       <Panel title="Windows held open" note={plural(windows.length, 'window')}>
         {windows.length === 0 ? (
           <p class="label">None: no final view has rows whose window the watermark has not passed.</p>

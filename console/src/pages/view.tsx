@@ -6,6 +6,7 @@ import { Badge } from '../design/badge.tsx'
 import { CopyAs } from '../design/copy-as.tsx'
 import { Empty, Waiting } from '../design/empty.tsx'
 import { TabPanel, Tabs, tabOf } from '../design/tabs.tsx'
+import { mostStreamed, shapeOf } from '../rows/live-rows.ts'
 import { LiveView } from '../rows/live-view.ts'
 import { PageHead } from '../shell/page-head.tsx'
 import { query } from '../shell/place.ts'
@@ -20,9 +21,6 @@ import { ViewRows } from '../view/view-rows.tsx'
 import { ViewSnippets } from '../view/view-snippets.tsx'
 import '../view/view.css'
 
-/** Larger views are asked for their first rows instead. */
-const mostStreamed = 20_000
-
 export function Page({ names: [name] }: PageProps): JSX.Element {
   const view = viewNamed(name)
   if (view !== undefined) return <View view={view} />
@@ -36,13 +34,8 @@ export function Page({ names: [name] }: PageProps): JSX.Element {
 
 /** One view: its rows, what changed, how it is made. */
 function View({ view }: { readonly view: ViewInfo }): JSX.Element {
-  const { rows, errors, columns, sql, name } = view
-  const streamed = rows <= mostStreamed
-  // The definition says what the rows are like: another one is another view.
-  const shape = `${name}\n${sql}\n${columns.map((column) => `${column.name} ${column.type}`).join()}`
-  const client = server.value
-  const live = useMemo(() => (streamed ? new LiveView(client, view, view.order) : null), [shape, client])
-  useEffect(() => () => live?.close(), [live])
+  const { rows, errors, name } = view
+  const shape = shapeOf(view)
   const tabs = [
     { id: 'rows', title: 'Rows' },
     { id: 'changes', title: 'Changes' },
@@ -52,6 +45,10 @@ function View({ view }: { readonly view: ViewInfo }): JSX.Element {
     ...(errors > 0 ? [{ id: 'errors', title: 'Errors', note: count(errors) }] : []),
   ]
   const tab = tabOf(tabs)
+  const client = server.value
+  const streamed = rows <= mostStreamed && tab === 'rows'
+  const live = useMemo(() => (streamed ? new LiveView(client, view, view.order) : null), [shape, client, streamed])
+  useEffect(() => () => live?.close(), [live])
   const order = query.value.get('order') ?? view.order[0] ?? null
   return (
     <div class="page whole">
@@ -69,7 +66,7 @@ function View({ view }: { readonly view: ViewInfo }): JSX.Element {
       <Tabs label={`Parts of ${name}`} tabs={tabs} />
       <TabPanel tab={tab}>
         {tab === 'rows' && <ViewRows view={view} live={live} />}
-        {tab === 'changes' && <ViewChanges view={view} live={live} />}
+        {tab === 'changes' && <ViewChanges view={view} shape={shape} />}
         {tab === 'chart' && <ViewChart view={view} />}
         {tab === 'definition' && <ViewDefinition view={view} />}
         {tab === 'snippets' && <ViewSnippets view={view} />}

@@ -1,9 +1,10 @@
 import type { FunctionComponent, JSX } from 'preact'
-import { useEffect, useState } from 'preact/hooks'
+import { useEffect, useLayoutEffect, useState } from 'preact/hooks'
 import { catalog, watchCatalog } from '../ask/catalog.ts'
 import { watchCharts } from '../ask/charts.ts'
 import { refusalOf } from '../ask/refusal.ts'
 import { Empty, Trouble, Waiting } from '../design/empty.tsx'
+import { loadAnew } from './load-anew.ts'
 import { followLinks, place } from './place.ts'
 import { ProjectBanner } from './project-banner.tsx'
 import { type PageProps, routeOf } from './routes.ts'
@@ -15,7 +16,7 @@ import './frame.css'
 
 /** What stands around every page. */
 export function Frame(): JSX.Element {
-  useEffect(() => {
+  useLayoutEffect(() => {
     document.addEventListener('click', followLinks)
     const ends = [watchCatalog(), watchCharts(), listenToKeys()]
     return () => {
@@ -54,6 +55,18 @@ function Banner(): JSX.Element {
   )
 }
 
+/** A page's file that is not there, though the document was loaded anew: the server is away, or its console is not whole. */
+function Unloaded({ failure }: { readonly failure: unknown }): JSX.Element {
+  return (
+    <div class="unloaded">
+      <Trouble title="This page could not be loaded" refusal={refusalOf(failure)} />
+      <button type="button" class="button" onClick={() => location.reload()}>
+        Load it again
+      </button>
+    </div>
+  )
+}
+
 interface Loaded {
   readonly pattern: string
   readonly Page: FunctionComponent<PageProps>
@@ -64,13 +77,15 @@ function CurrentPage(): JSX.Element {
   const [loaded, setLoaded] = useState<Loaded | null>(null)
   const [failure, setFailure] = useState<unknown>(null)
   const route = found?.route
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (route === undefined) return
     let wanted = true
     setFailure(null)
     route.load().then(
       ({ Page }) => wanted && setLoaded({ pattern: route.pattern, Page }),
-      (error) => wanted && setFailure(error),
+      async (error) => {
+        if (!(await loadAnew()) && wanted) setFailure(error)
+      },
     )
     return () => {
       wanted = false
@@ -93,7 +108,7 @@ function CurrentPage(): JSX.Element {
       </Empty>
     )
   }
-  if (failure !== null) return <Trouble title="This page could not be loaded" refusal={refusalOf(failure)} />
+  if (failure !== null) return <Unloaded failure={failure} />
   if (loaded?.pattern !== found.route.pattern) return <Waiting what={`Opening ${title}`} />
   const { Page } = loaded
   return <Page key={found.names.join('\n')} names={found.names} />

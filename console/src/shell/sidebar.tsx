@@ -1,4 +1,5 @@
 import type { JSX } from 'preact'
+import { useEffect, useState } from 'preact/hooks'
 import { catalog, topics, views } from '../ask/catalog.ts'
 import { Dot, type Tone } from '../design/badge.tsx'
 import { count, short } from '../text/numbers.ts'
@@ -10,59 +11,73 @@ import './sidebar.css'
 
 /** The way to everything: pages, views, topics. */
 export function Sidebar(): JSX.Element {
-  const { path } = place.value
+  const { path, query } = place.value
+  const [open, setOpen] = useState(false)
+  // On a phone it covers the page that was chosen in it.
+  useEffect(() => setOpen(false), [path, query])
   return (
-    <nav class="sidebar" aria-label="Console">
+    <nav class={open ? 'sidebar open' : 'sidebar'} aria-label="Console">
       <div class="wordmark">
         <a href="/" class="wordmark-link">
           <img src="/page/icon.svg" alt="" width="20" height="20" />
           Millrace
         </a>
         <State />
-      </div>
-      <button type="button" class="search-button" onClick={openSearch}>
-        Find a view or topic
-        <kbd>/</kbd>
-      </button>
-      <ul class="side-list">
-        {sections.value.map(({ title, address }) => (
-          <li key={address}>
-            <a
-              class="side-link"
-              href={address}
-              aria-current={path === address ? 'page' : isInside(path, address) ? 'true' : undefined}
-            >
-              {title}
-            </a>
-          </li>
-        ))}
-      </ul>
-      <div class="side-scroll">
-        <Relations
-          title="Views"
-          items={views.value.map(({ name, rows, errors }) => ({
-            name,
-            address: viewAddress(name),
-            note: short(rows),
-            said: `${count(rows)} rows`,
-            errors,
-          }))}
-        />
-        <Relations
-          title="Topics"
-          items={topics.value.map(({ name, events }) => ({
-            name,
-            address: topicAddress(name),
-            note: short(events),
-            said: `${count(events)} events`,
-            errors: 0,
-          }))}
-        />
-      </div>
-      <div class="side-foot">
-        <button type="button" class="button plain" onClick={toggleTheme}>
-          {theme.value === 'dark' ? 'Light theme' : 'Dark theme'}
+        <button
+          type="button"
+          class="button menu-button"
+          aria-expanded={open}
+          aria-controls="side-body"
+          onClick={() => setOpen(!open)}
+        >
+          {open ? 'Close' : 'Menu'}
         </button>
+      </div>
+      <div class="side-body" id="side-body">
+        <button type="button" class="search-button" onClick={openSearch}>
+          Find a view or topic
+          <kbd>/</kbd>
+        </button>
+        <ul class="side-list">
+          {sections.value.map(({ title, address }) => (
+            <li key={address}>
+              <a
+                class="side-link"
+                href={address}
+                aria-current={path === address ? 'page' : isInside(path, address) ? 'true' : undefined}
+              >
+                {title}
+              </a>
+            </li>
+          ))}
+        </ul>
+        <div class="side-scroll">
+          <Relations
+            title="Views"
+            items={views.value.map(({ name, rows, errors }) => ({
+              name,
+              address: viewAddress(name),
+              note: short(rows),
+              said: `${count(rows)} rows`,
+              errors,
+            }))}
+          />
+          <Relations
+            title="Topics"
+            items={topics.value.map(({ name, events }) => ({
+              name,
+              address: topicAddress(name),
+              note: short(events),
+              said: `${count(events)} events`,
+              errors: 0,
+            }))}
+          />
+        </div>
+        <div class="side-foot">
+          <button type="button" class="button plain" onClick={toggleTheme}>
+            {theme.value === 'dark' ? 'Light theme' : 'Dark theme'}
+          </button>
+        </div>
       </div>
     </nav>
   )

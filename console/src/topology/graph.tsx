@@ -3,9 +3,13 @@ import type { JSX } from 'preact'
 import { useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { query, setQuery } from '../shell/place.ts'
 import { bytes, short } from '../text/numbers.ts'
+import { microsToMs, moment } from '../text/times.ts'
 import { edgePath, layOut, nodeHeight, nodeWidth } from './layout.ts'
 
 type TopologyNode = TopologyBody['nodes'][number]
+
+/** Below this a rate is an old one that fades. */
+const leastRate = 0.05
 
 /** Smaller than this nothing can be read: then it scrolls. */
 const leastZoom = 0.8
@@ -47,7 +51,7 @@ export function Graph({ topology, view }: GraphProps): JSX.Element {
             return (
               <g key={`${from} ${to}`} class={chosen === from || chosen === to ? 'edge chosen' : 'edge'}>
                 <path d={edgePath(points)} style={{ strokeWidth: `${1 + Math.min(3, Math.log10(1 + rate))}px` }} />
-                {rate > 0 && (
+                {rate >= leastRate && (
                   <text x={middle.x + 6} y={middle.y + 4}>
                     {`${short(rate)}/s`}
                   </text>
@@ -85,18 +89,28 @@ export function Graph({ topology, view }: GraphProps): JSX.Element {
 function Inside({ node }: { readonly node: TopologyNode }): JSX.Element {
   const { kind, name, label, detail, rows_per_second: rate, busy_share: busy, state_bytes: state } = node
   const notes = [
-    rate > 0 ? `${short(rate)}/s` : '',
+    rate >= leastRate ? `${short(rate)}/s` : '',
     state !== null && state > 0 ? bytes(state) : '',
     busy >= 0.005 ? `${Math.round(busy * 100)} % busy` : '',
   ].filter((note) => note !== '')
   return (
     <>
       <span class="node-name cut">{kind === 'operator' ? label : name === '' ? label : name}</span>
-      <span class="node-detail cut">{kind === 'operator' ? detail : kind}</span>
+      <span class="node-detail cut">{kind === 'operator' ? detail : kindOf(node)}</span>
       <span class="node-notes num cut">{notes.join(' · ')}</span>
       {busy > 0 && <span class="node-busy" style={{ width: `${Math.min(100, busy * 100)}%` }} aria-hidden="true" />}
     </>
   )
+}
+
+const dayMs = 86_400_000
+
+/** What it is; of a topic that has one, its watermark. */
+function kindOf({ kind, watermark_micros: watermark }: TopologyNode): string {
+  if (watermark === null || kind === 'view') return kind
+  const at = moment(watermark)
+  const recent = Math.abs(Date.now() - microsToMs(watermark)) < dayMs
+  return `watermark ${recent ? at.slice(11) : at.slice(0, 10)}`
 }
 
 function within({ tick, nodes, edges }: TopologyBody, view: string | null): TopologyBody {

@@ -1,47 +1,44 @@
 import type { JSX } from 'preact'
-import { useMemo } from 'preact/hooks'
-import type { ViewInfo } from '../ask/catalog.ts'
-import { Empty } from '../design/empty.tsx'
+import { useEffect, useMemo } from 'preact/hooks'
+import { catalog, type ViewInfo } from '../ask/catalog.ts'
+import { server } from '../ask/server.ts'
+import { Empty, Trouble, Waiting } from '../design/empty.tsx'
 import { Table, type TableColumn } from '../design/table.tsx'
+import { ChangeFeed, type LoggedChange } from '../rows/change-feed.ts'
 import { tableColumns } from '../rows/columns.tsx'
-import type { LiveView, LoggedChange } from '../rows/live-view.ts'
 import { count } from '../text/numbers.ts'
+
+const litMs = 1400
 
 interface ViewChangesProps {
   readonly view: ViewInfo
-  readonly live: LiveView | null
+  /** What its rows are like: of another view the list begins anew. */
+  readonly shape: string
 }
 
-/** A view's changelog, the newest change first: since the page was opened. */
-export function ViewChanges({ view, live }: ViewChangesProps): JSX.Element {
+/** A view's changelog, the newest change first: what is remembered of it, and then what comes. */
+export function ViewChanges({ view, shape }: ViewChangesProps): JSX.Element {
+  const client = server.value
+  const feed = useMemo(() => new ChangeFeed(client, view, catalog.peek().value?.tick ?? 0), [client, shape])
+  useEffect(() => () => feed.close(), [feed])
   const columns = useMemo<readonly TableColumn<LoggedChange>[]>(
     () => [
       { name: 'tick', numeric: true, text: ({ tick }) => count(tick) },
       {
         name: 'change',
-        text: ({ weight }) => (weight > 0 ? `+${weight}` : `−${-weight}`),
-        render: ({ weight }) => (
-          <span class={weight > 0 ? 'change-in' : 'change-out'}>{weight > 0 ? `+${weight}` : `−${-weight}`}</span>
-        ),
+        text: ({ weight }) => signed(weight),
+        render: ({ weight }) => <span class={weight > 0 ? 'change-in' : 'change-out'}>{signed(weight)}</span>,
       },
       ...tableColumns<LoggedChange>(view.columns, ({ row }) => row),
     ],
     [view.columns],
   )
-  const changes = live?.log.value ?? []
-  if (live === null) {
-    return (
-      <Empty title={`${view.name} is too large to be followed here`}>
-        <p>Views of more than 20,000 rows are not streamed whole to this page. Its changes, tick by tick:</p>
-        <pre>
-          <code>{`npx millrace tail ${view.name} --url ${location.origin}`}</code>
-        </pre>
-      </Empty>
-    )
-  }
+  const { changes, since, refusal } = feed.state.value
+  if (refusal !== null) return <Trouble title="The changes are not told any more" refusal={refusal} />
+  if (since === null) return <Waiting what={`Reading the changes of ${view.name}`} />
   if (changes.length === 0) {
     return (
-      <Empty title="No change since this page was opened">
+      <Empty title={since === 0 ? 'No change yet' : `No change since tick ${count(since)}`}>
         <p>
           Each tick that changes {view.name} adds its rows here: <span class="mono">+1</span> for a row that came,{' '}
           <span class="mono">−1</span> for one that went. An update is both.
@@ -49,5 +46,23 @@ export function ViewChanges({ view, live }: ViewChangesProps): JSX.Element {
       </Empty>
     )
   }
-  return <Table label={`Changes of ${view.name}`} columns={columns} rows={changes} keyOf={({ key }) => key} />
+  const now = performance.now()
+  return (
+    <>
+      <p class="label num changes-note">
+        {since === 0 ? 'All changes, the newest first.' : `All changes since tick ${count(since)}, the newest first.`}
+      </p>
+      <Table
+        label={`Changes of ${view.name}`}
+        columns={columns}
+        rows={changes}
+        keyOf={({ key }) => key}
+        lit={({ litAt, weight }) => (litAt === 0 || now - litAt > litMs ? '' : weight > 0 ? 'flash' : 'flash-gone')}
+      />
+    </>
+  )
+}
+
+function signed(weight: number): string {
+  return weight > 0 ? `+${weight}` : `−${-weight}`
 }

@@ -151,7 +151,7 @@ export const bodies: Readonly<Record<string, JsonSchema>> = {
           x: text,
           y: text,
           series: text,
-          mark: { type: 'string', enum: ['line', 'bar', 'map'] },
+          mark: { type: 'string', enum: ['line', 'bar', 'map', 'table'] },
           title: text,
           dashboard: text,
         },

@@ -1,0 +1,71 @@
+/** A view's live stream, open for as long as somebody sees the page. */
+import type { Inspector } from 'millrace/client'
+
+type Steps = ReturnType<Inspector['relations']['live']>
+
+/** A browser has six connections to a server for all its tabs together, and a stream holds one: hidden ones let go. */
+const hiddenMs = 5000
+
+interface Options {
+  /** Goes on behind this tick; null: with a snapshot. */
+  readonly fromTick: number | null
+  readonly signal: AbortSignal
+}
+
+/**
+ * The steps of a view's live stream without gap or duplicate: while the page is hidden it rests, and then goes on behind
+ * the tick that it had.
+ */
+export async function* liveWhileSeen(server: Inspector, view: string, { fromTick, signal }: Options): Steps {
+  let tick = fromTick
+  let whole = true
+  while (!signal.aborted) {
+    if (document.hidden) await seen(signal)
+    const hidden = new AbortController()
+    const leave = leaveWhenHidden(hidden, signal)
+    try {
+      const options = { signal: hidden.signal, ...(tick === null ? {} : { fromTick: tick }) }
+      for await (const step of server.relations.live(view, options)) {
+        whole = step.complete
+        if (whole) tick = step.tick
+        yield step
+      }
+    } finally {
+      leave()
+    }
+    // The rest of a broken snapshot is not told later: it begins anew.
+    if (!whole) tick = null
+    if (!whole && !signal.aborted) yield { kind: 'reset', tick: 0, complete: false, changes: [] }
+  }
+}
+
+function leaveWhenHidden(stream: AbortController, signal: AbortSignal): () => void {
+  let timer = 0
+  const abort = (): void => stream.abort()
+  const look = (): void => {
+    clearTimeout(timer)
+    if (document.hidden) timer = window.setTimeout(abort, hiddenMs)
+  }
+  document.addEventListener('visibilitychange', look)
+  signal.addEventListener('abort', abort)
+  if (signal.aborted) abort()
+  return () => {
+    clearTimeout(timer)
+    document.removeEventListener('visibilitychange', look)
+    signal.removeEventListener('abort', abort)
+  }
+}
+
+function seen(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const look = (): void => {
+      if (document.hidden && !signal.aborted) return
+      document.removeEventListener('visibilitychange', look)
+      signal.removeEventListener('abort', look)
+      resolve()
+    }
+    document.addEventListener('visibilitychange', look)
+    signal.addEventListener('abort', look)
+    look()
+  })
+}
