@@ -32,7 +32,8 @@ export function ChartCard({ chart }: { readonly chart: ChartInfo }): JSX.Element
   )
 }
 
-function saidOf({ view, x, y, series }: ChartInfo): string {
+function saidOf({ view, x, y, series, mark }: ChartInfo): string {
+  if (mark === 'table') return view
   const per = series === undefined ? '' : `, per ${series}`
   return `${view}: ${y} by ${x}${per}`
 }

@@ -11,11 +11,31 @@ export function JourneyChanges({ changes }: { readonly changes: readonly Change[
   if (changes.length === 0) return <p class="label">It changed no row of any view.</p>
   return (
     <ul class="plain-list">
-      {changes.map((change, i) => (
+      {paired(changes).map((change, i) => (
         <ChangeLine key={`${change.view} ${i}`} change={change} />
       ))}
     </ul>
   )
+}
+
+/** A view whose rows have no key tells of a change as one row gone and one come: told together where they are alike. */
+function paired(changes: readonly Change[]): readonly Change[] {
+  const come = changes.filter(({ before }) => before === null)
+  const taken = new Set<Change>()
+  const told = changes.map((change) => {
+    const { view, before, after } = change
+    if (before === null || after !== null) return change
+    const names = Object.keys(before)
+    const alike = (other: Change): number =>
+      names.filter((name) => cellText(before[name]) === cellText(other.after?.[name])).length
+    const [best] = come
+      .filter((other) => other.view === view && !taken.has(other) && alike(other) * 2 >= names.length)
+      .sort((a, b) => alike(b) - alike(a))
+    if (best === undefined) return change
+    taken.add(best)
+    return { ...change, key: best.key, after: best.after }
+  })
+  return told.filter((change) => !taken.has(change))
 }
 
 function ChangeLine({ change }: { readonly change: Change }): JSX.Element {

@@ -59,7 +59,6 @@ function Time({ time }: { readonly time: TimeBody }): JSX.Element {
       {timeless.length > 0 && (
         <p class="label timeless">{`Without an event time: ${timeless.map(({ name }) => name).join(', ')}`}</p>
       )}
-      {late > 0 && <LateEvents late={late} />}
       <Panel title="Windows held open" note={plural(windows.length, 'window')}>
         {windows.length === 0 ? (
           <p class="label">None: no final view has rows whose window the watermark has not passed.</p>
@@ -73,6 +72,7 @@ function Time({ time }: { readonly time: TimeBody }): JSX.Element {
         )}
         {windows.length > shownWindows && <p class="label">{`The oldest ${shownWindows} are shown.`}</p>}
       </Panel>
+      {late > 0 && <LateEvents late={late} />}
     </>
   )
 }

@@ -11,7 +11,7 @@ import { eventAddress } from '../shell/place.ts'
 import { count, plural } from '../text/numbers.ts'
 import { sqlSnippets } from '../view/snippets.ts'
 
-const listed = 20
+const listed = 10
 const sql = `SELECT topic, _offset, event_time, watermark, distance
 FROM _late ORDER BY watermark DESC, _offset DESC LIMIT ${listed}`
 

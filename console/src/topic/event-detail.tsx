@@ -1,10 +1,12 @@
 import type { JSX } from 'preact'
 import { useEffect } from 'preact/hooks'
+import { useAsked } from '../ask/asked.ts'
 import type { TopicInfo } from '../ask/catalog.ts'
 import { Badge } from '../design/badge.tsx'
 import { cellText, shownText } from '../rows/order.ts'
 import { eventAddress, setQuery } from '../shell/place.ts'
 import { count } from '../text/numbers.ts'
+import { appendedAt } from '../why/event-link.tsx'
 import type { TopicEvent } from './event-feed.ts'
 
 interface EventDetailProps {
@@ -37,6 +39,7 @@ export function EventDetail({ topic, event }: EventDetailProps): JSX.Element {
         <dd>{topic.name}</dd>
         <dt>Offset</dt>
         <dd class="num">{count(offset)}</dd>
+        <Origin topic={topic.name} offset={offset} />
         <dt>Visible at</dt>
         <dd class="num">{`tick ${count(tick)}`}</dd>
         <dt>Operation</dt>
@@ -59,6 +62,23 @@ export function EventDetail({ topic, event }: EventDetailProps): JSX.Element {
         </a>
       </p>
     </aside>
+  )
+}
+
+/** What its commit says of it; nothing where the reader may not ask. */
+function Origin({ topic, offset }: { readonly topic: string; readonly offset: number }): JSX.Element | null {
+  const asked = useAsked(`origin ${topic} ${offset}`, (server, signal) =>
+    server.find(topic, {}, { offset, limit: 1, signal }),
+  )
+  const event = asked.value.value?.events[0]
+  if (event === undefined) return null
+  return (
+    <>
+      <dt>Partition</dt>
+      <dd class="num">{event.partition}</dd>
+      <dt>Appended</dt>
+      <dd class="num">{appendedAt(event)}</dd>
+    </>
   )
 }
 
