@@ -6,6 +6,8 @@ import {
   type DatabaseOptions,
   type DatabaseStatus,
   type DiffOptions,
+  type LiveQueryAnswer,
+  type LiveQueryOptions,
   logOptionsOf,
   type QueryAnswer,
   type QueryOptions,
@@ -27,6 +29,7 @@ import { byName, known } from './database/names.ts'
 import { Programs } from './database/programs.ts'
 import { readAt } from './database/read-at.ts'
 import type { Running } from './database/running.ts'
+import { standingOf } from './database/standing.ts'
 import { Telemetry } from './database/telemetry.ts'
 import type { Definition } from './engine/definitions.ts'
 import type { ErrorRow } from './engine/port.ts'
@@ -312,6 +315,18 @@ export class Database {
     })
   }
 
+  /**
+   * The rows of one SELECT over all relations, then their changes, tick by tick: a view that only its readers know.
+   * @throws MillraceError sql/…, sql/too-many-rows, sql/error-rows, request/busy, request/timeout; `messages` throws them
+   * where they come later
+   */
+  async liveQuery(sql: string, options: LiveQueryOptions = {}): Promise<LiveQueryAnswer> {
+    return this.#programs.whole(async () => {
+      this.#checkOpen()
+      return this.#programs.liveQueries.open(sql, options)
+    })
+  }
+
   /** Makes a tick even if nothing has arrived, so that `now()` moves on. @returns its number, once reads see it */
   async makeTick(): Promise<number> {
     this.#checkOpen()
@@ -338,34 +353,7 @@ export class Database {
   }
 
   status(): DatabaseStatus {
-    const { last, failure, events, eventsPerSecond } = this.#running.driver
-    const { tick, offsets, starts } = { ...this.#log.position(), starts: this.#log.starts() }
-    const watermarks = new Map(last?.watermarks.map((entry) => [entry.topic, entry.micros]))
-    const late = new Map(last?.late.map((entry) => [entry.topic, entry.events]))
-    return {
-      tick: this.#running.views.tick,
-      timeMicros: this.#running.views.timeMicros,
-      sealedTick: tick,
-      caughtUp: this.#programs.caughtUp,
-      events,
-      eventsPerSecond,
-      stateBytes: last?.stateBytes ?? 0,
-      viewBytes: this.#running.views.views.reduce((sum, view) => sum + view.bytes, 0),
-      topics: this.#running.program.topics.map(({ id, name }) => ({
-        name,
-        nextOffset: offsets.get(id) ?? 0,
-        watermarkMicros: watermarks.get(id) ?? null,
-        late: late.get(id) ?? 0,
-        ...(starts.has(id) ? { gone: starts.get(id)! } : {}),
-      })),
-      views: this.#running.views.views.map(({ definition, version, retained }) => ({
-        name: definition.name,
-        rows: version.rows,
-        errors: version.errors,
-        oldestTick: retained.expiredTick,
-      })),
-      failure,
-    }
+    return standingOf(this.#running, this.#log, this.#programs.caughtUp)
   }
 
   /** Resolves when reads see the tick. @throws MillraceError tick/not-reached, engine/stopped */

@@ -6,6 +6,7 @@ import type { Io } from '../io/io.ts'
 import type { CommittedGroup, Log, LogOptions, TickWanted } from '../log/log.ts'
 import type { Order } from '../plan/plan.ts'
 import type { TopicDefinition, ViewDefinition } from '../plan/program.ts'
+import type { LiveMessage } from '../views/live.ts'
 import type { Rows } from '../views/rows.ts'
 import type { ReplayWait } from './replays.ts'
 import type { Sight } from './sight.ts'
@@ -102,6 +103,20 @@ export interface QueryOptions {
   /** What the reader sees; absent: everything. */
   readonly sight?: Sight
   readonly signal?: AbortSignal
+}
+
+export interface LiveQueryOptions extends Omit<QueryOptions, 'asOf'> {
+  /** How long the rows may take at first, and each tick later on; absent: for ever. */
+  readonly mostMs?: number
+  /** Different live queries at the same time (default 16). */
+  readonly mostQueries?: number
+}
+
+export interface LiveQueryAnswer {
+  /** The first tick whose events are in the result, where earlier ones are gone; of the newest snapshot. */
+  readonly startsAtTick: () => number | null
+  /** Rows of a snapshot come in the query's order. The columns are those of a message's rows. */
+  readonly messages: AsyncGenerator<LiveMessage>
 }
 
 export interface WhyOptions {

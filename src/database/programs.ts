@@ -15,6 +15,7 @@ import {
 } from './differences.ts'
 import { Feed } from './feed.ts'
 import { baseMissing, firstProgram, newStarts } from './first-program.ts'
+import { LiveQueries } from './live-queries.ts'
 import { LogPast } from './log-past.ts'
 import { madeAnew } from './made-anew.ts'
 import { replayFailed } from './refusals.ts'
@@ -36,6 +37,7 @@ export class Programs {
   /** Whether reads see all that was in the log at the start. */
   caughtUp = false
   readonly vitals: Vitals
+  readonly liveQueries: LiveQueries
   readonly #options: DatabaseOptions
   readonly #log: Log
   readonly #past: LogPast
@@ -56,6 +58,7 @@ export class Programs {
     this.#log = log
     this.#past = past
     this.#feed = new Feed(log)
+    this.liveQueries = new LiveQueries({ options, past, current: () => this.current }, log)
     this.#snapshots = snapshots
     const tell = (line: string): void => this.#tell(line)
     const running = (): Running => this.current
@@ -85,7 +88,8 @@ export class Programs {
     return { programs, started }
   }
 
-  #wire({ driver }: Running): void {
+  #wire(running: Running): void {
+    const { driver } = running
     const snapshots = this.#snapshots
     const schedule = this.#schedule
     if (snapshots !== null) driver.mends = isDamaged
@@ -97,8 +101,9 @@ export class Programs {
     this.vitals.restarted()
     driver.onHanded = (tick) => this.vitals.handed(tick)
     driver.onAnswered = (tick) => this.vitals.traces.answered(tick)
-    driver.onFinished = (output, bytes) => {
+    driver.onFinished = (output, blocks, bytes) => {
       this.vitals.finished(output)
+      this.liveQueries.finished(running, output, blocks)
       schedule?.count(bytes, output.wantsCapture)
     }
   }
@@ -369,6 +374,7 @@ export class Programs {
   async close(): Promise<void> {
     const closed = new MillraceError('log/closed', 'the database was closed')
     this.#closing.abort(closed)
+    await this.liveQueries.close(closed)
     await this.#schedule?.close()
     this.current.driver.giveUp(closed)
     // A start, or a change of definitions, ends before what it may have started is stopped.

@@ -8,6 +8,7 @@ import { errorQuery } from '../plan/error-places.ts'
 import { explainPlan } from '../plan/explain.ts'
 import { nodesOf } from '../plan/nodes.ts'
 import { planSelect } from '../plan/optimise.ts'
+import type { Order, Plan } from '../plan/plan.ts'
 import type { Program } from '../plan/program.ts'
 import { loadParser, parseSql, type StatementOf } from '../sql/parse.ts'
 import { type AdHocOptions, type AdHocSource, runOnce } from '../views/ad-hoc.ts'
@@ -18,11 +19,21 @@ import { listedErrors } from './listed-errors.ts'
 import type { LogPast } from './log-past.ts'
 import type { Past, Scene } from './past.ts'
 import type { Surroundings } from './running.ts'
-import { refusePositions, seenCatalog } from './seen-catalog.ts'
+import { refusePositions, type SeenCatalog, seenCatalog } from './seen-catalog.ts'
 import type { Sight } from './sight.ts'
 
 const queryRowsDefault = 10_000
 const errorsDefault = 100
+
+/** A SELECT over what its reader sees. */
+export interface BoundQuery {
+  /** Those that were asked for; the plan may have more behind them, to order by. */
+  readonly columns: readonly ColumnSchema[]
+  readonly plan: Plan
+  readonly order: readonly Order[]
+  readonly relations: ReadonlySet<number>
+  readonly restrictions: SeenCatalog['restrictions']
+}
 
 export interface QueryPlan {
   readonly columns: readonly ColumnSchema[]
@@ -53,17 +64,11 @@ export class Queries {
    * @throws MillraceError sql/…, sql/too-many-rows, sql/error-rows
    */
   async query(sql: string, options: QueryOptions, promised: number): Promise<QueryAnswer> {
-    await loadParser()
-    const statement = oneSelect(sql)
-    const { parameters = [], sight } = options
-    const { catalog, restrictions } = await seenCatalog(await this.#queryCatalog(), sight)
-    const bound = planSelect(catalog, statement.node, statement, { adHoc: true, parameters })
-    const scans = nodesOf(bound.plan).filter((node) => node.op === 'scan')
-    refusePositions(scans, restrictions, catalog)
-    const relations = new Set(scans.map(({ relation }) => relation))
+    const bound = await this.bind(sql, options)
+    const { relations, restrictions } = bound
     const { tick, rows } = await this.#gone.reading(async () => {
       const scene = await this.#past.scene(options.asOf, promised, relations)
-      const rows = await this.#inSteps(scene, (source) =>
+      const rows = await this.inSteps(scene, (source) =>
         runOnce({ ...source, restrictions }, bound, this.#runOptions(options)),
       )
       return { tick: scene.moment.tick, rows }
@@ -71,6 +76,17 @@ export class Queries {
     // Columns behind those of the query were there to order by.
     const shown = new Rows(bound.columns, rows.pages, rows.refs, rows.weights)
     return { tick, columns: bound.columns, rows: shown }
+  }
+
+  /** @throws MillraceError sql/… */
+  async bind(sql: string, { parameters = [], sight }: QueryOptions): Promise<BoundQuery> {
+    await loadParser()
+    const statement = oneSelect(sql)
+    const { catalog, restrictions } = await seenCatalog(await this.#queryCatalog(), sight)
+    const { columns, plan, order } = planSelect(catalog, statement.node, statement, { adHoc: true, parameters })
+    const scans = nodesOf(plan).filter((node) => node.op === 'scan')
+    refusePositions(scans, restrictions, catalog)
+    return { columns, plan, order, relations: new Set(scans.map(({ relation }) => relation)), restrictions }
   }
 
   /** How a SELECT would be computed, over the relations that a caller sees. @throws MillraceError sql/… */
@@ -96,7 +112,7 @@ export class Queries {
     // Rows that erred further up stand beside this query, too: they are what it is about.
     const options = { ...own, besideErrors: true }
     const found = await this.#gone.reading(() =>
-      this.#inSteps(scene, (source) => runOnce({ ...source, closed }, { plan: asked.plan, order: [] }, options)),
+      this.inSteps(scene, (source) => runOnce({ ...source, closed }, { plan: asked.plan, order: [] }, options)),
     )
     const rows = listedErrors(asked, found)
     const listed = rows.reduce((sum, { count }) => sum + count, 0)
@@ -105,7 +121,8 @@ export class Queries {
     return { tick, errors, rows, ...(gone === 0 ? {} : { gone }) }
   }
 
-  #inSteps<T>(scene: Scene, work: (source: AdHocSource) => Promise<T>): Promise<T> {
+  /** Runs work over what a query sees at a moment. */
+  inSteps<T>(scene: Scene, work: (source: AdHocSource) => Promise<T>): Promise<T> {
     const { io } = this.#options
     const gone = this.#gone.watermarks(this.#program)
     return readInSteps(this.#log, (log) => work({ io, program: this.#program, log, gone, ...scene }))

@@ -5,7 +5,7 @@ import { olderBlocks } from '../data/older-blocks.ts'
 import { columnIds } from '../data/stored-column.ts'
 import type { EngineHost } from '../engine/host.ts'
 import type { TickOutput, TopicBlock } from '../engine/port.ts'
-import { endOf, type ReadBlock } from '../log/log.ts'
+import { endOf, type LoggedBlock, type ReadBlock } from '../log/log.ts'
 import type { TopicDefinition, ViewDefinition } from '../plan/program.ts'
 import type { AdHocOptions, AdHocSource } from './ad-hoc.ts'
 import { readVersion } from './read.ts'
@@ -88,12 +88,7 @@ export class Feed {
     const view = views.views.find((other) => other.definition.id === definition.id)!
     const version = moment.version(view)
     const restriction = restrictions?.get(definition.id)
-    if (version.errors > 0) {
-      const what = `view ${definition.name} has ${restriction === undefined ? version.errors : 'some'} error rows, so that a query over it has no answer`
-      throw new MillraceError('sql/error-rows', what, {
-        hint: `mend what causes them, or read ${definition.name} itself`,
-      })
-    }
+    if (version.errors > 0) throw inputErrors(definition.name, restriction === undefined ? version.errors : null)
     const whole = await readVersion(view, version, { where: null, order: [], limit: null }, views.slices())
     const rows = restriction === undefined ? whole : restriction.apply(whole)
     for (const bytes of rowBlocks(rows)) {
@@ -177,6 +172,12 @@ export class Feed {
   }
 }
 
+/** @param errors how many there are; null where the reader must not know */
+export function inputErrors(view: string, errors: number | null): MillraceError {
+  const what = `view ${view} has ${errors ?? 'some'} error rows, so that a query over it has no answer`
+  return new MillraceError('sql/error-rows', what, { hint: `mend what causes them, or read ${view} itself` })
+}
+
 async function* eventsUpTo(source: AdHocSource, topic: TopicDefinition): AsyncIterable<ReadBlock> {
   const { log, moment } = source
   const restriction = source.restrictions?.get(topic.id)
@@ -195,12 +196,12 @@ async function* eventsUpTo(source: AdHocSource, topic: TopicDefinition): AsyncIt
 }
 
 /** Positions are not kept: no query over sifted events may ask for them. */
-function seenBlock(
-  block: ReadBlock,
+export function seenBlock<B extends LoggedBlock>(
+  block: B,
   restriction: Restriction,
   { columns, primaryKey }: TopicDefinition,
   asNow: ((bytes: Uint8Array) => Uint8Array) | null,
-): ReadBlock | null {
+): Omit<B, 'offsets' | 'commits'> | null {
   const { offsets: _, commits: __, ...rest } = block
   const bytes = asNow === null ? block.bytes : asNow(block.bytes)
   const ids = columnIds(columns)

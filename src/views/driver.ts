@@ -50,8 +50,8 @@ export class TickDriver {
   onFailure: (error: MillraceError) => void = () => {}
   /** Whether another driver will take this one's place after a failure: who waits for a tick waits on. */
   mends: (error: MillraceError) => boolean = () => false
-  /** Told each tick that is in the views now, and the bytes of its events. */
-  onFinished: (output: TickOutput, bytes: number) => void = () => {}
+  /** Told each tick that is in the views now, its events, and their bytes. */
+  onFinished: (output: TickOutput, blocks: readonly LoggedBlock[], bytes: number) => void = () => {}
   /** Told the number of each tick that the engine is done with, before the views move to it. */
   onAnswered: (tick: number) => void = () => {}
   /** Told the number of each tick that goes to the engine. */
@@ -262,7 +262,7 @@ export class TickDriver {
       host.step(input).then(
         (output) => {
           tick.release?.()
-          this.#finish(output, rows, bytes)
+          this.#finish(output, blocks, rows, bytes)
         },
         (error) => this.fail(error as MillraceError),
       )
@@ -270,7 +270,7 @@ export class TickDriver {
     this.#wakeRoom()
   }
 
-  #finish(output: TickOutput, rows: number, bytes: number): void {
+  #finish(output: TickOutput, blocks: readonly LoggedBlock[], rows: number, bytes: number): void {
     if (this.failure !== null) return
     this.#underWay--
     this.onAnswered(output.tick)
@@ -284,7 +284,7 @@ export class TickDriver {
     this.last = output
     this.events += rows
     while (this.#afterTick.length > 0 && this.#afterTick[0].tick <= output.tick) this.#afterTick.shift()!.run(true)
-    this.onFinished(output, bytes)
+    this.onFinished(output, blocks, bytes)
     this.#sample()
     this.#feed()
     this.#resolveTicks()

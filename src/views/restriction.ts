@@ -131,7 +131,7 @@ function numbered(to: Arena, batch: Batch): Batch {
 }
 
 /** Rows that look the same as one, in an order that nothing hidden decides. */
-function netted(rows: Rows): Rows {
+export function netted(rows: Rows): Rows {
   const print = compilePrinter(rows.columns, { shape: 'array' })
   const out = new ByteWriter(256)
   const text = new TextDecoder()
