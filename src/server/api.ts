@@ -17,6 +17,7 @@ import { holding } from './held.ts'
 import { appendEvents, appendMixed } from './ingest.ts'
 import { Gate, type Limits } from './limits.ts'
 import { streamView } from './live.ts'
+import { streamSql } from './live-sql.ts'
 import { Metrics } from './metrics.ts'
 import { describeApi } from './openapi/document.ts'
 import { Page } from './page.ts'
@@ -122,6 +123,15 @@ export class Api {
         '/v1/sql',
         on('POST', 'sql', 'query', ({ request, sight, query }) => runSql(sql, request, sight, query)),
       ),
+      route('/v1/sql/live', {
+        POST: {
+          needs: 'sql',
+          limits: 'live',
+          atOnce: limits.liveQueriesOfCaller,
+          answer: ({ request, caller, sight, query }) =>
+            streamSql({ ...sql, ...live, sight, until: caller.until }, request, query),
+        },
+      }),
       route(
         '/v1/backup',
         on('POST', 'admin', 'admin', ({ request, query }) => backUp(database, io.disk, request, query)),

@@ -19,6 +19,9 @@ export interface Limits {
   /** Requests at work at the same time, live streams not counted. */
   readonly requests: number
   readonly liveStreams: number
+  /** Different live queries at the same time, and those of one caller. */
+  readonly liveQueries: number
+  readonly liveQueriesOfCaller: number
   readonly connections: number
   /** Rows of one answer. */
   readonly viewRows: number
@@ -56,6 +59,8 @@ export const defaultLimits: Limits = {
   headerBytes: 16 * 1024,
   requests: 4096,
   liveStreams: 1024,
+  liveQueries: 16,
+  liveQueriesOfCaller: 4,
   connections: 8192,
   viewRows: 100_000,
   answerBytes: 64 * 1024 * 1024,

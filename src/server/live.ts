@@ -26,7 +26,14 @@ export interface LiveServer {
 }
 
 const encoder = new TextEncoder()
-const retryMs = 1000
+export const retryMs = 1000
+
+export const streamHeaders = {
+  'content-type': eventStreamType,
+  'cache-control': 'no-store',
+  // Proxies that gather an answer would hold changes back.
+  'x-accel-buffering': 'no',
+}
 
 /** GET /v1/views/{view}/live: rows leave here, the last file of an event's life. */
 export async function streamView(
@@ -45,17 +52,35 @@ export async function streamView(
   // A policy that doesn't fit is told before the stream begins.
   const restriction = await viewRestriction(server.sight, view)
   const order = restriction === null ? {} : { order: openOrder(view.order, restriction) }
-  const headers = {
-    'content-type': eventStreamType,
-    'cache-control': 'no-store',
-    // Proxies that gather an answer would hold changes back.
-    'x-accel-buffering': 'no',
+  if (request.method === 'HEAD') return { status: 200, headers: streamHeaders, body: null }
+  const { signal, end } = openStream(server, request)
+  try {
+    // Who comes back names the tick that he has; from_tick is where he began.
+    const cursor =
+      fromTick === null && afterTick !== null
+        ? await server.database.changesAfter(view.name, afterTick, signal)
+        : server.database.live(view.name, { signal, ...order, ...(fromTick === null ? {} : { fromTick }) })
+    const seen = seenLive(cursor, server.sight, view.name)
+    return { status: 200, headers: streamHeaders, body: streamOf(server, view.name, seen, { numbers }, end) }
+  } catch (error) {
+    end()
+    throw error
   }
-  if (request.method === 'HEAD') return { status: 200, headers, body: null }
-  const leave = server.streams.enter()
+}
+
+/**
+ * One of the streams at a time, until its request, its reader's right or the server ends.
+ * @returns `end` gives it back
+ * @throws MillraceError request/busy
+ */
+export function openStream(
+  { streams, clock, until, closing }: LiveServer,
+  request: ApiRequest,
+): { readonly signal: AbortSignal; readonly end: () => void } {
+  const leave = streams.enter()
   const ending = new AbortController()
-  const cancel = server.until === null ? (): void => {} : afterSeconds(server.clock, server.until, () => end())
-  const signals = [request.signal, server.closing]
+  const cancel = until === null ? (): void => {} : afterSeconds(clock, until, () => end())
+  const signals = [request.signal, closing]
   // What a stream left behind at the server's own signal would be there as long as the server; and a stream that
   // nobody begins to read has no end of its own.
   const end = (): void => {
@@ -66,19 +91,7 @@ export async function streamView(
   }
   for (const signal of signals) signal.addEventListener('abort', end)
   if (signals.some((signal) => signal.aborted)) end()
-  try {
-    const { signal } = ending
-    // Who comes back names the tick that he has; from_tick is where he began.
-    const cursor =
-      fromTick === null && afterTick !== null
-        ? await server.database.changesAfter(view.name, afterTick, signal)
-        : server.database.live(view.name, { signal, ...order, ...(fromTick === null ? {} : { fromTick }) })
-    const seen = seenLive(cursor, server.sight, view.name)
-    return { status: 200, headers, body: streamOf(server, view.name, seen, { numbers }, end) }
-  } catch (error) {
-    end()
-    throw error
-  }
+  return { signal: ending.signal, end }
 }
 
 /** When a token is over, so is what it opened. */
@@ -123,7 +136,7 @@ async function* streamOf(
   }
 }
 
-function settlesWithin(clock: Clock, promise: Promise<unknown>, ms: number): Promise<boolean> {
+export function settlesWithin(clock: Clock, promise: Promise<unknown>, ms: number): Promise<boolean> {
   return new Promise((resolve) => {
     const cancel = clock.after(ms, () => resolve(false))
     const settled = (): void => {

@@ -68,6 +68,7 @@ const bodies: Readonly<Record<string, string>> = {
   '/v1/topics/{topic}/events': '{"tenant":"a","item":"x","note":"planted-in-a"}',
   '/v1/append': '{"events":[{"topic":"sale","data":{"tenant":"a","item":"y","note":"planted-in-a"}}]}',
   '/v1/sql': '{"sql":"SELECT 1 AS one"}',
+  '/v1/sql/live': '{"sql":"SELECT * FROM notes"}',
 }
 /** Only rows of tenant a hold it. */
 const planted = 'planted-in-a'

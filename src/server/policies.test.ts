@@ -91,7 +91,27 @@ const tenant = (name: unknown): Promise<string> => signer.sign({ sub: `u-${name}
 
 async function rowsOf(sqlText: string, token: string): Promise<unknown> {
   const { body, status } = await ask('/v1/sql', token, { sql: sqlText })
-  return status === 200 ? body.rows : body.code
+  const seen = status === 200 ? body.rows : body.code
+  // What is followed shows exactly the same.
+  expect([sqlText, await liveRowsOf(sqlText, token)]).toEqual([sqlText, seen])
+  return seen
+}
+
+/** The snapshot of a live query. */
+async function liveRowsOf(sqlText: string, token: string): Promise<unknown> {
+  const ending = new AbortController()
+  const response = await fetch(`${running!.url}/v1/sql/live`, {
+    method: 'POST',
+    headers: { ...bearer(token), 'content-type': 'application/json' },
+    body: JSON.stringify({ sql: sqlText }),
+    signal: ending.signal,
+  })
+  if (response.status !== 200) return ((await response.json()) as { code: string }).code
+  const reader = response.body!.getReader()
+  let text = ''
+  while (!/^id: \d+[\s\S]*\n\n/m.test(text)) text += new TextDecoder().decode((await reader.read()).value)
+  ending.abort()
+  return (JSON.parse(/^data: (.*)$/m.exec(text)![1]) as { rows: unknown }).rows
 }
 
 describe('policies', () => {

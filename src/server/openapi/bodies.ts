@@ -86,6 +86,16 @@ export const bodies: Readonly<Record<string, JsonSchema>> = {
     columns: listOf(objectOf({ name: text, type: text })),
     rows: listOf({ type: 'array' }),
   }),
+  LiveSql: objectOf(
+    {
+      tick: integer,
+      columns: listOf(objectOf({ name: text, type: text })),
+      starts_at_tick: { ...integer, description: 'Where events of before are gone: the first tick that counts.' },
+      rows: listOf({ type: 'array' }),
+      changes: listOf(objectOf({ row: { type: 'array' }, weight: integer })),
+    },
+    ['columns', 'starts_at_tick', 'rows', 'changes'],
+  ),
   Replaying: objectOf({ status: { const: 'replaying' }, tick: integer, through_tick: integer, events: integer }),
   DiffRequest: objectOf({ definition: { type: 'object' }, rows: integer }, ['rows']),
   Diff: objectOf({

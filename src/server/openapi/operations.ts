@@ -173,6 +173,25 @@ export const operations: Readonly<Record<string, Operation>> = {
       '503': busy,
     },
   },
+  'POST /v1/sql/live': {
+    operationId: 'live_sql',
+    summary: 'Follow a SELECT',
+    description:
+      'Server-sent events as of a view: `snapshot` events (the first has the columns, only the last an id), then `change` events, one per tick; `reset` where it begins anew, as for who comes with a Last-Event-ID; a `problem` where it ends. Rows are arrays.',
+    tags: ['sql'],
+    parameters: [numbers, { name: 'Last-Event-ID', in: 'header', required: false, schema: { type: 'string' } }],
+    requestBody: { required: true, content: jsonContent(refTo('SqlRequest')) },
+    responses: {
+      '200': {
+        description: 'The stream; its data are JSON.',
+        content: { 'text/event-stream': { schema: refTo('LiveSql') } },
+      },
+      '400': problem('Bad SQL, or too many rows.'),
+      '422': problem('Some rows cannot be computed.'),
+      '503': busy,
+      '504': problem('The first rows took too long.'),
+    },
+  },
   'POST /v1/backup': {
     operationId: 'backup',
     summary: 'Copy all data into an empty folder of the server’s machine',

@@ -1,0 +1,120 @@
+import { MillraceError } from '../data/errors.ts'
+import type { PrintOptions } from '../data/json-print.ts'
+import { resultTypeName } from '../data/sql-type.ts'
+import type { LiveQueryAnswer } from '../database/contract.ts'
+import type { LiveMessage } from '../database.ts'
+import type { Clock } from '../io/io.ts'
+import { eventEnd, eventHead, heartbeat, retryLine } from '../protocol/event-stream.ts'
+import { problemOf } from '../protocol/problem.ts'
+import type { ApiAnswer, ApiRequest } from './exchange.ts'
+import type { Limits } from './limits.ts'
+import { type LiveServer, openStream, retryMs, settlesWithin, streamHeaders } from './live.ts'
+import { requireJson } from './media-type.ts'
+import { Parameters, refused } from './parameters.ts'
+import { bounded, type QueryServer } from './query-server.ts'
+import { rowsJson } from './rows-json.ts'
+import { readSqlBody } from './sql.ts'
+import { numberForms } from './view-read.ts'
+
+const encoder = new TextEncoder()
+
+/**
+ * POST /v1/sql/live: a query's rows, then what changes in them, as a view's live answer tells it; rows are arrays, as
+ * in POST /v1/sql. Who comes back with a Last-Event-ID begins anew: nothing is kept of a query that nobody reads.
+ */
+export async function streamSql(
+  server: LiveServer & QueryServer,
+  request: ApiRequest,
+  query: string,
+): Promise<ApiAnswer> {
+  const { database, clock, limits, sight } = server
+  const parameters = new Parameters(query)
+  const numbers = parameters.choice('numbers', numberForms) ?? 'exact'
+  parameters.end()
+  requireJson(request)
+  const { sql, params, asOf } = readSqlBody(await request.readBody())
+  if (asOf !== null) throw refused('as_of', 'has no meaning here: the past does not change', 'ask POST /v1/sql')
+  const last = request.header('last-event-id')
+  const { signal, end } = openStream(server, request)
+  try {
+    const options = {
+      parameters: params,
+      maxRows: limits.sqlRows,
+      mostMs: limits.queryMs,
+      mostQueries: limits.liveQueries,
+      ...(sight === undefined ? {} : { sight }),
+    }
+    // What computes the first rows is a query like others, and counts as one.
+    const answer = await bounded(server, signal, () => database.liveQuery(sql, { ...options, signal }))
+    const form = { numbers, shape: 'array' } as const
+    const body = streamOf({ clock, limits }, answer, form, last !== null && last !== '', end)
+    return { status: 200, headers: streamHeaders, body }
+  } catch (error) {
+    end()
+    throw error
+  }
+}
+
+async function* streamOf(
+  { clock, limits }: { readonly clock: Clock; readonly limits: Limits },
+  { messages, startsAtTick }: LiveQueryAnswer,
+  options: PrintOptions,
+  returns: boolean,
+  end: () => void,
+): AsyncGenerator<Uint8Array> {
+  // Whether the next piece of a snapshot is its first.
+  let first = true
+  let resets = returns
+  try {
+    yield encoder.encode(retryLine(retryMs))
+    for (;;) {
+      const pulled = messages.next()
+      pulled.catch(() => {})
+      while (!(await settlesWithin(clock, pulled, limits.heartbeatMs))) yield encoder.encode(heartbeat)
+      const { done, value } = await pulled
+      if (done) return
+      if (resets) yield encoder.encode(resetEvent(value.tick))
+      resets = false
+      yield* eventOf(clock, value, first ? startsAtTick() : undefined, options)
+      first = value.kind === 'reset' || (value.kind === 'snapshot' && value.last)
+    }
+  } catch (error) {
+    if (!(error instanceof MillraceError)) throw error
+    yield encoder.encode(`${eventHead('problem', null)}${JSON.stringify(problemOf(error))}${eventEnd}`)
+  } finally {
+    end()
+    await messages.return(undefined)
+  }
+}
+
+function resetEvent(tick: number): string {
+  return `${eventHead('reset', null)}{"tick":${tick}}${eventEnd}`
+}
+
+/** @param startsAtTick undefined: not the first piece of a snapshot */
+async function* eventOf(
+  clock: Clock,
+  message: LiveMessage,
+  startsAtTick: number | null | undefined,
+  options: PrintOptions,
+): AsyncGenerator<Uint8Array> {
+  const { tick } = message
+  switch (message.kind) {
+    case 'reset':
+      yield encoder.encode(resetEvent(tick))
+      return
+    case 'snapshot': {
+      const columns = message.rows.columns.map(({ name, type }) => ({ name, type: resultTypeName(type) }))
+      const starts = startsAtTick == null ? '' : `"starts_at_tick":${startsAtTick},`
+      const about = startsAtTick === undefined ? '' : `"columns":${JSON.stringify(columns)},${starts}`
+      // Only who has all of the snapshot has this tick.
+      const head = `${eventHead('snapshot', message.last ? String(tick) : null)}{"tick":${tick},${about}"rows":[`
+      yield* rowsJson(clock, head, message.rows, 'rows', `]}${eventEnd}`, options)
+      return
+    }
+    case 'change': {
+      const head = `${eventHead('change', String(tick))}{"tick":${tick},"changes":[`
+      yield* rowsJson(clock, head, message.rows, 'changes', `]}${eventEnd}`, options)
+    }
+  }
+}
