@@ -210,15 +210,15 @@ export class LiveQuery {
     const { io, engine = 'worker', memoryBytes = defaultMemoryBytes } = this.#world.options
     const { maxRows = maxRowsDefault } = this.#options
     const { restrictions } = bound
-    const moment = running.views.pin()
-    const run = new AdHocRun({ ...source, restrictions, moment }, [bound], {
+    const { moment } = source
+    const run = new AdHocRun({ ...source, restrictions }, [bound], {
       maxRows,
       engine,
       memoryBytes: Math.min(memoryBytes, mostMemoryBytes),
       signal: this.#ending.signal,
       goesOn: true,
     })
-    // From this turn on no tick is missed.
+    // The moment is of this very turn: no tick is missed.
     this.#input = new InputTicks(running, run.relations, restrictions)
     try {
       await this.#bounded(run, () => run.fill())
