@@ -6,7 +6,7 @@ import { engineThread } from '../engine/thread.ts'
 import { Prng } from '../io/twin/prng.ts'
 import { type SimulatedIo, simulatedIo } from '../io/twin/simulated-io.ts'
 import { openFileLog } from '../log/file-log.ts'
-import type { Log } from '../log/log.ts'
+import type { Log, LogReads } from '../log/log.ts'
 import { keeperThread } from '../state/snapshots/keeper-thread.ts'
 import type { Rows } from '../views/rows.ts'
 
@@ -58,9 +58,10 @@ async function open(io: SimulatedIo, options: Partial<DatabaseOptions> = {}): Pr
 }
 
 /** Notes each tick that is replayed. */
-function watched(log: Log, replayed: number[]): Log {
+function watched<L extends LogReads>(log: L, replayed: number[]): L {
   return new Proxy(log, {
     get(target, name) {
+      if (name === 'reader') return (...how: []) => watched((target as unknown as Log).reader(...how), replayed)
       if (name === 'replay') {
         const replay: Log['replay'] = (each, ...rest) =>
           target.replay(
