@@ -53,7 +53,7 @@ const packages: Readonly<Record<string, readonly string[]>> = {
   jose: ['src/server/'],
   'rate-limiter-flexible': ['src/server/'],
   opossum: ['src/server/'],
-  'lru-cache': ['src/server/', 'src/database/sight.ts'],
+  'lru-cache': ['src/server/', 'src/database/sight.ts', 'src/views/page-cache.ts'],
   '@opentelemetry/api': ['src/io/', 'src/server/'],
   react: ['src/client/react.ts'],
   acorn: ['src/app/function-source.ts'],

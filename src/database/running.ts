@@ -1,6 +1,6 @@
 import { invariant, type MillraceError } from '../data/errors.ts'
 import type { OpenedProgram } from '../engine/definitions.ts'
-import { defaultMemoryBytes, type EngineHost, startEngine } from '../engine/host.ts'
+import { type EngineHost, startEngine } from '../engine/host.ts'
 import type { CaptureSlice, EngineFigures, EngineStatus, StateFiles, TappedBlock } from '../engine/port.ts'
 import { type Log, type LogReads, readInSteps, type SealedTick } from '../log/log.ts'
 import type { Program } from '../plan/program.ts'
@@ -8,6 +8,7 @@ import { TickDriver } from '../views/driver.ts'
 import { columnsRead, mergeableRows } from '../views/replay.ts'
 import type { ViewState } from '../views/view.ts'
 import { ViewSet } from '../views/view-set.ts'
+import { budgetOf } from './budget.ts'
 import type { DatabaseCatalog, DatabaseOptions } from './contract.ts'
 import { Explanations } from './explanations.ts'
 import { Ingest } from './ingest.ts'
@@ -20,8 +21,6 @@ const replayMergeRows = 262_144
 /** So long an engine is held up by a slice of a capture, or until it has so many bytes. */
 const sliceMs = 1
 const sliceBytes = 1024 * 1024
-/** For blocks of state read from disk: a part of the budget, and no more than helps. */
-const cacheBytesMost = 64 << 20
 /** Ticks replayed one by one at most: they take longer than the same events in a few. */
 const mostRemembered = 100_000
 
@@ -112,9 +111,8 @@ export class Running {
 
   /** Starts the engine. @param restored where to go on; null: at the log's beginning */
   async start(restored: Restored | null): Promise<void> {
-    const { io, engine = 'worker', memoryBytes = defaultMemoryBytes, reopen = false } = this.#options
-    const budgetBytes = this.#options.stateBytes ?? Math.floor(memoryBytes / 2)
-    const cacheBytes = Math.min(cacheBytesMost, Math.floor(budgetBytes / 4))
+    const { io, engine = 'worker', reopen = false } = this.#options
+    const { memoryBytes, stateBytes: budgetBytes, cacheBytes } = budgetOf(this.#options)
     const state = keepsState(this.#options)
       ? { state: { budgetBytes, cacheBytes, ...(restored === null ? {} : { from: restored.from }) } }
       : {}

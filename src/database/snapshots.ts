@@ -7,6 +7,7 @@ import type { Program } from '../plan/program.ts'
 import { findBase, settledBase } from '../state/snapshots/base.ts'
 import { type Keeper, startKeeper } from '../state/snapshots/keeper.ts'
 import { type Manifest, openSnapshots } from '../state/snapshots/manifest.ts'
+import type { PageCache } from '../views/page-cache.ts'
 import type { ViewState } from '../views/view.ts'
 import { filesOf, isDamage, ViewFiles } from '../views/view-files.ts'
 import type { ViewSet } from '../views/view-set.ts'
@@ -29,6 +30,7 @@ export class Snapshots {
   readonly #folder: string
   readonly #log: Log
   readonly #past: LogPast
+  readonly #pages: PageCache
   #files: ViewFiles
   #keeper: Keeper | null = null
   #tell: Tell = () => {}
@@ -45,22 +47,24 @@ export class Snapshots {
   #holders = 0
   #dropping: Promise<unknown> = Promise.resolve()
 
-  private constructor(io: Io, folder: string, log: Log, past: LogPast, files: ViewFiles) {
+  private constructor(io: Io, folder: string, log: Log, past: LogPast, pages: PageCache, files: ViewFiles) {
     this.#io = io
     this.#folder = folder
     this.#log = log
     this.#past = past
+    this.#pages = pages
     this.#files = files
     files.onDamage = (error) => this.onDamage(error)
   }
 
   /**
    * Opens a folder of snapshots, made when it is missing.
+   * @param pages where views' pages stay that were read
    * @throws MillraceError log/corrupt where a snapshot proves that the log has lost its end
    */
-  static async open(io: Io, folder: string, log: Log, past: LogPast): Promise<Snapshots> {
+  static async open(io: Io, folder: string, log: Log, past: LogPast, pages: PageCache): Promise<Snapshots> {
     await io.disk.makeFolder(folder)
-    const snapshots = new Snapshots(io, folder, log, past, await ViewFiles.open(io.disk, folder))
+    const snapshots = new Snapshots(io, folder, log, past, pages, await ViewFiles.open(io.disk, folder, pages))
     await checkEnd(io.disk, folder, { identity: log.identity, tick: log.position().tick })
     await snapshots.#findBase()
     return snapshots
@@ -151,6 +155,7 @@ export class Snapshots {
    */
   async take(running: Running): Promise<void> {
     if (running.driver.handed === 0) return
+    await running.views.settle()
     const { manifest } = await this.#write(running.program, [running.beginCapture()])
     const kept = await this.#adopt(running, manifest)
     // Only now: while another is taken, its files are there and nobody names them yet.
@@ -297,7 +302,7 @@ export class Snapshots {
     this.#joined = null
     // Who still reads what was thrown away is told what he finds there, but nothing is mended for it.
     this.#files.onDamage = () => {}
-    this.#files = await ViewFiles.open(this.#io.disk, this.#folder)
+    this.#files = await ViewFiles.open(this.#io.disk, this.#folder, this.#pages)
     this.#files.onDamage = (error) => this.onDamage(error)
     this.#start(null, nothing)
   }

@@ -65,7 +65,10 @@ function takenBack(run: Run, alike: boolean): Run {
   const back = (page: Page): Page => negated(alike ? page : { ...page, sorted: new Map() })
   const pages = run.pages.map((page) =>
     page instanceof StoredPage
-      ? new StoredPage(page.rows, page.bytes, [], { file: { read: () => page.open().then(back) }, page: 0 })
+      ? new StoredPage(page.rows, page.bytes, [], {
+          file: { read: () => page.open().then(back), cache: page.place.file.cache },
+          page: 0,
+        })
       : back(page),
   )
   return runOf(pages, run.inOrder && alike)

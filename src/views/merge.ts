@@ -32,6 +32,8 @@ export class Merge {
   readonly #heap: number[] = []
   /** Sources whose next page has to be read first. */
   #missing: number[] = []
+  /** Pages that were waited for, by source. */
+  readonly #ready = new Map<number, Page>()
 
   constructor(order: RowOrder, sources: readonly Source[]) {
     this.#order = order
@@ -56,8 +58,12 @@ export class Merge {
   async ready(): Promise<void> {
     while (this.#missing.length > 0) {
       const missing = this.#missing
-      await Promise.all(missing.map((index) => (this.#nextPage(index) as StoredPage).open()))
+      const pages = await Promise.all(missing.map((index) => (this.#nextPage(index) as StoredPage).open()))
       this.#missing = []
+      // They are held here: a cache that is too small for all of them may have forgotten the first by now.
+      missing.forEach((source, i) => {
+        this.#ready.set(source, pages[i])
+      })
       this.#take(missing)
     }
   }
@@ -135,7 +141,8 @@ export class Merge {
 
   /** Comes to the source's next page. @returns false when that has to be read first */
   #open(index: number, next: RunPage): boolean {
-    const page = inMemory(next)
+    const page = this.#ready.get(index) ?? inMemory(next)
+    this.#ready.delete(index)
     if (page === null) {
       this.#missing.push(index)
       return false

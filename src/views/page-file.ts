@@ -4,8 +4,8 @@ import { align8 } from '../data/memory.ts'
 import type { ColumnSchema } from '../data/sql-type.ts'
 import { type Disk, type DiskFile, IoError } from '../io/io.ts'
 import { openPage, type Page } from './page.ts'
+import { PageCache } from './page-cache.ts'
 import type { Slices } from './slices.ts'
-import { type RunPage, StoredPage } from './stored-page.ts'
 
 /**
  * Pages of views on disk, written once: a header, a directory entry per page, then the pages' bytes as they are in
@@ -24,11 +24,19 @@ const pieceBytes = 4 << 20
 /** More pages than an engine's memory could ever have made. */
 const pagesMax = 1 << 22
 
+/** A page, or what gives it when it is its turn. */
+export type PageToWrite = Page | (() => Page | Promise<Page>)
+
 /**
  * Writes pages into a new file and syncs it; its name is durable only after its folder is synced.
  * @returns the file's size in bytes
  */
-export async function writePages(disk: Disk, path: string, pages: readonly RunPage[], slices: Slices): Promise<number> {
+export async function writePages(
+  disk: Disk,
+  path: string,
+  pages: readonly PageToWrite[],
+  slices: Slices,
+): Promise<number> {
   const file = await disk.open(path, { create: true })
   try {
     const directory = new Uint32Array(pages.length * 4)
@@ -50,7 +58,7 @@ export async function writePages(disk: Disk, path: string, pages: readonly RunPa
       syncing.catch(() => {})
     }
     for (const [i, page] of pages.entries()) {
-      const { memory, rows } = page instanceof StoredPage ? await page.copy() : page
+      const { memory, rows } = typeof page === 'function' ? await page() : page
       const bytes = memory.u8
       directory.set([bytes.byteLength, crc32(bytes), rows], 4 * i)
       gathered.push(bytes)
@@ -75,12 +83,20 @@ export async function writePages(disk: Disk, path: string, pages: readonly RunPa
 /** Told what is wrong with a file. */
 export type OnDamage = (error: MillraceError) => void
 
+export interface PageFileOptions {
+  /** Where pages stay that were read (default: one of its own). */
+  readonly cache?: PageCache
+  /** Told of a page that turns out to be damaged, whoever reads it. */
+  readonly onDamage?: OnDamage
+}
+
 /**
  * A file of pages, open for reading: its directory was checked, and its length, its pages are when they are read. Its
  * name may be removed meanwhile; what it takes is given back once nobody holds it any more.
  */
 export class PageFile {
   readonly size: number
+  readonly cache: PageCache
   readonly #file: DiskFile
   readonly #path: string
   readonly #directory: Directory
@@ -88,9 +104,16 @@ export class PageFile {
   readonly #positions: Float64Array
   readonly #onDamage: OnDamage
 
-  private constructor(file: DiskFile, path: string, size: number, directory: Directory, onDamage: OnDamage) {
+  private constructor(
+    file: DiskFile,
+    path: string,
+    size: number,
+    directory: Directory,
+    { cache, onDamage }: PageFileOptions,
+  ) {
     this.#file = file
-    this.#onDamage = onDamage
+    this.cache = cache ?? new PageCache()
+    this.#onDamage = onDamage ?? (() => {})
     this.#path = path
     this.size = size
     this.#directory = directory
@@ -105,13 +128,12 @@ export class PageFile {
   }
 
   /**
-   * @param onDamage told of a page that turns out to be damaged, whoever reads it
    * @throws MillraceError state/corrupt naming the file and byte, IoError
    */
-  static async open(disk: Disk, path: string, onDamage: OnDamage = () => {}): Promise<PageFile> {
+  static async open(disk: Disk, path: string, options: PageFileOptions = {}): Promise<PageFile> {
     const file = await disk.open(path, { readOnly: true })
     try {
-      return new PageFile(file, path, await file.size(), await readDirectory(file, path), onDamage)
+      return new PageFile(file, path, await file.size(), await readDirectory(file, path), options)
     } catch (error) {
       await file.close()
       throw error

@@ -154,6 +154,7 @@ async function lookUp(version: Version, probe: Probe, order: RowOrder, slices: S
 
 /** The first page of a run in order whose last row is not less than the probe. */
 async function firstPage(run: Run, probe: Probe): Promise<number> {
+  if (run.ends !== null) return bound(inMemory(run.ends) ?? (await openPages([run.ends], 0)), null, probe, 0)
   let low = 0
   let high = run.pages.length
   while (low < high) {

@@ -16,16 +16,19 @@ export interface Run {
   readonly bytes: number
   /** The pages' rows lie in the view's order, one page behind the other, each row once. */
   readonly inOrder: boolean
+  /** Of a run in order that lies on disk: the last row of each page. */
+  readonly ends: RunPage | null
 }
 
-export function runOf(pages: readonly RunPage[], inOrder: boolean): Run {
+/** @param ends the last row of each page, where looking at those themselves would mean to read them */
+export function runOf(pages: readonly RunPage[], inOrder: boolean, ends: RunPage | null = null): Run {
   let rows = 0
   let bytes = 0
   for (const page of pages) {
     rows += page.rows
     bytes += page.bytes
   }
-  return { pages, rows, bytes, inOrder }
+  return { pages, rows, bytes, inOrder, ends }
 }
 
 /** A page's rows in an order, sorted now if nobody has asked before. */

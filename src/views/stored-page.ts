@@ -1,25 +1,27 @@
 import { MillraceError } from '../data/errors.ts'
 import type { ColumnSchema } from '../data/sql-type.ts'
 import type { Page } from './page.ts'
+import type { PageCache } from './page-cache.ts'
 
 /** Where a page is read from. */
 export interface PagePlace {
   readonly file: {
     /** @throws MillraceError state/corrupt naming the file and byte */
     read(page: number, schema: readonly ColumnSchema[]): Promise<Page>
+    /** Where pages stay that were read. */
+    readonly cache: PageCache
   }
   readonly page: number
 }
 
-/** A page that lies on disk until somebody wants its rows. */
+/** A page that lies on disk: it is read when somebody wants its rows, and again when it was forgotten meanwhile. */
 export class StoredPage {
   readonly rows: number
   readonly bytes: number
   readonly #schema: readonly ColumnSchema[]
-  /** May become another one with the same rows. Null once it was opened: a file is not held any longer than that. */
-  place: PagePlace | null
+  /** May become another one with the same rows. */
+  place: PagePlace
   #opening: Promise<Page> | null = null
-  #opened: Page | null = null
 
   constructor(rows: number, bytes: number, schema: readonly ColumnSchema[], place: PagePlace) {
     this.rows = rows
@@ -28,32 +30,39 @@ export class StoredPage {
     this.place = place
   }
 
-  /** Null until it was opened. */
+  /** Null: it has to be read. */
   get opened(): Page | null {
-    return this.#opened
+    return this.place.file.cache.find(this)
   }
 
   /** @throws MillraceError state/corrupt naming the file and byte */
-  open(): Promise<Page> {
-    this.#opening ??= this.copy().then(
-      (page) => {
-        this.#opened = page
-        this.place = null
-        return page
-      },
-      (error: unknown) => {
-        // Whoever asks again has it tried again.
-        this.#opening = null
-        throw error
-      },
-    )
-    return this.#opening
+  async open(): Promise<Page> {
+    const { opened } = this
+    if (opened !== null) return opened
+    const opening = this.#opening ?? this.#read()
+    this.#opening = opening
+    try {
+      return await opening
+    } finally {
+      // Whoever asks again finds it in the cache, or has it read again.
+      this.#opening = null
+    }
   }
 
-  /** The page for once: it stays on disk. @throws as `open` */
-  copy(): Promise<Page> {
-    const { place } = this
-    return place === null ? this.open() : place.file.read(place.page, this.#schema)
+  async #read(): Promise<Page> {
+    const page = await this.#fromDisk()
+    this.place.file.cache.keep(this, page)
+    return page
+  }
+
+  /** The page for once: it is not kept. @throws as `open` */
+  async copy(): Promise<Page> {
+    return this.opened ?? (await this.#fromDisk())
+  }
+
+  #fromDisk(): Promise<Page> {
+    const { file, page } = this.place
+    return file.read(page, this.#schema)
   }
 }
 

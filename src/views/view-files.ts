@@ -1,7 +1,11 @@
+import { batchRows } from '../data/batch.ts'
+import type { ColumnSchema } from '../data/sql-type.ts'
 import type { ErrorRow } from '../engine/port.ts'
 import { type Disk, IoError } from '../io/io.ts'
-import { type OnDamage, PageFile, writePages } from './page-file.ts'
-import { type Run, runOf } from './run.ts'
+import { gatherPage, type Page, refOf } from './page.ts'
+import { PageCache } from './page-cache.ts'
+import { type OnDamage, PageFile, type PageToWrite, writePages } from './page-file.ts'
+import { packPages, type Run, runOf } from './run.ts'
 import type { Slices } from './slices.ts'
 import { isDamaged, type RunPage, StoredPage } from './stored-page.ts'
 import type { View, ViewState } from './view.ts'
@@ -13,6 +17,8 @@ interface StoredRun {
   readonly to: number
   readonly bytes: number
   readonly inOrder: boolean
+  /** Of a run in order: which page of the file holds the last row of each of its own; snapshots of before have none. */
+  readonly ends?: number
 }
 
 /** A view's state as a snapshot names it: JSON-safe. */
@@ -43,18 +49,21 @@ export class ViewFiles {
   /** Files that pages are read from. */
   readonly #open = new Map<string, PageFile>()
   #next: number
+  readonly #cache: PageCache
   /** Told of a page that turns out to be damaged, whoever reads it. */
   onDamage: OnDamage = () => {}
 
-  private constructor(disk: Disk, folder: string, next: number) {
+  private constructor(disk: Disk, folder: string, next: number, cache: PageCache) {
     this.#disk = disk
     this.#folder = folder
     this.#next = next
+    this.#cache = cache
   }
 
-  static async open(disk: Disk, folder: string): Promise<ViewFiles> {
+  /** @param cache where pages stay that were read */
+  static async open(disk: Disk, folder: string, cache = new PageCache()): Promise<ViewFiles> {
     const numbers = (await disk.list(folder)).map((name) => Number(namePattern.exec(name)?.[1] ?? 0))
-    return new ViewFiles(disk, folder, Math.max(0, ...numbers) + 1)
+    return new ViewFiles(disk, folder, Math.max(0, ...numbers) + 1, cache)
   }
 
   /**
@@ -64,11 +73,11 @@ export class ViewFiles {
    */
   async save(states: readonly ViewState[], slices: Slices): Promise<readonly StoredView[]> {
     const worn = this.#wornFiles(states)
-    const fresh: Run[] = []
-    for (const { version } of states) {
+    const fresh: ToWrite[] = []
+    for (const { version, columns } of states) {
       for (const run of version.runs) {
         const stored = this.#stored.get(run)
-        if (stored === undefined || worn.has(stored.file)) fresh.push(run)
+        if (stored === undefined || worn.has(stored.file)) fresh.push({ run, columns })
       }
     }
     if (fresh.length > 0) await this.#write(fresh, slices)
@@ -82,23 +91,28 @@ export class ViewFiles {
     }))
   }
 
-  async #write(runs: readonly Run[], slices: Slices): Promise<void> {
+  async #write(runs: readonly ToWrite[], slices: Slices): Promise<void> {
     const file = nameOf(this.#next++)
-    const pages = runs.flatMap((run) => run.pages)
-    const size = await writePages(this.#disk, `${this.#folder}/${file}`, pages, slices)
+    const pages = runs.flatMap(({ run }) => run.pages)
+    const ends = new Map(runs.filter(({ run }) => hasEnds(run)).map(({ run, columns }) => [run, new PageEnds(columns)]))
+    const written: PageToWrite[] = runs.flatMap(({ run }) => run.pages.map((page) => contentOf(page, ends.get(run))))
+    const all = [...written, ...[...ends.values()].map((each) => () => each.page())]
+    const size = await writePages(this.#disk, `${this.#folder}/${file}`, all, slices)
     await this.#disk.syncFolder(this.#folder)
     this.#sizes.set(file, size)
     if (pages.some((page) => page instanceof StoredPage)) {
-      // Those that were never opened are read from there now, so that the file they were in can go.
-      const written = await this.#fileOf(file)
-      for (const [i, page] of pages.entries()) {
-        if (page instanceof StoredPage && page.place !== null) page.place = { file: written, page: i }
-      }
+      // They are read from there from now on, so that the file they were in can go.
+      const place = await this.#fileOf(file)
+      for (const [i, page] of pages.entries()) if (page instanceof StoredPage) page.place = { file: place, page: i }
     }
     let from = 0
-    for (const run of runs) {
+    const withEnds = [...ends.keys()]
+    for (const { run } of runs) {
       const to = from + run.pages.length
-      this.#stored.set(run, { file, from, to, bytes: run.bytes, inOrder: run.inOrder })
+      const at = withEnds.indexOf(run)
+      const stored = { file, from, to, bytes: run.bytes, inOrder: run.inOrder }
+      this.#stored.set(run, at < 0 ? stored : { ...stored, ends: pages.length + at })
+      if (run.ends instanceof StoredPage) run.ends.place = { file: await this.#fileOf(file), page: pages.length + at }
       from = to
     }
   }
@@ -126,24 +140,22 @@ export class ViewFiles {
       const file = await this.#fileOf(part.file)
       const pages: RunPage[] = []
       for (let page = part.from; page < part.to; page++) {
-        const rows = file.rowsOf(page)
-        const place = { file, page }
-        pages.push(
-          rows === null ? await file.read(page, columns) : new StoredPage(rows, file.bytesOf(page), columns, place),
-        )
+        pages.push(storedPage(file, page, columns) ?? (await file.read(page, columns)))
       }
-      const run = runOf(pages, part.inOrder)
+      const ends = part.ends === undefined ? null : storedPage(file, part.ends, columns)
+      const run = runOf(pages, part.inOrder, ends)
       this.#stored.set(run, part)
       runs.push(run)
     }
     const { rows, errors, errorRows, retracts, changedTick } = stored
-    return { version: { runs, rows, errors }, errors: errorRows, retracts, changedTick }
+    return { version: { runs, rows, errors }, columns, errors: errorRows, retracts, changedTick }
   }
 
   async #fileOf(name: string): Promise<PageFile> {
     const known = this.#open.get(name)
     if (known !== undefined) return known
-    const file = await PageFile.open(this.#disk, `${this.#folder}/${name}`, (error) => this.onDamage(error))
+    const onDamage: OnDamage = (error) => this.onDamage(error)
+    const file = await PageFile.open(this.#disk, `${this.#folder}/${name}`, { cache: this.#cache, onDamage })
     this.#open.set(name, file)
     this.#sizes.set(name, file.size)
     return file
@@ -167,6 +179,50 @@ export class ViewFiles {
   /** No page can be read any more. */
   async close(): Promise<void> {
     for (const file of this.#open.values()) await file.close()
+  }
+}
+
+/** A run with the columns of its view. */
+interface ToWrite {
+  readonly run: Run
+  readonly columns: readonly ColumnSchema[]
+}
+
+/** Null where files of that version don't tell how many rows there are. */
+function storedPage(file: PageFile, page: number, columns: readonly ColumnSchema[]): StoredPage | null {
+  const rows = file.rowsOf(page)
+  return rows === null ? null : new StoredPage(rows, file.bytesOf(page), columns, { file, page })
+}
+
+/** Whether it is worth while to know where the pages of a run end, and one page can tell it. */
+function hasEnds({ inOrder, pages }: Run): boolean {
+  return inOrder && pages.length > 1 && pages.length <= batchRows
+}
+
+function contentOf(page: RunPage, ends: PageEnds | undefined): PageToWrite {
+  return async () => {
+    const content = page instanceof StoredPage ? await page.copy() : page
+    ends?.add(content)
+    return content
+  }
+}
+
+/** The last row of each page of a run. */
+class PageEnds {
+  readonly #columns: readonly ColumnSchema[]
+  readonly #rows: Page[] = []
+
+  constructor(columns: readonly ColumnSchema[]) {
+    this.#columns = columns
+  }
+
+  add(page: Page): void {
+    // A copy, so that the page itself is not held.
+    this.#rows.push(gatherPage([page], Uint32Array.of(refOf(0, page.rows - 1)), null, this.#columns))
+  }
+
+  page(): Page {
+    return packPages(this.#rows, this.#rows.length, this.#columns)
   }
 }
 

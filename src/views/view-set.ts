@@ -39,6 +39,7 @@ export class ViewSet {
   #waiting = new Set<() => void>()
   #successor: Successor | null = null
   #compacting = false
+  #merging: Promise<unknown> = Promise.resolve()
   #closed = false
 
   /** @param retention of all views (default: each one's own) */
@@ -150,6 +151,19 @@ export class ViewSet {
     this.wake()
   }
 
+  /** Has the views' rows lie so that a read by key of what is written now finds them in few pages. */
+  async settle(): Promise<void> {
+    const slices = this.slices()
+    for (const view of this.views) await this.#alone(() => view.settle(slices))
+  }
+
+  /** One merges runs at a time. */
+  #alone<T>(work: () => Promise<T>): Promise<T> {
+    const working = this.#merging.then(work)
+    this.#merging = working.catch(() => {})
+    return working
+  }
+
   /** In the background, view by view, until nothing is due. */
   async #compact(): Promise<void> {
     this.#compacting = true
@@ -159,7 +173,7 @@ export class ViewSet {
         worked = false
         for (const view of this.views) {
           if (this.#closed) break
-          if (await view.compact(slices)) worked = true
+          if (await this.#alone(() => view.compact(slices))) worked = true
         }
       }
     } catch (error) {

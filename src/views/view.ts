@@ -1,4 +1,5 @@
 import { invariant } from '../data/errors.ts'
+import type { ColumnSchema } from '../data/sql-type.ts'
 import type { ErrorRow, ViewDelta } from '../engine/port.ts'
 import type { TickMark } from '../log/log.ts'
 import type { Order } from '../plan/plan.ts'
@@ -23,6 +24,7 @@ export interface Version {
 /** A view at one tick with all that its later ticks go on from. Immutable. */
 export interface ViewState {
   readonly version: Version
+  readonly columns: readonly ColumnSchema[]
   readonly errors: readonly ErrorRow[]
   readonly retracts: boolean
   readonly changedTick: number
@@ -30,6 +32,8 @@ export interface ViewState {
 
 /** Orders that pages keep their rows sorted by, beside the view's own. */
 const keptOrders = 8
+/** Fewer rows out of order are looked at in no time. */
+const settledRows = 4096
 
 /**
  * The rows of one view, on the owner's thread: an LSM-tree of immutable columnar runs. A tick adds a run as it came
@@ -79,6 +83,7 @@ export class View {
   state(): ViewState {
     return {
       version: this.version,
+      columns: this.definition.columns,
       errors: [...this.#errors.values()],
       retracts: this.#retracts,
       changedTick: this.changedTick,
@@ -147,9 +152,22 @@ export class View {
   async compact(slices: Slices): Promise<boolean> {
     const from = dueMerge(this.version.runs, this.#retracts)
     if (from === null) return false
+    await this.#mergeFrom(from, slices)
+    return true
+  }
+
+  /** Makes one run in order of the newest, which are not, if they are long: a read by key would look at all of them. */
+  async settle(slices: Slices): Promise<void> {
+    const { runs } = this.version
+    let from = runs.length
+    let rows = 0
+    while (from > 0 && !runs[from - 1].inOrder) rows += runs[--from].rows
+    if (this.#retracts && rows >= settledRows) await this.#mergeFrom(from, slices)
+  }
+
+  async #mergeFrom(from: number, slices: Slices): Promise<void> {
     const old = this.version.runs.slice(from)
-    const retracts = this.#retracts
-    const merged = retracts
+    const merged = this.#retracts
       ? await mergeRuns(old, this.order, this.definition.columns, slices)
       : await packRuns(old, this.definition.columns, slices)
     const { runs } = this.version
@@ -158,7 +176,6 @@ export class View {
       ...this.version,
       runs: [...runs.slice(0, from), ...(merged.rows === 0 ? [] : [merged]), ...runs.slice(from + old.length)],
     }
-    return true
   }
 
   /** An order of its rows, completed by all columns; pages remember how their rows lie in the latest few. */

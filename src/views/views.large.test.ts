@@ -6,11 +6,12 @@ import { cellText } from '../data/text-print.ts'
 import { simulatedIo } from '../io/twin/simulated-io.ts'
 import { VirtualClock } from '../io/twin/virtual-clock.ts'
 import type { Order } from '../plan/plan.ts'
+import { PageCache } from './page-cache.ts'
 import { equalityOf, readVersion } from './read.ts'
 import type { Rows } from './rows.ts'
 import { StoredPage } from './stored-page.ts'
 import type { View } from './view.ts'
-import { ViewFiles } from './view-files.ts'
+import { filesOf, ViewFiles } from './view-files.ts'
 import { ViewSet } from './view-set.ts'
 
 const schema: readonly ColumnSchema[] = [
@@ -65,12 +66,12 @@ async function build(clock: VirtualClock, retracts: boolean): Promise<{ set: Vie
 }
 
 /** The same views from files, of which no page has been opened yet. */
-async function stored(clock: VirtualClock, made: ViewSet): Promise<ViewSet> {
+async function stored(clock: VirtualClock, made: ViewSet, cache?: PageCache): Promise<ViewSet> {
   const { disk } = simulatedIo(1, { idle: 'advance' })
   const slices = made.slices()
   const written = await (await ViewFiles.open(disk, 'state')).save([made.views[0].state()], slices)
   const set = viewSet(clock)
-  const files = await ViewFiles.open(disk, 'state')
+  const files = await ViewFiles.open(disk, 'state', cache)
   const [view] = set.views
   set.restore(made.tick, made.timeMicros, new Map([[view, await files.load(view, written[0])]]))
   expect(pagesOf(view).every((page) => page instanceof StoredPage && page.opened === null)).toBe(true)
@@ -98,10 +99,9 @@ it.each([true, false])('a view from files opens the pages that a read needs (row
   expect(opened(view)).toBe(pagesOf(view).length)
 })
 
-it('a read by key opens hardly more than one page of a run in order, however long that is', async () => {
-  const clock = new VirtualClock({ idle: 'advance' })
+/** A view of so many pages in order, `pages` times `batchRows` rows. */
+async function buildInOrder(clock: VirtualClock, pages: number): Promise<ViewSet> {
   const made = viewSet(clock)
-  const pages = 10
   const change = (key: number, weight: number): PlainChange => ({ row: [key, `name ${key}`, null], weight })
   const apply = (tick: number, changes: readonly PlainChange[]): void => {
     const blocks: Uint8Array[] = []
@@ -118,25 +118,85 @@ it('a read by key opens hardly more than one page of a run in order, however lon
   apply(2, [...half(1), change(rows, -1)])
   await clock.advance(10_000)
   expect(made.views[0].version.runs).toMatchObject([{ inOrder: true, rows }])
-  for (const key of [0, 100_000, rows - 1]) {
+  return made
+}
+
+const byKey = (key: number) => ({ where: equalityOf(schema, new Map([[0, String(key)]])), order: [], limit: null })
+
+it('a read by key opens one page of a run in order, however long that is', async () => {
+  const clock = new VirtualClock({ idle: 'advance' })
+  const made = await buildInOrder(clock, 10)
+  for (const key of [0, 100_000, 10 * batchRows - 1, 10 * batchRows]) {
     const set = await stored(clock, made)
     const [view] = set.views
-    const wanted = { where: equalityOf(schema, new Map([[0, String(key)]])), order: [], limit: null }
-    expect(linesOf(await readVersion(view, view.version, wanted, set.slices()))).toEqual([`${key} name ${key} `])
-    expect(opened(view)).toBeLessThanOrEqual(5)
+    const found = linesOf(await readVersion(view, view.version, byKey(key), set.slices()))
+    expect(found).toEqual(key === 10 * batchRows ? [] : [`${key} name ${key} `])
+    expect(opened(view)).toBe(found.length)
+  }
+})
+
+it('pages that were read go when others take their place, and come back', async () => {
+  const clock = new VirtualClock({ idle: 'advance' })
+  const made = await buildInOrder(clock, 6)
+  const [{ bytes }] = made.views[0].version.runs
+  const cache = new PageCache(bytes / 2)
+  const set = await stored(clock, made, cache)
+  const [view] = set.views
+  const all = { where: null, order: [], limit: null }
+  for (let times = 0; times < 2; times++) {
+    expect((await readVersion(view, view.version, all, set.slices())).count).toBe(6 * batchRows)
+    expect(cache.bytes).toBeGreaterThan(bytes / 4)
+    expect(cache.bytes).toBeLessThanOrEqual(bytes / 2)
+    expect(opened(view)).toBeLessThan(4)
+  }
+})
+
+it('what is about to be written is put in order, and files written anew stay so', async () => {
+  const clock = new VirtualClock({ idle: 'advance' })
+  const { disk } = simulatedIo(1, { idle: 'advance' })
+  const made = viewSet(clock)
+  const [view] = made.views
+  const apply = (tick: number, from: number, weight: number): void => {
+    const changes = Array.from({ length: 6000 }, (_, i) => ({
+      row: [from + ((i * 7) % 6000), 'x', null],
+      weight,
+    }))
+    made.apply({ tick, timeMicros: 0n, deltas: [{ view: 1, blocks: [deltaBlock(schema, changes)], errors: [] }] })
+  }
+  const files = await ViewFiles.open(disk, 'state')
+  let names: readonly string[] = []
+  for (let tick = 1; tick <= 12; tick++) {
+    // Every third tick takes back what the one before it brought.
+    apply(tick, (tick % 3 === 0 ? tick - 1 : tick) * 6000, tick % 3 === 0 ? -1 : 1)
+    await made.settle()
+    if (tick >= 3) expect(view.version.runs.every(({ inOrder }) => inOrder)).toBe(true)
+    const written = await files.save([view.state()], made.slices())
+    names = filesOf(written)
+    await files.removeOthers(new Set(names))
+    const again = viewSet(clock)
+    const loaded = await (await ViewFiles.open(disk, 'state')).load(again.views[0], written[0])
+    again.restore(made.tick, made.timeMicros, new Map([[again.views[0], loaded]]))
+    for (const of of [1, 4, 7]) {
+      const key = of * 6000 + 4321
+      const rows = await readVersion(again.views[0], again.views[0].version, byKey(key), again.slices())
+      expect(linesOf(rows)).toEqual(of <= tick ? [`${key} x `] : [])
+    }
   }
 })
 
 describe.each([
-  [true, false],
-  [false, false],
-  [true, true],
-  [false, true],
+  [true, 'no'],
+  [false, 'no'],
+  [true, 'yes'],
+  [false, 'yes'],
+  [true, 'and forgotten at once'],
+  [false, 'and forgotten at once'],
 ])('a view of many pages (rows leave it: %s, from files: %s)', (retracts, fromFiles) => {
   it('is read whole, in part, by key and in other orders', async () => {
     const clock = new VirtualClock({ idle: 'advance' })
     const { set: made, model } = await build(clock, retracts)
-    const set = fromFiles ? await stored(clock, made) : made
+    const set =
+      fromFiles === 'no' ? made : await stored(clock, made, fromFiles === 'yes' ? undefined : new PageCache(1))
     const [view] = set.views
     const read = (where: Record<number, string>, order: readonly Order[] = [], limit: number | null = null) => {
       const wanted = new Map(Object.entries(where).map(([ordinal, text]) => [Number(ordinal), text]))
