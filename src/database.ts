@@ -288,10 +288,14 @@ export class Database {
    * The changes of a view after a past tick: each tick's own up to now, then as `live` tells them. No snapshot.
    * @throws MillraceError tick/future, tick/expired
    */
-  async changesAfter(name: string, tick: number, signal?: AbortSignal): Promise<AsyncIterableIterator<LiveMessage>> {
+  async changesAfter(
+    name: string,
+    tick: number,
+    options: Pick<LiveOptions, 'signal' | 'order'> = {},
+  ): Promise<AsyncIterableIterator<LiveMessage>> {
     this.#checkOpen()
     await this.#running.past.check(tick, this.#appendedTick, this.#view(name))
-    return this.live(name, { fromTick: tick, eachTick: true, ...(signal === undefined ? {} : { signal }) })
+    return this.live(name, { ...options, fromTick: tick, eachTick: true })
   }
 
   /** The net change of a view after a tick up to now; null where that is too long ago to be known. */

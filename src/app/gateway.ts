@@ -97,6 +97,8 @@ export interface Gateway {
   readonly shares: CallerShares
   /** Keys the hashes of masks, so that nobody can find values by trying; otherwise another one at each start. */
   readonly maskKey: EnvironmentValue | null
+  /** Origins, such as `https://app.example.com`, whose pages may ask and read answers. */
+  readonly origins: readonly string[]
   /** Routes to other services beside the views. */
   readonly routes: readonly GatewayRoute[]
   /** Every decision becomes an event of the topic `_audit`: who, what, and whether he may. */
@@ -113,6 +115,7 @@ export interface GatewayOptions {
   readonly rates?: Readonly<Record<string, Rate>>
   readonly shares?: CallerShares
   readonly maskKey?: EnvironmentValue
+  readonly origins?: readonly string[]
   readonly routes?: readonly GatewayRoute[]
   readonly audit?: boolean
   readonly accessLog?: boolean
@@ -156,7 +159,7 @@ export function policy(relation: Named | string, { role, rows, mask = {} }: Poli
  */
 export function defineGateway(options: GatewayOptions): Gateway {
   const { auth, anonymous = null, roles, policies = [], rates = {}, maskKey = null, routes = [] } = options
-  const { shares = {}, audit = false, accessLog = false } = options
+  const { shares = {}, origins = [], audit = false, accessLog = false } = options
   const gateway: Gateway = {
     kind: 'gateway',
     auth,
@@ -166,6 +169,7 @@ export function defineGateway(options: GatewayOptions): Gateway {
     rates,
     shares,
     maskKey,
+    origins,
     routes,
     audit,
     accessLog,
@@ -212,10 +216,11 @@ function textOf(value: SqlText | string): string {
 
 const rateClasses = new Set(['read', 'append', 'query', 'explain', 'live', 'admin', 'failures'])
 
-function checkGateway({ auth, anonymous, roles, policies, rates, shares, routes }: Gateway): void {
+function checkGateway({ auth, anonymous, roles, policies, rates, shares, origins, routes }: Gateway): void {
   checkRoutes(routes, roles)
   checkShares('the gateway', shares)
   for (const [name, role] of Object.entries(roles)) checkShares(`the role ${name}`, role.shares ?? {})
+  for (const origin of origins) checkOrigin(origin)
   if (auth.jwt !== undefined) checkJwt(auth.jwt)
   if (auth.jwt === undefined && auth.apiKeys === undefined) {
     throw wrong('the gateway names no way to tell who asks', 'give auth: { jwt: … } or auth: { apiKeys: … }')
@@ -249,6 +254,11 @@ function checkShares(whose: string, shares: CallerShares): void {
     }
     if (!isCount(most)) throw wrong(`${whose}’s share ${name} is no number from 1`, 'write it as { query: 2 }')
   }
+}
+
+function checkOrigin(origin: string): void {
+  if (typeof origin === 'string' && /^https?:\/\/[^\s/?#@*]+$/i.test(origin) && URL.canParse(origin)) return
+  throw wrong(`${origin} is no origin of pages`, 'write it as https://app.example.com: no path, and no *')
 }
 
 function isCount(value: unknown): boolean {

@@ -7,6 +7,7 @@ interface CreateFlags {
   readonly file: string
   readonly role: string
   readonly claim: Readonly<Record<string, string>>
+  readonly expires?: string
   readonly json?: boolean
 }
 
@@ -21,6 +22,7 @@ export function addKeys(program: Command, ends: (action: Promise<number>) => Pro
     .argument('<name>', 'whom it is for')
     .requiredOption('--role <ROLE>', "one of the gateway's roles")
     .option('--claim <NAME=VALUE>', 'what policies may ask for; may be repeated', claims, {})
+    .option('--expires <TIME>', 'from when on it opens nothing, such as 2027-01-31 (default: never)', timeOf)
     .addOption(file())
     .option('--json', 'print the key with its id as JSON')
     .action((name: string, flags: CreateFlags) => ends(create(name, flags)))
@@ -38,9 +40,10 @@ export function addKeys(program: Command, ends: (action: Promise<number>) => Pro
     .action((named: string, { file: path }: { file: string }) => ends(revoke(path, named)))
 }
 
-async function create(name: string, { file, role, claim, json = false }: CreateFlags): Promise<number> {
-  const { key, stored } = await createKey(nodeIo(), file, { name, role, claims: claim })
-  if (json) await writeOut(`${JSON.stringify({ id: stored.id, name, role, claims: claim, key })}\n`)
+async function create(name: string, { file, role, claim, expires, json = false }: CreateFlags): Promise<number> {
+  const until = expires === undefined ? {} : { expires }
+  const { key, stored } = await createKey(nodeIo(), file, { name, role, claims: claim, ...until })
+  if (json) await writeOut(`${JSON.stringify({ id: stored.id, name, role, claims: claim, ...until, key })}\n`)
   else {
     say(`key ${stored.id} for ${name}, role ${role}: keep it, it can't be shown again`)
     await writeOut(`${key}\n`)
@@ -52,9 +55,10 @@ async function list(path: string, json: boolean): Promise<number> {
   const keys = (await readKeys(nodeIo().disk, path)).map(({ hash: _, ...shown }) => shown)
   if (json) await writeOut(`${JSON.stringify(keys)}\n`)
   else {
-    const lines = keys.map(({ id, name, role, claims: own, created, revoked }) =>
-      [id, name, role, JSON.stringify(own), created, revoked === undefined ? '' : `revoked ${revoked}`].join('  '),
-    )
+    const lines = keys.map(({ id, name, role, claims: own, created, revoked, expires }) => {
+      const ends = revoked !== undefined ? `revoked ${revoked}` : expires !== undefined ? `until ${expires}` : ''
+      return [id, name, role, JSON.stringify(own), created, ends].join('  ')
+    })
     await writeOut(lines.map((line) => `${line.trimEnd()}\n`).join(''))
   }
   return 0
@@ -64,6 +68,12 @@ async function revoke(path: string, named: string): Promise<number> {
   const { id, name } = await revokeKey(nodeIo(), path, named)
   say(`key ${id} of ${name} is revoked`)
   return 0
+}
+
+function timeOf(text: string): string {
+  const time = Date.parse(text)
+  if (Number.isNaN(time)) throw new InvalidArgumentError('write it as 2027-01-31 or 2027-01-31T12:00:00Z.')
+  return new Date(time).toISOString()
 }
 
 function claims(text: string, before: Readonly<Record<string, string>>): Readonly<Record<string, string>> {

@@ -84,10 +84,22 @@ async function importModule(path: string, again: boolean): Promise<unknown> {
       throw error
     }
   } catch (error) {
-    if (error instanceof MillraceError) throw error
+    if (error instanceof MillraceError) throw placedIn(path, error)
     const reason = error instanceof Error ? error.message : String(error)
     throw new MillraceError('app/load', `${path} cannot be loaded: ${reason}`, { place: { file: path }, cause: error })
   }
+}
+
+/** What a definition throws knows no file: where it was called from does. */
+function placedIn(path: string, error: MillraceError): MillraceError {
+  if (error.place.file !== undefined) return error
+  const frame = (error.stack ?? '').split('\n').find((line) => line.includes(resolve(path)))
+  const [, line, column] = /:(\d+):(\d+)\)?$/.exec(frame ?? '') ?? []
+  const at = line === undefined ? {} : { line: Number(line), column: Number(column) }
+  // A place in a text of SQL counts from that text's beginning, not from the file's.
+  const place = error.place.line === undefined ? { file: path, ...at } : error.place
+  const { code, message, hint, errors } = error
+  return new MillraceError(code, message, { place, errors, cause: error, ...(hint === undefined ? {} : { hint }) })
 }
 
 async function importByJiti(path: string, again: boolean): Promise<unknown> {
@@ -116,6 +128,10 @@ function gatewayOf(path: string, app: App, module: unknown): Gateway | null {
       hint: 'write export const gateway = defineGateway({ … })',
     })
   }
-  checkGatewayNames(gateway as Gateway, app)
+  try {
+    checkGatewayNames(gateway as Gateway, app)
+  } catch (error) {
+    throw error instanceof MillraceError ? placedIn(path, error) : error
+  }
   return gateway as Gateway
 }

@@ -265,6 +265,44 @@ describe('millrace dev', () => {
     expect(await dev.ended).toBe(0)
   })
 
+  it('takes over who may ask what, and stays with the old one while the new one is wrong', async () => {
+    const gated = (
+      rows: string,
+      read: string,
+    ): string => `import { defineApp, defineGateway, policy, sql, t, topic, view } from 'millrace'
+      const sale = topic('sale', { schema: { tenant: t.text(), amount: t.bigint() } })
+      const all = view('sales', sql\`SELECT tenant, amount FROM \${sale}\`)
+      export default defineApp({ sale, sales: all })
+      export const gateway = defineGateway({
+        auth: { apiKeys: { file: 'gated-keys.json' } },
+        anonymous: 'guest',
+        roles: { guest: { append: ['sale'], read: [${read}] } },
+        policies: [policy('sales', { role: 'guest', rows: ${rows} })],
+      })`
+    file('gated.ts', gated(`"tenant = 'a'"`, `'sales'`))
+    const dev = await running(['dev', 'gated.ts', '--data', 'gated', '--port', '0'], 'serving')
+    const url = ['--url', dev.url]
+    await millrace(['append', 'sale', ...url], '{"tenant":"a","amount":1}\n{"tenant":"b","amount":2}')
+    const tail = await running(['tail', 'sales', ...url], '"amount"')
+    await tail.said('{"tenant":"a","amount":1}')
+    file('gated.ts', gated(`"tennant = 'a'"`, `'sales'`))
+    await dev.said('the policy of sales for the role guest (rows): column "tennant" does not exist')
+    expect(dev.err()).toContain("1 | tennant = 'a'")
+    file('gated.ts', gated(`"tenant = 'a'"`, `'salles'`))
+    await dev.said('the role guest names salles, which the app lacks')
+    expect(dev.err()).toContain('at gated.ts')
+    file('gated.ts', gated(`"tenant = 'b'"`, `'sales'`))
+    await dev.said('reloaded the gateway: policy of sales for guest changed')
+    await tail.said('{"tenant":"b","amount":2}')
+    file('gated.ts', gated(`"tenant = 'b'"`, ''))
+    await dev.said('role guest changed')
+    await dev.said('1 live stream may not go on and ended')
+    expect(await tail.ended).toBe(1)
+    expect(tail.err()).toContain('auth/forbidden')
+    dev.child.kill('SIGTERM')
+    expect(await dev.ended).toBe(0)
+  })
+
   it('shows charts as they were saved last, and builds nothing for them', async () => {
     const charted = (options: string): string => `import { chart, defineApp, sql, t, topic, view } from 'millrace'
       const bid = topic('bid', { schema: { auction: t.bigint(), price: t.bigint() } })
@@ -284,6 +322,34 @@ describe('millrace dev', () => {
     expect(await ask()).toEqual({ charts: [{ ...drawn, mark: 'line', title: 'Totals' }] })
     dev.child.kill('SIGTERM')
     expect(await dev.ended).toBe(0)
+  })
+})
+
+describe('millrace start', () => {
+  it('reads the file of --auth again when it is told to', async () => {
+    const auth = (roles: object): void =>
+      file(
+        'auth.json',
+        JSON.stringify({ auth: { apiKeys: { file: 'start-keys.json' } }, anonymous: 'guest', roles }, null, 2),
+      )
+    auth({ guest: { read: ['totals'] } })
+    file('gated.sql', app)
+    const args = ['start', 'gated.sql', '--data', 'gated-start', '--port', '0', '--auth', 'auth.json']
+    const server = await running(args, 'serving')
+    const read = async (): Promise<number> => (await fetch(`${server.url}/v1/views/totals`)).status
+    expect(await read()).toBe(200)
+    auth({ guest: { reed: ['totals'] } })
+    server.child.kill('SIGHUP')
+    await server.said('gateway.roles.guest.reed must be one of')
+    expect(server.err()).toContain('at auth.json:10:15')
+    await server.said('the gateway stays as it was')
+    auth({ guest: {} })
+    expect(await read()).toBe(200)
+    server.child.kill('SIGHUP')
+    await server.said('reloaded the gateway: role guest changed')
+    expect(await read()).toBe(403)
+    server.child.kill('SIGTERM')
+    expect(await server.ended).toBe(0)
   })
 })
 

@@ -7,11 +7,13 @@ import { Database, type Difference } from '../database.ts'
 import { type Definition, withOwnTopics } from '../engine/definitions.ts'
 import type { Io } from '../io/io.ts'
 import { watchFolder } from '../io/watch.ts'
+import { counted } from '../plan/why-words.ts'
 import { checkPolicies } from '../server/access.ts'
 import { chartBodies, checkCharts } from '../server/charts.ts'
 import { type RunningServer, startServer } from '../server/listen.ts'
 import type { Project } from '../server/project.ts'
 import { describeDifference } from './diff.ts'
+import { between, gatewayChanges } from './gateway-changes.ts'
 import { type GatewayFlags, gatewayOf, ownTopicsOf, refuseOpenDoor } from './gateway-flags.ts'
 import { regenerate } from './generate.ts'
 import { type LoadedApp, loadApp } from './load-app.ts'
@@ -47,9 +49,26 @@ export async function start(
   const loaded = await loadApp(io.disk, app)
   const serving = await Serving.begin(io, loaded, options)
   say(`serving ${loaded.path} at ${serving.url}`)
+  const forget = options.front.auth === undefined ? (): void => {} : onHangUp(() => void reread(serving))
   await aborted(stop)
+  forget()
   await serving.end()
   return 0
+}
+
+/** What SIGHUP asks for: the gateway's file is read again. */
+async function reread(serving: Serving): Promise<void> {
+  try {
+    for (const line of await serving.reread()) say(line)
+  } catch (error) {
+    say(describeError(error).trimEnd())
+    say('the gateway stays as it was')
+  }
+}
+
+function onHangUp(task: () => void): () => void {
+  process.on('SIGHUP', task)
+  return () => process.off('SIGHUP', task)
 }
 
 /**
@@ -61,7 +80,7 @@ export async function dev(io: Io, app: string | undefined, options: ServeOptions
   const { path: file } = first
   const project = new ProjectFile(io.disk, file)
   // Whoever saves while all this begins is heard as well.
-  const saves = new Saves(io, path.dirname(path.resolve(file)), stop)
+  const saves = new Saves(io, [file, options.front.auth ?? file], stop)
   const serving = await Serving.begin(io, first, options, project)
   say(`serving ${file} at ${serving.url}`)
   await generateTypes(io, first)
@@ -85,20 +104,22 @@ async function generateTypes(io: Io, app: LoadedApp): Promise<void> {
   }
 }
 
-/** The app as it was saved, if it is another one and can run. */
+/** The app as it was saved, with what stands in front of it, if it is another one and can run. */
 async function loadChanged(io: Io, file: string, serving: Serving, project: ProjectFile): Promise<LoadedApp | null> {
   try {
     const loaded = await loadApp(io.disk, file, true)
     const { definition } = loaded
     // Editors empty a file before they write it.
     if (definition.text.trim() === '') return null
-    await serving.plan(loaded)
-    if (definition.text === serving.definition.text) {
+    const gateway = await serving.gatewayOf(loaded)
+    await serving.plan(loaded, gateway)
+    if (serving.runs(definition, gateway)) {
       project.problem = null
       if (serving.redraw(loaded.charts)) say('reloaded the charts')
+      for (const line of serving.use(gateway)) say(line)
       return null
     }
-    return loaded
+    return { ...loaded, gateway }
   } catch (error) {
     project.problem = error
     say(describeError(error).trimEnd())
@@ -114,6 +135,7 @@ async function reload(serving: Serving, app: LoadedApp, project: ProjectFile): P
     project.problem = null
     say('reloaded')
     for (const difference of views) tellDifference(difference)
+    for (const line of serving.use(app.gateway)) say(line)
   } catch (error) {
     project.problem = error
     say(describeError(error).trimEnd())
@@ -139,17 +161,23 @@ interface ShownCharts {
 class Serving {
   #definition: Definition
   readonly #charts: ShownCharts
-  readonly #gateway: Gateway | null
+  #gateway: Gateway | null
+  readonly #io: Io
+  readonly #options: ServeOptions
   readonly #database: Database
   readonly #server: RunningServer
 
   private constructor(
+    io: Io,
+    options: ServeOptions,
     definition: Definition,
     charts: ShownCharts,
     database: Database,
     server: RunningServer,
     gateway: Gateway | null,
   ) {
+    this.#io = io
+    this.#options = options
     this.#gateway = gateway
     this.#definition = definition
     this.#charts = charts
@@ -200,7 +228,7 @@ class Serving {
       })
       try {
         await database.caughtUp()
-        checkPolicies(gateway, database.catalog())
+        await checkPolicies(gateway, database.catalog())
         checkCharts(declared, database.catalog())
         bar.stop()
       } catch (error) {
@@ -208,7 +236,7 @@ class Serving {
         await server.close()
         throw error
       }
-      return new Serving(definition, charts, database, server, gateway)
+      return new Serving(io, options, definition, charts, database, server, gateway)
     } catch (error) {
       await database.close()
       throw error
@@ -219,16 +247,48 @@ class Serving {
     return this.#server.url
   }
 
-  get definition(): Definition {
-    return this.#definition
+  /** Whether these definitions run, with the topics that a gateway writes. */
+  runs({ text }: Definition, gateway: Gateway | null): boolean {
+    const own = (each: Gateway | null): string => ownTopicsOf(each).join()
+    return text === this.#definition.text && own(gateway) === own(this.#gateway)
+  }
+
+  /** What is to stand in front of the app. @throws MillraceError app/load, usage */
+  async gatewayOf({ gateway: own }: Pick<LoadedApp, 'gateway'>): Promise<Gateway | null> {
+    const { front, host } = this.#options
+    const gateway = await gatewayOf(this.#io.disk, own, front)
+    refuseOpenDoor(host, gateway, front)
+    return gateway
+  }
+
+  /** Lets another gateway take over. @returns what has changed, in lines @throws MillraceError app/load */
+  use(gateway: Gateway | null): readonly string[] {
+    const ended = this.#server.use(gateway)
+    const changes = gatewayChanges(this.#gateway, gateway)
+    this.#gateway = gateway
+    if (changes.length === 0) return []
+    const streams = ended === 0 ? [] : [`${counted(ended, 'live stream')} may not go on and ended`]
+    return [`reloaded the gateway: ${changes.join('; ')}`, ...streams]
+  }
+
+  /** The gateway of the file that `--auth` names, as it is now. @throws MillraceError app/load, usage */
+  async reread(): Promise<readonly string[]> {
+    const gateway = await this.gatewayOf({ gateway: null })
+    if (!this.runs(this.#definition, gateway)) {
+      throw new MillraceError('usage', 'audit and accessLog are topics, which a restart makes', {
+        hint: 'leave them as they were, or restart',
+      })
+    }
+    await checkPolicies(gateway, this.#database.catalog())
+    return this.use(gateway)
   }
 
   /** @throws MillraceError what planning refuses, policies that would be about nothing, charts that can't be drawn */
-  async plan({ definition, charts }: LoadedApp): Promise<Definition> {
-    const whole = withOwnTopics(definition, ownTopicsOf(this.#gateway))
+  async plan({ definition, charts }: LoadedApp, gateway: Gateway | null): Promise<Definition> {
+    const whole = withOwnTopics(definition, ownTopicsOf(gateway))
     const { program } = await whole.plan({ topics: [], views: [] })
     // What was closed must not be left open under another name.
-    checkPolicies(this.#gateway, program)
+    await checkPolicies(gateway, program)
     checkCharts(charts, program)
     return whole
   }
@@ -240,8 +300,11 @@ class Serving {
     return JSON.stringify(chartBodies(charts)) !== before
   }
 
+  /** @param app with the gateway that is to stand in front of it, which still has to be used */
   async redefine(app: LoadedApp): Promise<readonly Difference[]> {
-    const whole = await this.plan(app)
+    const whole = await this.plan(app, app.gateway)
+    // Until all is as it is to be, nobody sees what one of the two gateways hides.
+    this.#server.use(between(this.#gateway, app.gateway))
     const bar = new ProgressBar('building the changed views')
     const lastEvent = this.#database.status().topics.reduce((sum, { nextOffset }) => sum + nextOffset, 0)
     try {
@@ -251,6 +314,9 @@ class Serving {
       this.#definition = app.definition
       this.#charts.shown = app.charts
       return differences
+    } catch (error) {
+      this.#server.use(this.#gateway)
+      throw error
     } finally {
       bar.stop()
     }
@@ -268,20 +334,23 @@ class Saves {
   #changed = false
   #wake: () => void = () => {}
 
-  constructor(io: Io, folder: string, stop: AbortSignal) {
+  /** @param files in whose folders it is looked */
+  constructor(io: Io, files: readonly string[], stop: AbortSignal) {
     this.#stop = stop
     let cancel = (): void => {}
-    const end = watchFolder(folder, (name) => {
+    const changed = (name: string): void => {
       if (!/\.([cm]?[jt]s|sql|json)$/i.test(name)) return
       cancel()
       cancel = io.clock.after(settleMs, () => {
         this.#changed = true
         this.#wake()
       })
-    })
+    }
+    const folders = new Set(files.map((file) => path.dirname(path.resolve(file))))
+    const ends = [...folders].map((folder) => watchFolder(folder, changed))
     stop.addEventListener('abort', () => {
       cancel()
-      end()
+      for (const end of ends) end()
       this.#wake()
     })
   }

@@ -45,13 +45,20 @@ export async function restrictionOf(sight: Sight | undefined, target: PolicyTarg
 }
 
 export function viewRestriction(sight: Sight | undefined, view: ViewDefinition): Promise<Restriction | null> {
-  const { name, columns } = view
-  return restrictionOf(sight, { name, columns, failing: columns.map(() => false), key: [] })
+  return restrictionOf(sight, viewTarget(view))
 }
 
 export function topicRestriction(sight: Sight | undefined, topic: TopicDefinition): Promise<Restriction | null> {
-  const { name, columns, primaryKey } = topic
-  return restrictionOf(sight, { name, columns, failing: columns.map(({ added }) => added === true), key: primaryKey })
+  return restrictionOf(sight, topicTarget(topic))
+}
+
+/** A view as policies are about it. */
+export function viewTarget({ name, columns }: Pick<ViewDefinition, 'name' | 'columns'>): PolicyTarget {
+  return { name, columns, failing: columns.map(() => false), key: [] }
+}
+
+export function topicTarget({ name, columns, primaryKey }: TopicDefinition): PolicyTarget {
+  return { name, columns, failing: columns.map(({ added }) => added === true), key: primaryKey }
 }
 
 /**
@@ -73,8 +80,7 @@ export function seenLive(
         if (pulled.done === true || pulled.value.kind === 'reset') return pulled
         const message = pulled.value
         const { columns } = message.rows
-        const target = { name: view, columns, failing: columns.map(() => false), key: [] }
-        const restriction = await restrictionOf(sight, target)
+        const restriction = await restrictionOf(sight, viewTarget({ name: view, columns }))
         if (restriction === null) return pulled
         const rows = restriction.apply(message.rows, message.kind === 'change')
         if (message.kind === 'snapshot') return { done: false, value: { ...message, rows } }

@@ -1,4 +1,4 @@
-import { MillraceError } from '../data/errors.ts'
+import { type ErrorPlace, MillraceError } from '../data/errors.ts'
 import { type ColumnSchema, typeName } from '../data/sql-type.ts'
 import { childrenOf, type Scalar } from '../expr/scalar.ts'
 import { parseSql } from '../sql/parse.ts'
@@ -58,31 +58,117 @@ export function bindPolicy(
   claims: Readonly<Record<string, unknown>>,
   maskKey: string,
 ): BoundPolicy {
-  const parameters: string[] = []
-  const parameter = (value: string): string => `$${parameters.push(value)}`
-  const withClaims = (text: string): string => filledIn(text, (name) => parameter(claimText(claims, name)))
-  const masks = new Map(Object.entries(policy.mask).map(([column, how]) => [fold(column), how]))
-  const masked = target.columns.map(({ name }) => masks.has(fold(name)))
-  checkMasks(target, policy, masked)
-  const items = target.columns.map(({ name, type }) => {
-    const how = masks.get(fold(name))
-    const own = quoted(name)
-    if (how === undefined) return own
-    if (how === 'null') return `NULL::${typeName(type)} AS ${own}`
-    const shown = how === 'hash' ? `md5(${parameter(maskKey)} || ${own}::text)` : `(${withClaims(how)}\n)`
-    return `${shown} AS ${own}`
-  })
-  const where = policy.rows === null ? '' : ` WHERE (${withClaims(policy.rows)}\n)`
-  const text = `SELECT ${items.join(', ')} FROM ${quoted(target.name)}${where}`
-  return boundOf(target, text, parameters, masked)
+  const made = new PolicyQuery(target, policy, (name) => claimText(claims, name), maskKey)
+  try {
+    return boundOf(target, made)
+  } catch (error) {
+    // What stands in a claim is nobody's business but the caller's, and his token's maker's.
+    const isClaims = error instanceof MillraceError && error.code !== 'app/load' && made.parameters.length > 0
+    if (!isClaims) throw error
+    throw new MillraceError('auth/forbidden', `your token's claims do not fit the policy of ${target.name}`, {
+      cause: error,
+    })
+  }
 }
 
-function boundOf(
-  target: PolicyTarget,
-  text: string,
-  parameters: readonly string[],
-  masked: readonly boolean[],
-): BoundPolicy {
+/**
+ * Binds a policy for nobody in particular, to tell what is wrong with it before anybody asks.
+ * @throws MillraceError with the place in the policy's own text
+ */
+export function checkPolicy(target: PolicyTarget, policy: PolicyText, role: string): void {
+  let made: PolicyQuery | null = null
+  try {
+    made = new PolicyQuery(target, policy, () => null, '')
+    boundOf(target, made)
+  } catch (error) {
+    if (!(error instanceof MillraceError)) throw error
+    const at = made?.placeOf(error.place) ?? null
+    const part = at === null ? '' : at.part === null ? ' (rows)' : ` (mask of ${at.part})`
+    const whose = `the policy of ${target.name} for the role ${role}${part}`
+    const what = error.code === 'app/load' ? `${error.message} (role ${role})` : `${whose}: ${error.message}`
+    throw new MillraceError(error.code, what, {
+      cause: error,
+      ...(at === null ? {} : { place: at.place }),
+      ...(error.hint === undefined ? {} : { hint: error.hint }),
+    })
+  }
+}
+
+/** A stretch of a policy's text within the query that it makes. */
+interface Span {
+  readonly start: number
+  readonly length: number
+  /** The column whose mask it is of; null: of the condition. */
+  readonly part: string | null
+  readonly text: string
+  readonly offset: number
+}
+
+/** The query that shows a relation as a policy has it. */
+class PolicyQuery {
+  text = ''
+  readonly parameters: (string | null)[] = []
+  readonly masked: readonly boolean[]
+  readonly #claim: (name: string) => string | null
+  readonly #spans: Span[] = []
+
+  /** @param claim a claim's value; null stands for any */
+  constructor(target: PolicyTarget, policy: PolicyText, claim: (name: string) => string | null, maskKey: string) {
+    this.#claim = claim
+    const masks = new Map(Object.entries(policy.mask).map(([column, how]) => [fold(column), how]))
+    this.masked = target.columns.map(({ name }) => masks.has(fold(name)))
+    checkMasks(target, policy, this.masked)
+    target.columns.forEach(({ name, type }, i) => {
+      const how = masks.get(fold(name))
+      const own = quoted(name)
+      this.text += i === 0 ? 'SELECT ' : ', '
+      if (how === undefined) this.text += own
+      else if (how === 'null') this.text += `NULL::${typeName(type)} AS ${own}`
+      else if (how === 'hash') this.text += `md5(${this.#parameter(maskKey)} || ${own}::text) AS ${own}`
+      else this.#addText(how, name, `) AS ${own}`)
+    })
+    this.text += ` FROM ${quoted(target.name)}`
+    if (policy.rows === null) return
+    this.text += ' WHERE '
+    this.#addText(policy.rows, null, ')')
+  }
+
+  #parameter(value: string | null): string {
+    return `$${this.parameters.push(value)}`
+  }
+
+  #addText(text: string, part: string | null, tail: string): void {
+    this.text += '('
+    let from = 0
+    const add = (to: number): void => {
+      this.#spans.push({ start: this.text.length, length: to - from, part, text, offset: from })
+      this.text += text.slice(from, to)
+    }
+    for (const { name, start, end } of claimCalls(text)) {
+      add(start)
+      this.text += this.#parameter(this.#claim(name))
+      from = end
+    }
+    add(text.length)
+    // On a line of its own: the text may end with a comment.
+    this.text += `\n${tail}`
+  }
+
+  /** Where in the policy's own text a place of the query is; null: nowhere. */
+  placeOf({ line, column }: ErrorPlace): { readonly part: string | null; readonly place: ErrorPlace } | null {
+    if (line === undefined || column === undefined) return null
+    const lines = this.text.split('\n')
+    const at = lines.slice(0, line - 1).reduce((sum, { length }) => sum + length + 1, 0) + column - 1
+    const span = this.#spans.filter(({ start }) => start <= at).at(-1)
+    if (span === undefined) return null
+    const offset = span.offset + Math.min(at - span.start, span.length)
+    const before = span.text.slice(0, offset).split('\n')
+    const source = span.text.split('\n')[before.length - 1]
+    return { part: span.part, place: { line: before.length, column: before[before.length - 1].length + 1, source } }
+  }
+}
+
+function boundOf(target: PolicyTarget, { text, parameters, masked }: PolicyQuery): BoundPolicy {
   const { plan, columns } = planOf(target, text, parameters)
   const top = plan.op === 'map' ? plan : null
   const below = top?.input.op === 'map' ? top.input : null
@@ -110,19 +196,17 @@ function boundOf(
   return { filter, outputs: top.outputs, columns: seen, masked, equal: filter === null ? [] : equalities(filter) }
 }
 
-function planOf(target: PolicyTarget, text: string, parameters: readonly string[]): ReturnType<typeof bindSelect> {
+function planOf(
+  target: PolicyTarget,
+  text: string,
+  parameters: readonly (string | null)[],
+): ReturnType<typeof bindSelect> {
   const { name, columns } = target
   const nothing = { op: 'values', rows: [], columns } as const
   const relation = { id: 1, name, columns, plan: nothing, order: [], emit: 'continuous', sql: '' } as const
   const [statement, ...more] = parseSql(text)
   if (statement?.kind !== 'select' || more.length > 0) throw notOfTheRow(target)
-  try {
-    return bindSelect(Catalog.empty.add(viewRelation(relation)), statement.node, statement, { adHoc: true, parameters })
-  } catch (error) {
-    // What stands in a claim is nobody's business but the caller's, and his token's maker's.
-    if (!(error instanceof MillraceError) || parameters.length === 0) throw error
-    throw new MillraceError('auth/forbidden', `your token's claims do not fit the policy of ${name}`, { cause: error })
-  }
+  return bindSelect(Catalog.empty.add(viewRelation(relation)), statement.node, statement, { adHoc: true, parameters })
 }
 
 /** `column = constant`, where that is all that there is to it. */
@@ -179,16 +263,6 @@ function claimCalls(text: string): readonly ClaimCall[] {
       },
     ]
   })
-}
-
-function filledIn(text: string, fill: (claim: string) => string): string {
-  let out = ''
-  let from = 0
-  for (const { name, start, end } of claimCalls(text)) {
-    out += text.slice(from, start) + fill(name)
-    from = end
-  }
-  return out + text.slice(from)
 }
 
 function reads(scalar: Scalar, op: Scalar['op']): boolean {

@@ -1,8 +1,11 @@
 import type { Gateway, Policy, Role } from '../app/gateway.ts'
 import { MillraceError } from '../data/errors.ts'
+import { topicTarget, viewTarget } from '../database/sight.ts'
 import type { Database } from '../database.ts'
 import { nodesOf } from '../plan/nodes.ts'
+import { checkPolicy } from '../plan/policy.ts'
 import type { Program } from '../plan/program.ts'
+import { loadParser } from '../sql/parse.ts'
 import type { Caller } from './caller.ts'
 import { forbidden } from './caller.ts'
 import type { Needs, Permission } from './routes.ts'
@@ -110,13 +113,20 @@ export class Access {
 }
 
 /**
- * A policy that is about nothing would leave open what it was meant to close.
- * @throws MillraceError app/load
+ * A policy that is about nothing would leave open what it was meant to close; and one that can't be computed is told
+ * before anybody meets it.
+ * @throws MillraceError app/load, sql/…
  */
-export function checkPolicies(gateway: Gateway | null, { topics, views }: Program): void {
-  if (gateway === null) return
-  for (const { relation } of gateway.policies) {
-    if ([...topics, ...views].some(({ name }) => same(name, relation))) continue
+export async function checkPolicies(gateway: Gateway | null, { topics, views }: Program): Promise<void> {
+  if (gateway === null || gateway.policies.length === 0) return
+  await loadParser()
+  for (const each of gateway.policies) {
+    const { relation } = each
+    const topic = topics.find(({ name }) => same(name, relation))
+    const view = views.find(({ name }) => same(name, relation))
+    if (topic !== undefined) checkPolicy(topicTarget(topic), each, each.role)
+    if (view !== undefined) checkPolicy(viewTarget(view), each, each.role)
+    if (topic !== undefined || view !== undefined) continue
     throw new MillraceError('app/load', `a policy names ${relation}, which is no topic, table or view`, {
       hint: 'mend its name; a named query needs none, as it sees what its reader sees',
     })

@@ -19,12 +19,16 @@ export interface StoredKey {
   /** ISO 8601. */
   readonly created: string
   readonly revoked?: string
+  /** From then on it opens nothing. */
+  readonly expires?: string
 }
 
 export interface NewKey {
   readonly name: string
   readonly role: string
   readonly claims: Readonly<Record<string, unknown>>
+  /** ISO 8601; absent: good until it is revoked. */
+  readonly expires?: string
 }
 
 const keyPattern = /^mlr_([0-9a-f]{12})_([0-9a-f]{64})$/
@@ -51,22 +55,44 @@ export class ApiKeys {
     this.#path = path
   }
 
-  /** The key that a text is, if it is one and was not revoked. Takes as long for any secret. */
+  /** The key that a text is, if it is one and still good. Takes as long for any secret. */
   async find(text: string): Promise<StoredKey | null> {
     const [, id, secret] = keyPattern.exec(text) ?? []
     if (id === undefined) return null
     await this.#refresh()
     const key = this.#keys.get(id)
     const same = sameBytes(key === undefined ? nothing : bytesOf(key.hash), sha256(new TextEncoder().encode(secret)))
-    return same && key !== undefined && key.revoked === undefined ? key : null
+    return same && key !== undefined && this.#isGood(key) ? key : null
+  }
+
+  /** The key with this id, if it is still good. */
+  async byId(id: string): Promise<StoredKey | null> {
+    await this.#refresh()
+    const key = this.#keys.get(id)
+    return key !== undefined && this.#isGood(key) ? key : null
+  }
+
+  #isGood({ revoked, expires }: StoredKey): boolean {
+    if (revoked !== undefined) return false
+    return expires === undefined || Number(this.#clock.nowMicros() / 1000n) < Date.parse(expires)
   }
 
   async #refresh(): Promise<void> {
     const now = this.#clock.monotonicMs()
     if (now - this.#readAtMs < freshMs) return
-    const keys = await readKeys(this.#disk, this.#path)
+    const keys = await this.#read()
     this.#keys = new Map(keys.map((key) => [key.id, key]))
     this.#readAtMs = now
+  }
+
+  /** @throws MillraceError auth/unavailable: who asks learns nothing of files */
+  async #read(): Promise<readonly StoredKey[]> {
+    try {
+      return await readKeys(this.#disk, this.#path)
+    } catch (cause) {
+      const what = 'the file of keys cannot be read'
+      throw new MillraceError('auth/unavailable', what, { hint: 'ask again in a while', cause })
+    }
   }
 }
 
@@ -144,7 +170,8 @@ async function writeKeys(disk: Disk, path: string, keys: readonly StoredKey[]): 
 }
 
 function isKey(value: unknown): value is StoredKey {
-  const { id, name, role, claims, hash } = (value ?? {}) as Partial<StoredKey>
+  const { id, name, role, claims, hash, expires } = (value ?? {}) as Partial<StoredKey>
+  if (expires !== undefined && Number.isNaN(Date.parse(expires))) return false
   const isObject = typeof claims === 'object' && claims !== null
   return [id, name, role].every((text) => typeof text === 'string') && isObject && /^[0-9a-f]{64}$/.test(hash ?? '')
 }

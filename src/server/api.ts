@@ -1,10 +1,9 @@
 import type { NamedChart } from '../app/chart.ts'
 import type { Gateway } from '../app/gateway.ts'
-import { MillraceError } from '../data/errors.ts'
+import { Bug, MillraceError } from '../data/errors.ts'
 import { hex } from '../data/hex.ts'
 import type { Database } from '../database.ts'
 import type { Io } from '../io/io.ts'
-import { checkPolicies } from './access.ts'
 import { Answers } from './answers.ts'
 import { backUp } from './backup.ts'
 import { chartsRoute } from './charts.ts'
@@ -25,6 +24,7 @@ import { type Project, projectRoutes } from './project.ts'
 import { nameRequest, tracedRequest } from './request-trace.ts'
 import { allowed, type Found, methodOf, on, type Route, Routes, route, WrongMethod } from './routes.ts'
 import { seenCatalogBody } from './seen-catalog.ts'
+import { type Session, Sessions } from './sessions.ts'
 import { runSql } from './sql.ts'
 import { livez, readyz } from './status.ts'
 import { RequestCount, telemetryRoutes } from './telemetry.ts'
@@ -52,33 +52,83 @@ const safeHeaders: Readonly<Record<string, string>> = {
   'cross-origin-resource-policy': 'same-origin',
 }
 
+interface Made {
+  readonly guard: Guard
+  readonly upstreams: GatewayRoutes
+  readonly routes: Routes
+}
+
+function held(session: Session | null): Session {
+  if (session === null) throw new Bug('a live stream has a session')
+  return session
+}
+
 /** The HTTP interface without sockets: requests to answers. */
 export class Api {
   readonly streams: Gate
   readonly metrics: Metrics
   readonly #options: ApiOptions
-  readonly #guard: Guard
-  readonly #front: Front
-  readonly #upstreams: GatewayRoutes
+  readonly #database: Database
+  #guard: Guard
+  #front: Front
+  #upstreams: GatewayRoutes
   readonly #requests: Gate
   readonly #closing = new AbortController()
-  readonly #routes: Routes
+  /** Those that are there whatever stands in front. */
+  readonly #own: readonly Route[]
+  #routes: Routes
   readonly #page: Page
   readonly #requestCount: RequestCount
+  readonly #sessions: Sessions
 
   constructor(database: Database, options: ApiOptions) {
     const { io, limits } = options
     this.#options = options
-    this.#guard = new Guard(options)
-    if (database.status().caughtUp) checkPolicies(options.gateway, database.catalog())
+    this.#database = database
     this.#front = new Front(options.gateway, database, io, options.onMistake)
-    this.#upstreams = new GatewayRoutes({ database, clock: io.clock, access: this.#front.access })
+    this.#sessions = new Sessions(io.clock, () => this.#front)
     this.#requests = new Gate(limits.requests, 'requests at a time')
     this.streams = new Gate(limits.liveStreams, 'live streams')
     this.metrics = new Metrics(database, () => this.streams.taken)
     this.#page = new Page(io.disk)
     this.#requestCount = new RequestCount(io.clock)
-    this.#routes = new Routes(this.#makeRoutes(database))
+    this.#own = [...this.#makeRoutes(database), ...this.#page.routes()]
+    const made = this.#made(options.gateway, this.#front)
+    this.#guard = made.guard
+    this.#upstreams = made.upstreams
+    this.#routes = made.routes
+  }
+
+  /** What follows from a gateway, beside the front. @throws MillraceError app/load */
+  #made(gateway: Gateway | null, { access }: Front): Made {
+    const { io, allowedOrigins } = this.#options
+    const guard = new Guard({
+      ...this.#options,
+      allowedOrigins: [...allowedOrigins, ...(gateway?.origins ?? [])],
+    })
+    const upstreams = new GatewayRoutes({ database: this.#database, clock: io.clock, access })
+    return { guard, upstreams, routes: new Routes([...this.#own, ...upstreams.routes(gateway?.routes ?? [])]) }
+  }
+
+  /**
+   * Another gateway takes over at once. Streams that are open are looked at anew: who sees something else through one
+   * begins anew in it, and who may not go on is told why.
+   * @returns how many streams ended
+   * @throws MillraceError app/load; then the one before goes on
+   */
+  use(gateway: Gateway | null): number {
+    const { io, onMistake } = this.#options
+    const front = new Front(gateway, this.#database, io, onMistake, this.#front)
+    const { guard, upstreams, routes } = this.#made(gateway, front)
+    const before = { front: this.#front, upstreams: this.#upstreams }
+    this.#front = front
+    this.#guard = guard
+    this.#upstreams = upstreams
+    this.#routes = routes
+    front.takeOver()
+    before.upstreams.close()
+    if (before.front.journals !== front.journals) void before.front.journals.flush()
+    return this.#sessions.rejudge()
   }
 
   #makeRoutes(database: Database): readonly Route[] {
@@ -115,8 +165,8 @@ export class Api {
       ),
       route(
         '/v1/views/{view}/live',
-        on('GET', 'read view', 'live', ({ request, caller, sight, name, query }) =>
-          streamView({ ...live, sight, until: caller.until }, request, name, query),
+        on('GET', 'read view', 'live', ({ request, session, name, query }) =>
+          streamView({ ...live, session: held(session) }, request, name, query),
         ),
       ),
       route(
@@ -128,8 +178,8 @@ export class Api {
           needs: 'sql',
           limits: 'live',
           atOnce: limits.liveQueriesOfCaller,
-          answer: ({ request, caller, sight, query }) =>
-            streamSql({ ...sql, ...live, sight, until: caller.until }, request, query),
+          answer: ({ request, session, share, query }) =>
+            streamSql({ ...sql, ...live, session: held(session), share }, request, query),
         },
       }),
       route(
@@ -183,8 +233,6 @@ export class Api {
           return jsonAnswer(200, describeApi(this.routes, body))
         }),
       ),
-      ...this.#upstreams.routes(this.#options.gateway?.routes ?? []),
-      ...this.#page.routes(),
     ]
   }
 
@@ -232,13 +280,37 @@ export class Api {
     const { route, names } = found
     if (request.method === 'OPTIONS') return { status: 204, headers: { allow: allowed(route.methods) }, body: null }
     const method = methodOf(route, request.method)
-    const { caller, query, headers, body, leave } = await this.#front.admit(request, found, method)
+    const front = this.#front
+    const { caller, query, headers, share, leave: leaveShare } = await front.admit(request, found, method)
+    if (front !== this.#front) {
+      // Another gateway has taken over meanwhile: it is the one to ask.
+      leaveShare()
+      return this.#call(request, this.#routes.find(request.target), seen)
+    }
     seen.caller = caller.id
+    const sight = front.sightOf(caller)
+    const name = Object.values(names)[0] ?? ''
+    const isLive = method.limits === 'live'
+    const begun = isLive ? this.#sessions.begin({ caller, needs: method.needs, name, sight }) : null
+    const leave = (): void => {
+      leaveShare()
+      begun?.leave()
+    }
     try {
-      const sight = this.#front.sightOf(caller)
-      const name = Object.values(names)[0] ?? ''
-      const asked = request.method === 'GET' ? request : { ...request, readBody: () => request.readBody(body) }
-      const answer = await method.answer({ request: asked, caller, sight, name, names, query })
+      const asked =
+        request.method === 'GET'
+          ? request
+          : { ...request, readBody: () => request.readBody((n) => share('bodyBytes', n)) }
+      const answer = await method.answer({
+        request: asked,
+        caller,
+        sight,
+        name,
+        names,
+        query,
+        session: begun?.session ?? null,
+        share,
+      })
       return {
         ...answer,
         headers: { ...headers, ...answer.headers },
@@ -277,6 +349,7 @@ export class Api {
   /** Ends the live streams. */
   close(): void {
     this.#closing.abort()
+    this.#sessions.close()
     this.#upstreams.close()
     this.metrics.close()
   }

@@ -2,7 +2,7 @@ import type { Gateway } from '../app/gateway.ts'
 import { MillraceError } from '../data/errors.ts'
 import { hex } from '../data/hex.ts'
 import type { Io } from '../io/io.ts'
-import { ApiKeys, looksLikeKey } from './api-keys.ts'
+import { ApiKeys, looksLikeKey, type StoredKey } from './api-keys.ts'
 import type { ApiRequest } from './exchange.ts'
 import { type Claims, invalid, Tokens } from './tokens.ts'
 
@@ -30,6 +30,8 @@ export function stranger({ anonymous }: Gateway): Caller {
   return { id: 'nobody', role: anonymous ?? '', claims: {}, admin: false, actor: null, until: null }
 }
 
+/** Of a key's holder, before the key's id. */
+const keyPrefix = 'key '
 const ticketMs = 30_000
 const mostTickets = 10_000
 const actAsLength = 4096
@@ -79,7 +81,7 @@ export class Callers {
     if (looksLikeKey(token)) {
       const key = await this.#keys?.find(token)
       if (key == null) throw invalid('nobody has this key, or it was revoked')
-      return this.#caller(`key ${key.id}`, key.role, key.claims)
+      return this.#keyCaller(key)
     }
     if (this.#tokens === null) throw invalid('only API keys are taken here')
     const claims = await this.#tokens.check(token)
@@ -87,6 +89,26 @@ export class Callers {
     if (typeof role !== 'string') throw forbidden('the token names no role')
     const who = typeof claims.sub === 'string' ? claims.sub : 'without a subject'
     return { ...this.#caller(`token ${who}`, role, claims), until: claims.exp as number }
+  }
+
+  #keyCaller({ id, role, claims, expires }: StoredKey): Caller {
+    const until = expires === undefined ? null : Date.parse(expires) / 1000
+    return { ...this.#caller(`${keyPrefix}${id}`, role, claims), until }
+  }
+
+  /**
+   * Whether a caller who was let in may still be. A token is good until its time is over; a key may be revoked.
+   * @throws MillraceError auth/invalid
+   */
+  async stillHolds({ id, role, claims, actor }: Caller): Promise<void> {
+    if (!id.startsWith(keyPrefix)) return
+    const key = await this.#keys?.byId(id.slice(keyPrefix.length))
+    if (key == null) {
+      throw new MillraceError('auth/invalid', 'the key that opened this stream was revoked, or has expired')
+    }
+    // Who acts as somebody else has that one's role and claims.
+    const same = JSON.stringify([key.role, key.claims]) === JSON.stringify([role, claims])
+    if (actor === null && !same) throw new MillraceError('auth/invalid', 'the key that opened this stream was changed')
   }
 
   #caller(id: string, role: string, claims: Claims): Caller {

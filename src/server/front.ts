@@ -1,5 +1,5 @@
 import type { Gateway } from '../app/gateway.ts'
-import { MillraceError } from '../data/errors.ts'
+import { Bug, MillraceError } from '../data/errors.ts'
 import { hex } from '../data/hex.ts'
 import type { Sight } from '../database/sight.ts'
 import type { Database } from '../database.ts'
@@ -9,13 +9,14 @@ import type { Io } from '../io/io.ts'
 import { claimsOf } from '../plan/policy.ts'
 import { Access } from './access.ts'
 import { anybody, type Caller, Callers, stranger } from './caller.ts'
-import { type ApiAnswer, type ApiRequest, type Entrance, jsonAnswer } from './exchange.ts'
+import { type ApiAnswer, type ApiRequest, jsonAnswer } from './exchange.ts'
 import type { Appender } from './ingest.ts'
 import { Journals } from './journals.ts'
 import { Rates, TooOften } from './rates.ts'
 import type { Found, Method } from './routes.ts'
 import type { Viewer } from './seen-catalog.ts'
-import { Shares, sharesOf } from './shares.ts'
+import type { Judge, Opened, Verdict } from './sessions.ts'
+import { Shares, sharesOf, type TakeShare } from './shares.ts'
 
 /** A call that was let in. */
 export interface Admitted {
@@ -24,33 +25,60 @@ export interface Admitted {
   readonly query: string
   /** Where the caller stands with its rate. */
   readonly headers: Readonly<Record<string, string>>
-  /** Bytes of the body count as the caller's. */
-  readonly body: Entrance
+  /** Takes more of it. @throws MillraceError request/share */
+  readonly share: TakeShare
   /** Gives back what the call took of the caller's share: once all of its answer is on its way. */
   readonly leave: () => void
 }
 
 /** What each request passes before anything is answered: who asks, how often, and whether he may. */
-export class Front {
+export class Front implements Judge {
   readonly journals: Journals
   readonly #gateway: Gateway | null
+  readonly #database: Database
   readonly #callers: Callers | null
   readonly #access: Access | null
   readonly #rates: Rates | null
   readonly #shares: Shares
+  /** The how manieth gateway it is. */
+  readonly #generation: number
+  /** Whether the gateway before told callers apart as this one does. */
+  readonly #sameAuth: boolean
   /** What the policies of each role ask tokens for. */
   readonly #claimsByRole = new Map<string, Set<string>>()
   readonly #maskKey: string
+  /** The same where it is a random one. */
+  readonly #drawnKey: string | null
 
-  /** @param gateway null: everybody may do everything @throws MillraceError app/load */
-  constructor(gateway: Gateway | null, database: Database, io: Io, onMistake: (error: unknown) => void) {
-    this.journals = new Journals(gateway, database, io.clock, onMistake)
+  /**
+   * @param gateway null: everybody may do everything
+   * @param before the one whose place it takes: what was counted goes on
+   * @throws MillraceError app/load
+   */
+  constructor(
+    gateway: Gateway | null,
+    database: Database,
+    io: Io,
+    onMistake: (error: unknown) => void,
+    before: Front | null = null,
+  ) {
+    const kept = (what: (gateway: Gateway | null) => unknown): boolean =>
+      before !== null && JSON.stringify(what(before.#gateway)) === JSON.stringify(what(gateway))
+    const journals = kept((each) => [each?.audit ?? false, each?.accessLog ?? false]) ? before?.journals : undefined
+    this.journals = journals ?? new Journals(gateway, database, io.clock, onMistake)
     this.#gateway = gateway
+    this.#database = database
+    this.#generation = before === null ? 1 : before.#generation + 1
+    this.#sameAuth = kept((each) => each?.auth ?? null)
     this.#callers = gateway === null ? null : new Callers(gateway, io)
     this.#access = gateway === null ? null : new Access(gateway, database)
-    this.#rates = gateway === null ? null : new Rates(gateway.rates)
-    this.#shares = new Shares(gateway)
-    this.#maskKey = maskKeyOf(gateway, io)
+    const rates = before !== null && kept((each) => each?.rates ?? null) ? before.#rates : null
+    this.#rates = rates ?? (gateway === null ? null : new Rates(gateway.rates))
+    this.#shares = before === null ? new Shares(gateway) : before.#shares
+    // Masked values stay what they are for who looks at them, unless another key is given.
+    const drawn = before === null ? null : before.#drawnKey
+    this.#drawnKey = gateway?.maskKey == null ? (drawn ?? hex(io.random.bytes(32))) : null
+    this.#maskKey = this.#drawnKey ?? maskKeyOf(gateway)
     for (const each of gateway?.policies ?? []) {
       const claims = this.#claimsByRole.get(each.role) ?? new Set()
       for (const claim of claimsOf(each)) claims.add(claim)
@@ -125,7 +153,7 @@ export class Front {
     { route }: Found,
     { limits, atOnce }: Method,
     headers: Admitted['headers'] = {},
-  ): Pick<Admitted, 'body' | 'leave'> {
+  ): Pick<Admitted, 'share' | 'leave'> {
     const holder = { id, role }
     const taken: (() => void)[] = []
     const leave = (): void => {
@@ -138,7 +166,39 @@ export class Front {
       leave()
       throw new Refused(error as MillraceError, headers)
     }
-    return { leave, body: (bytes) => this.#shares.enter('bodyBytes', holder, bytes) }
+    return { leave, share: (kind, amount) => this.#shares.enter(kind, holder, amount) }
+  }
+
+  /** From now on it is the one that counts. */
+  takeOver(): void {
+    this.#shares.use(this.#gateway)
+  }
+
+  /** Whether a stream that was opened under the gateway before may go on. @throws MillraceError why not */
+  judge({ caller, needs, name, sight }: Opened): Verdict {
+    const now = this.#callerNow(caller)
+    this.#access?.check(now, needs, name)
+    const seen = this.sightOf(now)
+    const { topics, views } = this.#database.catalog()
+    const names = needs === 'sql' ? [...topics, ...views].map((relation) => relation.name) : [name]
+    return { caller: now, sight: seen, changed: meaningOf(seen, names) !== meaningOf(sight, names) }
+  }
+
+  #callerNow(caller: Caller): Caller {
+    if (this.#gateway === null) return anybody
+    const isNobody = caller.id === 'nobody' && caller.actor === null
+    const stands = isNobody ? this.#gateway.anonymous === caller.role : this.#sameAuth && caller.actor === null
+    if (!stands || !Object.hasOwn(this.#gateway.roles, caller.role)) {
+      throw new MillraceError('auth/invalid', 'who may ask has changed since this stream was opened', {
+        hint: 'ask anew',
+      })
+    }
+    return { ...caller, admin: this.#gateway.roles[caller.role].admin === true }
+  }
+
+  /** @throws MillraceError auth/invalid for a key that is good no more */
+  async stillHolds(caller: Caller): Promise<void> {
+    await this.#callers?.stillHolds(caller)
   }
 
   /** What a caller sees; absent: everything. */
@@ -149,7 +209,7 @@ export class Front {
     const asked = new Set(this.#claimsByRole.get(role) ?? [])
     const known = Object.entries(claims).filter(([name]) => asked.has(name))
     return {
-      key: JSON.stringify([role, known]),
+      key: JSON.stringify([this.#generation, role, known]),
       of: (relation) => (access.mayRead(caller, relation) ? (access.policy(caller, relation) ?? 'whole') : 'hidden'),
       claims,
       maskKey: this.#maskKey,
@@ -197,14 +257,20 @@ export class Front {
   }
 }
 
+/** What a caller sees of some relations, to be compared. */
+function meaningOf(sight: Sight | undefined, names: readonly string[]): string {
+  const seen = names.map((name) => sight?.of(name) ?? 'whole')
+  return JSON.stringify([seen, seen.every((each) => each === 'whole') ? '' : sight?.maskKey])
+}
+
 /** Who is on this machine already has all of it. */
-const unbounded: Pick<Admitted, 'body' | 'leave'> = { body: () => () => {}, leave: () => {} }
+const unbounded: Pick<Admitted, 'share' | 'leave'> = { share: () => () => {}, leave: () => {} }
 
 const shortestMaskKey = 16
 
 /** @throws MillraceError app/load */
-function maskKeyOf(gateway: Gateway | null, io: Io): string {
-  if (gateway === null || gateway.maskKey === null) return hex(io.random.bytes(32))
+function maskKeyOf(gateway: Gateway | null): string {
+  if (gateway?.maskKey == null) throw new Bug('no key is named')
   const { env } = gateway.maskKey
   const key = environment(env) ?? ''
   if (key.length >= shortestMaskKey) return key

@@ -9,6 +9,7 @@ import { Bug, type ErrorCode, MillraceError } from '../data/errors.ts'
 import type { Database } from '../database.ts'
 import type { Clock, Io } from '../io/io.ts'
 import { nodeIo } from '../io/node.ts'
+import { checkPolicies } from './access.ts'
 import { Api } from './api.ts'
 import { BodyBuffer, bodyTooSlow } from './body.ts'
 import { type Certificate, readCertificate, type TlsOptions, watchCertificate } from './certificate.ts'
@@ -46,6 +47,11 @@ export interface RunningServer {
   readonly url: string
   readonly host: string
   readonly port: number
+  /**
+   * Another gateway takes over at once: see `Api.use`. Its policies must have been checked.
+   * @returns how many live streams ended @throws MillraceError app/load; then the one before goes on
+   */
+  use(gateway: Gateway | null): number
   /** Ends live streams, lets other requests finish, and frees the port. The database stays open. */
   close(): Promise<void>
 }
@@ -62,6 +68,7 @@ const keepAliveMs = 72_000
 export async function startServer(database: Database, options: ServerOptions = {}): Promise<RunningServer> {
   const { host = '127.0.0.1', port = defaultPort, logger, io = nodeIo() } = options
   const limits: Limits = { ...defaultLimits, ...options.limits }
+  if (database.status().caughtUp) await checkPolicies(options.gateway ?? null, database.catalog())
   const api = new Api(database, {
     io,
     limits,
@@ -97,6 +104,7 @@ export async function startServer(database: Database, options: ServerOptions = {
     url: `${certificate === null ? 'http' : 'https'}://${name}:${address.port}`,
     host: address.address,
     port: address.port,
+    use: (gateway) => api.use(gateway),
     close: () => (closing ??= door.close()),
   }
 }

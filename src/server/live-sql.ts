@@ -7,12 +7,12 @@ import type { Clock } from '../io/io.ts'
 import { eventEnd, eventHead, heartbeat, retryLine } from '../protocol/event-stream.ts'
 import { problemOf } from '../protocol/problem.ts'
 import type { ApiAnswer, ApiRequest } from './exchange.ts'
-import type { Limits } from './limits.ts'
 import { type LiveServer, openStream, retryMs, settlesWithin, streamHeaders } from './live.ts'
 import { requireJson } from './media-type.ts'
 import { Parameters, refused } from './parameters.ts'
 import { bounded, type QueryServer } from './query-server.ts'
 import { rowsJson } from './rows-json.ts'
+import type { TakeShare } from './shares.ts'
 import { readSqlBody } from './sql.ts'
 import { numberForms } from './view-read.ts'
 
@@ -23,11 +23,12 @@ const encoder = new TextEncoder()
  * in POST /v1/sql. Who comes back with a Last-Event-ID begins anew: nothing is kept of a query that nobody reads.
  */
 export async function streamSql(
-  server: LiveServer & QueryServer,
+  server: LiveServer & QueryServer & { readonly share: TakeShare },
   request: ApiRequest,
   query: string,
 ): Promise<ApiAnswer> {
-  const { database, clock, limits, sight } = server
+  const { database, clock, limits, session, share } = server
+  const { sight } = session
   const parameters = new Parameters(query)
   const numbers = parameters.choice('numbers', numberForms) ?? 'exact'
   parameters.end()
@@ -45,9 +46,10 @@ export async function streamSql(
       ...(sight === undefined ? {} : { sight }),
     }
     // What computes the first rows is a query like others, and counts as one.
-    const answer = await bounded(server, signal, () => database.liveQuery(sql, { ...options, signal }))
+    const leave = share('query')
+    const answer = await bounded(server, signal, () => database.liveQuery(sql, { ...options, signal })).finally(leave)
     const form = { numbers, shape: 'array' } as const
-    const body = streamOf({ clock, limits }, answer, form, last !== null && last !== '', end)
+    const body = streamOf({ clock, limits, session }, answer, form, last !== null && last !== '', end)
     return { status: 200, headers: streamHeaders, body }
   } catch (error) {
     end()
@@ -56,7 +58,7 @@ export async function streamSql(
 }
 
 async function* streamOf(
-  { clock, limits }: { readonly clock: Clock; readonly limits: Limits },
+  { clock, limits, session }: Pick<LiveServer, 'clock' | 'limits' | 'session'>,
   { messages, startsAtTick }: LiveQueryAnswer,
   options: PrintOptions,
   returns: boolean,
@@ -72,6 +74,8 @@ async function* streamOf(
       pulled.catch(() => {})
       while (!(await settlesWithin(clock, pulled, limits.heartbeatMs))) yield encoder.encode(heartbeat)
       const { done, value } = await pulled
+      // Who sees something else from now on has to ask anew: the query is another one then.
+      session.signal.throwIfAborted()
       if (done) return
       if (resets) yield encoder.encode(resetEvent(value.tick))
       resets = false

@@ -114,10 +114,12 @@ describe('GET /v1/views/{view}/live', () => {
   it('tells an empty view, then its changes', async () => {
     running = await startRunning()
     const url = `${running.url}/v1/views/by_auction/live?numbers=string`
-    const streaming = listen(url, null, (all) => all.length === 2)
-    await new Promise((resolve) => setTimeout(resolve, 50))
-    const { tick } = await append([7])
-    const told = await streaming
+    let appended: ReturnType<typeof append> | null = null
+    const told = await listen(url, null, (all) => {
+      if (all.length === 1) appended ??= append([7])
+      return all.length === 2
+    })
+    const { tick } = await appended!
     expect(told[0]).toMatchObject({ event: 'snapshot', body: { rows: [] } })
     expect(told[1]).toEqual({
       event: 'change',
@@ -155,19 +157,21 @@ describe('GET /v1/views/{view}/live', () => {
     const url = `${running.url}/v1/views/owners/live`
     const large = JSON.stringify(Array.from({ length: 20_000 }, (_, id) => ({ id, owner: 'x'.repeat(500) })))
     await running.database.appendText('account', encoder.encode(large), 'json')
+    const free = async () =>
+      /millrace_live_streams (\d+)/.exec(await (await fetch(`${running!.url}/metrics`)).text())![1]
     await new Promise<void>((resolve, reject) => {
       const request = httpGet(url, (response) => {
         // Not reading: the sockets fill up.
         response.pause()
         response.once('error', () => resolve())
-        setTimeout(() => response.resume(), 1000)
+        expect
+          .poll(free, { timeout: 30_000 })
+          .toBe('0')
+          .then(() => response.resume(), reject)
         response.once('end', () => reject(new Error('the stream ended as if it were whole')))
       })
       request.once('error', () => resolve())
     })
-    const free = async () =>
-      /millrace_live_streams (\d+)/.exec(await (await fetch(`${running!.url}/metrics`)).text())![1]
-    await expect.poll(free).toBe('0')
   })
 
   it('resets who comes with rows of another definition', async () => {

@@ -1,15 +1,19 @@
 import { MillraceError } from '../data/errors.ts'
 import type { PrintOptions } from '../data/json-print.ts'
-import { type Sight, seenLive, viewRestriction } from '../database/sight.ts'
+import { seenLive, viewRestriction } from '../database/sight.ts'
 import type { Database, LiveMessage } from '../database.ts'
 import type { Clock } from '../io/io.ts'
+import type { Order } from '../plan/plan.ts'
+import type { ViewDefinition } from '../plan/program.ts'
 import { eventEnd, eventHead, eventStreamType, heartbeat, retryLine } from '../protocol/event-stream.ts'
 import { problemOf } from '../protocol/problem.ts'
+import type { LiveOptions } from '../views/live.ts'
 import { openOrder } from '../views/restricted-read.ts'
 import type { ApiAnswer, ApiRequest } from './exchange.ts'
 import type { Gate, Limits } from './limits.ts'
 import { Parameters, wholeNumber } from './parameters.ts'
 import { rowsJson } from './rows-json.ts'
+import type { Session } from './sessions.ts'
 import { numberForms } from './view-read.ts'
 
 export interface LiveServer {
@@ -19,10 +23,8 @@ export interface LiveServer {
   readonly streams: Gate
   /** Aborted when the server closes. */
   readonly closing: AbortSignal
-  /** What the reader sees; absent: everything. */
-  readonly sight: Sight | undefined
-  /** Until when he may look, in seconds since 1970; null: for good. */
-  readonly until: number | null
+  /** What the reader sees, and until when. */
+  readonly session: Session
 }
 
 const encoder = new TextEncoder()
@@ -42,7 +44,8 @@ export async function streamView(
   name: string,
   query: string,
 ): Promise<ApiAnswer> {
-  const view = server.database.view(name)
+  const { database, session } = server
+  const view = database.view(name)
   const parameters = new Parameters(query)
   const numbers = parameters.choice('numbers', numberForms) ?? 'exact'
   const afterTick = parameters.integer('from_tick')
@@ -50,18 +53,15 @@ export async function streamView(
   const last = request.header('last-event-id')
   const fromTick = last === null || last === '' ? null : wholeNumber('Last-Event-ID', last)
   // A policy that doesn't fit is told before the stream begins.
-  const restriction = await viewRestriction(server.sight, view)
-  const order = restriction === null ? {} : { order: openOrder(view.order, restriction) }
+  await viewRestriction(session.sight, view)
   if (request.method === 'HEAD') return { status: 200, headers: streamHeaders, body: null }
   const { signal, end } = openStream(server, request)
   try {
+    const cursors = new Cursors(server, view.name, signal)
     // Who comes back names the tick that he has; from_tick is where he began.
-    const cursor =
-      fromTick === null && afterTick !== null
-        ? await server.database.changesAfter(view.name, afterTick, signal)
-        : server.database.live(view.name, { signal, ...order, ...(fromTick === null ? {} : { fromTick }) })
-    const seen = seenLive(cursor, server.sight, view.name)
-    return { status: 200, headers: streamHeaders, body: streamOf(server, view.name, seen, { numbers }, end) }
+    if (fromTick === null && afterTick !== null) await cursors.after(afterTick)
+    else cursors.begin(fromTick)
+    return { status: 200, headers: streamHeaders, body: streamOf(server, view.name, cursors, { numbers }, end) }
   } catch (error) {
     end()
     throw error
@@ -74,17 +74,15 @@ export async function streamView(
  * @throws MillraceError request/busy
  */
 export function openStream(
-  { streams, clock, until, closing }: LiveServer,
+  { streams, session, closing }: LiveServer,
   request: ApiRequest,
 ): { readonly signal: AbortSignal; readonly end: () => void } {
   const leave = streams.enter()
   const ending = new AbortController()
-  const cancel = until === null ? (): void => {} : afterSeconds(clock, until, () => end())
-  const signals = [request.signal, closing]
+  const signals = [request.signal, closing, session.signal]
   // What a stream left behind at the server's own signal would be there as long as the server; and a stream that
   // nobody begins to read has no end of its own.
   const end = (): void => {
-    cancel()
     for (const signal of signals) signal.removeEventListener('abort', end)
     ending.abort()
     leave()
@@ -94,10 +92,69 @@ export function openStream(
   return { signal: ending.signal, end }
 }
 
-/** When a token is over, so is what it opened. */
-function afterSeconds(clock: Clock, until: number, task: () => void): () => void {
-  const left = until * 1000 - Number(clock.nowMicros() / 1000n)
-  return clock.after(Math.max(0, left), task)
+/** A stream's cursor, and the one that takes its place where what its reader sees has become something else. */
+class Cursors {
+  readonly #server: LiveServer
+  readonly #view: string
+  readonly #ending: AbortSignal
+  #round = new AbortController()
+  #current: AsyncIterableIterator<LiveMessage> | null = null
+
+  constructor(server: LiveServer, view: string, ending: AbortSignal) {
+    this.#server = server
+    this.#view = view
+    this.#ending = ending
+    server.session.onSight(() => this.#round.abort())
+  }
+
+  /** @throws MillraceError tick/future, tick/expired */
+  async after(tick: number): Promise<void> {
+    const { database } = this.#server
+    this.#current = this.#seen(await database.changesAfter(this.#view, tick, this.#options()))
+  }
+
+  /** @param fromTick the tick that the reader has; null: he begins */
+  begin(fromTick: number | null): void {
+    const options = { ...this.#options(), ...(fromTick === null ? {} : { fromTick }) }
+    this.#current = this.#seen(this.#server.database.live(this.#view, options))
+  }
+
+  /** Whether the reader sees something else than when the cursor was begun. */
+  get stale(): boolean {
+    return this.#round.signal.aborted
+  }
+
+  /** Begins anew where the cursor is stale. @returns whether it was */
+  renew(): boolean {
+    if (!this.stale || this.#ending.aborted) return false
+    void this.#current?.return?.()
+    this.#round = new AbortController()
+    this.begin(null)
+    return true
+  }
+
+  next(): Promise<IteratorResult<LiveMessage>> {
+    return this.#current!.next()
+  }
+
+  async return(): Promise<void> {
+    await this.#current?.return?.()
+  }
+
+  #options(): Pick<LiveOptions, 'signal' | 'order'> {
+    const { sight } = this.#server.session
+    const signal = AbortSignal.any([this.#ending, this.#round.signal])
+    if (sight === undefined) return { signal }
+    const order = async (view: ViewDefinition): Promise<readonly Order[]> => {
+      const restriction = await viewRestriction(sight, view)
+      return restriction === null ? view.order : openOrder(view.order, restriction)
+    }
+    return { signal, order }
+  }
+
+  #seen(cursor: AsyncIterableIterator<LiveMessage>): AsyncIterableIterator<LiveMessage> {
+    return seenLive(cursor, this.#server.session.sight, this.#view)
+  }
 }
 
 /**
@@ -105,9 +162,9 @@ function afterSeconds(clock: Clock, until: number, task: () => void): () => void
  * nothing is gathered.
  */
 async function* streamOf(
-  { clock, limits, database }: LiveServer,
+  { clock, limits, database, session }: LiveServer,
   view: string,
-  cursor: AsyncIterableIterator<LiveMessage>,
+  cursors: Cursors,
   options: PrintOptions,
   end: () => void,
 ): AsyncGenerator<Uint8Array> {
@@ -115,12 +172,17 @@ async function* streamOf(
   try {
     yield encoder.encode(retryLine(retryMs))
     for (;;) {
-      const pulled = cursor.next()
+      const pulled = cursors.next()
       // It is awaited below; until then a failure must not count as unhandled.
       pulled.catch(() => {})
       while (!(await settlesWithin(clock, pulled, limits.heartbeatMs))) yield encoder.encode(heartbeat)
       const { done, value } = await pulled
-      if (done) return
+      session.signal.throwIfAborted()
+      if (done === true || cursors.stale) {
+        if (!cursors.renew()) return
+        yield* eventOf(clock, { kind: 'reset', tick: Math.max(tick, database.status().tick) }, options)
+        continue
+      }
       const sent = value.kind === 'change' ? database.telemetry.pushing(view, tick, value.tick) : null
       yield* eventOf(clock, value, options)
       sent?.()
@@ -132,7 +194,7 @@ async function* streamOf(
     yield encoder.encode(`${eventHead('problem', null)}${JSON.stringify(problemOf(error))}${eventEnd}`)
   } finally {
     end()
-    await cursor.return?.()
+    await cursors.return()
   }
 }
 

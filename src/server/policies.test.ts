@@ -6,6 +6,7 @@ import { bearer, gatewayOf, makeSigner, type Signer } from '../../test/support/g
 import { type Running, startRunning } from '../../test/support/running-server.ts'
 import { claim, policy } from '../app/gateway.ts'
 import { sql } from '../app/sql-text.ts'
+import { sqlDefinition } from '../engine/definitions.ts'
 
 const app = `
 CREATE TABLE sale (tenant text NOT NULL, item text, amount bigint NOT NULL, email text);
@@ -269,6 +270,28 @@ describe('policies', () => {
     expect([...names('topics'), ...names('views')]).toEqual(['sale', 'customer', 'revenue', 'people'])
     expect(text).not.toContain('hidden')
     expect(body.views).toMatchObject([{ rows: 0, sql: '' }, { rows: 0 }])
+  })
+
+  it('order a live view that is redefined by nothing that is masked', async () => {
+    await start()
+    const response = await fetch(`${running!.url}/v1/views/people/live`, { headers: bearer(await tenant('a')) })
+    const reader = response.body!.getReader()
+    let text = ''
+    const until = async (pattern: RegExp): Promise<string> => {
+      while (!pattern.test(text)) text += new TextDecoder().decode((await reader.read()).value)
+      return text
+    }
+    await until(/event: snapshot\n[\s\S]*\n\n/)
+    const redefined = app.replace(
+      'SELECT id, tenant, email FROM customer ORDER BY email, id',
+      'SELECT email, tenant, id FROM customer ORDER BY email',
+    )
+    await running!.database.redefine(sqlDefinition(redefined))
+    const after = await until(/event: reset\n[\s\S]*event: snapshot\n[\s\S]*\n\n/)
+    await reader.cancel()
+    // By the address it would be 3 before 1.
+    const ids = [...after.slice(after.indexOf('event: reset')).matchAll(/"id":(\d)/g)].map(([, id]) => id)
+    expect(ids).toEqual(['1', '3'])
   })
 
   it('must be about something that is there', async () => {

@@ -2,6 +2,8 @@ import { MillraceError } from '../data/errors.ts'
 import type { Sight } from '../database/sight.ts'
 import type { Caller } from './caller.ts'
 import type { ApiAnswer, ApiRequest } from './exchange.ts'
+import type { Session } from './sessions.ts'
+import type { TakeShare } from './shares.ts'
 
 /** The table of routes: what a path takes, what a caller needs for it, and how it is bounded. */
 
@@ -59,6 +61,10 @@ export interface Call {
   readonly names: Readonly<Record<string, string>>
   /** What stands behind the question mark, still encoded. */
   readonly query: string
+  /** What a live stream ends with, and what it may show meanwhile; null for routes of other classes. */
+  readonly session: Session | null
+  /** Takes of the caller's share what the route's class alone does not say. */
+  readonly share: TakeShare
 }
 
 export interface Method {

@@ -22,6 +22,9 @@ const words: Readonly<Record<ShareKind, string>> = {
   bodyBytes: 'bytes of bodies',
 }
 
+/** Takes some of a caller's share. @returns gives it back @throws MillraceError request/share */
+export type TakeShare = (kind: ShareKind, amount?: number) => () => void
+
 /** Whose share it is: he counts by himself, and has what his role has. */
 export interface Holder {
   readonly id: string
@@ -48,11 +51,16 @@ export function sharesOf(limits: LimitClass): readonly ShareKind[] {
 
 /** What each caller has at work at the same time, beside the server's own bounds (`Gate`). */
 export class Shares {
-  readonly #gateway: Pick<Gateway, 'shares' | 'roles'> | null
+  #gateway: Pick<Gateway, 'shares' | 'roles'> | null
   readonly #held = new Map<string, number>()
 
   /** @param gateway null: the default shares count for everybody */
   constructor(gateway: Pick<Gateway, 'shares' | 'roles'> | null) {
+    this.#gateway = gateway
+  }
+
+  /** Other shares count from now on; what is held stays held. */
+  use(gateway: Pick<Gateway, 'shares' | 'roles'> | null): void {
     this.#gateway = gateway
   }
 

@@ -1,4 +1,5 @@
 import { MillraceError } from '../data/errors.ts'
+import { jsonEntries } from '../data/ingest/json-entries.ts'
 import { JsonScanner } from '../data/ingest/json-scan.ts'
 import { resultTypeName } from '../data/sql-type.ts'
 import type { Sight } from '../database/sight.ts'
@@ -76,13 +77,13 @@ export function readSqlBody(body: Uint8Array): SqlBody {
   let sql: string | null = null
   let params: readonly (string | null)[] | null = null
   let asOf: string | null = null
-  for (const [key, start, valueEnd] of entriesOf(scanner, whole, true)) {
+  for (const [key, start, valueEnd] of jsonEntries(scanner, whole, true)) {
     if (key === 'sql' && sql === null) {
       if (scanner.bytes[start] !== 0x22) throw malformed('sql is text', '/sql')
       sql = scanner.string(start, valueEnd)
     } else if (key === 'params' && params === null) {
       if (scanner.bytes[start] !== 0x5b) throw malformed('params is an array', '/params')
-      params = Array.from(entriesOf(scanner, start, false), ([, from, to]) => parameterText(scanner, from, to))
+      params = Array.from(jsonEntries(scanner, start, false), ([, from, to]) => parameterText(scanner, from, to))
     } else if (key === 'as_of' && asOf === null) {
       const quoted = scanner.bytes[start] === 0x22
       asOf = asOfMember(quoted ? scanner.string(start, valueEnd) : scanner.text(start, valueEnd), !quoted)
@@ -93,24 +94,6 @@ export function readSqlBody(body: Uint8Array): SqlBody {
   }
   if (sql === null) throw malformed('sql is missing', '/sql')
   return { sql, params: params ?? [], asOf }
-}
-
-/** Members of an object or elements of an array that has been checked: key, start, end. */
-function* entriesOf(scanner: JsonScanner, start: number, keyed: boolean): Generator<[string, number, number]> {
-  const close = keyed ? 0x7d : 0x5d
-  let at = scanner.space(start + 1)
-  while (scanner.bytes[at] !== close) {
-    let key = ''
-    if (keyed) {
-      const keyEnd = scanner.skipString(at)
-      key = scanner.string(at, keyEnd)
-      at = scanner.space(scanner.colon(keyEnd))
-    }
-    const end = scanner.skip(at)
-    yield [key, at, end]
-    at = scanner.space(end)
-    if (scanner.bytes[at] === 0x2c) at = scanner.space(at + 1)
-  }
 }
 
 /** A parameter as PostgreSQL reads it: objects and arrays are JSON. */

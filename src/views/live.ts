@@ -1,5 +1,6 @@
 import { MillraceError } from '../data/errors.ts'
 import type { Order } from '../plan/plan.ts'
+import type { ViewDefinition } from '../plan/program.ts'
 import type { Merge } from './merge.ts'
 import { netChange, openRead, rowsOf } from './read.ts'
 import type { Rows } from './rows.ts'
@@ -26,8 +27,8 @@ export interface LiveOptions {
   readonly signal?: AbortSignal
   /** Rows in one piece of a snapshot (default 1000). */
   readonly pieceRows?: number
-  /** The order of the snapshot's rows (default: the view's own). */
-  readonly order?: readonly Order[]
+  /** The order of a snapshot's rows (default: the view's own), which may have been redefined since the last one. */
+  readonly order?: (view: ViewDefinition) => Promise<readonly Order[]>
 }
 
 /**
@@ -38,7 +39,7 @@ export class LiveCursor implements AsyncIterableIterator<LiveMessage> {
   #set: ViewSet
   #view: View
   readonly #pieceRows: number
-  readonly #order: readonly Order[]
+  readonly #order: LiveOptions['order']
   readonly #signal: AbortSignal | undefined
   readonly #failure: () => Error | null
   /** Up to here each tick's change is told by itself. */
@@ -61,7 +62,7 @@ export class LiveCursor implements AsyncIterableIterator<LiveMessage> {
     this.#set = set
     this.#view = view
     this.#pieceRows = Math.max(1, options.pieceRows ?? 1000)
-    this.#order = options.order ?? []
+    this.#order = options.order
     this.#tick = options.fromTick ?? null
     this.#singlyThrough = options.eachTick === true ? set.tick : 0
     this.#failure = failure
@@ -141,8 +142,11 @@ export class LiveCursor implements AsyncIterableIterator<LiveMessage> {
   }
 
   async #open(): Promise<null> {
+    const order = (await this.#order?.(this.#view.definition)) ?? []
+    // Meanwhile another view may have taken its place.
+    if (this.#set.successor !== null) return null
     const moment = this.#set.pin()
-    const plan = { where: null, order: this.#order, limit: null }
+    const plan = { where: null, order, limit: null }
     const merge = await openRead(this.#view, moment.version(this.#view), plan, this.#set.slices())
     this.#snapshot = { tick: moment.tick, merge }
     return null
