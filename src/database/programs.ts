@@ -3,9 +3,7 @@ import { begunNow, type Definition, definitionBlock, type OpenedProgram, openPro
 import type { BackupAnswer, BackupOptions } from '../log/backup.ts'
 import type { Log } from '../log/log.ts'
 import type { Program } from '../plan/program.ts'
-import { PageCache } from '../views/page-cache.ts'
 import { isDamaged } from '../views/stored-page.ts'
-import { budgetOf } from './budget.ts'
 import type { DatabaseOptions } from './contract.ts'
 import {
   type Comparison,
@@ -76,10 +74,7 @@ export class Programs {
   static async open(options: DatabaseOptions, log: Log): Promise<{ programs: Programs; started: Promise<void> }> {
     const wanted = await openProgram(log, options.definition)
     const past = new LogPast(log)
-    const pages = new PageCache(budgetOf(options).pageBytes)
-    const snapshots = keepsState(options)
-      ? await Snapshots.open(options.io, `${options.data}/state`, log, past, pages)
-      : null
+    const snapshots = keepsState(options) ? await Snapshots.open(options, log, past) : null
     const around = { options, log, past, snapshots }
     const first = await firstProgram(around, wanted)
     const programs = new Programs(around, new Running(around, first))

@@ -7,11 +7,13 @@ import type { Program } from '../plan/program.ts'
 import { findBase, settledBase } from '../state/snapshots/base.ts'
 import { type Keeper, startKeeper } from '../state/snapshots/keeper.ts'
 import { type Manifest, openSnapshots } from '../state/snapshots/manifest.ts'
-import type { PageCache } from '../views/page-cache.ts'
+import { PageCache } from '../views/page-cache.ts'
 import type { ViewState } from '../views/view.ts'
 import { filesOf, isDamage, ViewFiles } from '../views/view-files.ts'
 import type { ViewSet } from '../views/view-set.ts'
+import { budgetOf } from './budget.ts'
 import { checkSnapshot } from './check-snapshot.ts'
+import type { DatabaseOptions } from './contract.ts'
 import type { LogPast } from './log-past.ts'
 import type { TimeMark } from './marks.ts'
 import type { BegunCapture, Pinned, Restored, Running } from './running.ts'
@@ -30,6 +32,7 @@ export class Snapshots {
   readonly #folder: string
   readonly #log: Log
   readonly #past: LogPast
+  /** Where views' pages stay that were read. */
   readonly #pages: PageCache
   #files: ViewFiles
   #keeper: Keeper | null = null
@@ -58,11 +61,13 @@ export class Snapshots {
   }
 
   /**
-   * Opens a folder of snapshots, made when it is missing.
-   * @param pages where views' pages stay that were read
+   * Opens a database's folder of snapshots, made when it is missing.
    * @throws MillraceError log/corrupt where a snapshot proves that the log has lost its end
    */
-  static async open(io: Io, folder: string, log: Log, past: LogPast, pages: PageCache): Promise<Snapshots> {
+  static async open(options: DatabaseOptions, log: Log, past: LogPast): Promise<Snapshots> {
+    const { io, data } = options
+    const folder = `${data}/state`
+    const pages = new PageCache(budgetOf(options).pageBytes)
     await io.disk.makeFolder(folder)
     const snapshots = new Snapshots(io, folder, log, past, pages, await ViewFiles.open(io.disk, folder, pages))
     await checkEnd(io.disk, folder, { identity: log.identity, tick: log.position().tick })
