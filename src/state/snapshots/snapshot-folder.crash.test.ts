@@ -337,6 +337,30 @@ describe('files', () => {
     await expectState(io, history, 'committed')
   })
 
+  it.each([1, 2, 3, 4, 5, 6, 7, 8])(
+    'under construction are not named once a sync of the folder failed (seed %i)',
+    async (seed) => {
+      const io = simulatedIo(seed)
+      const history = newHistory()
+      const prng = new Prng(seed)
+      const snapshots = await SnapshotFolder.open(io, folder, null, options)
+      for (let i = 0; i < 4; i++) await commitOnce(snapshots, history, prng)
+      const [newest] = snapshots.kept
+      const dropFailing = async (): Promise<void> => {
+        io.disk.plan = { failSyncs: [io.disk.syncs + 1] }
+        await snapshots.dropUnused(newest)
+      }
+      let pauses = 0
+      const merging = snapshots.merge(() => (pauses++ === 0 ? dropFailing() : Promise.resolve()))
+      await expect(merging).rejects.toThrow('merging runs')
+      for (const some of change(newHistory(), prng, 40)) await snapshots.add(piecesOf('a', sections, new Map([some])))
+      await dropFailing()
+      await expect(snapshots.commit(5, { files: [], tick: 5 })).rejects.toThrow('the snapshot at tick 5')
+      await commitOnce(snapshots, history, prng)
+      await expectState(io.restart(), history, `seed ${seed}`)
+    },
+  )
+
   it('of others are not touched', async () => {
     const io = simulatedIo(7)
     io.disk.place(`${folder}/view-1.run`, Uint8Array.of(1))

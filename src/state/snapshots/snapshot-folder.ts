@@ -59,6 +59,10 @@ export class SnapshotFolder {
   #runs: RunFile[] = []
   /** Why the capture under way is given up. */
   #failure: unknown = null
+  /** A name that was not durable when the folder could not be synced never will be, whatever a later sync says. */
+  #failedSyncs = 0
+  /** How many had failed when the capture under way began. */
+  #failedBefore = 0
   /** Manifests are written and files removed by one at a time. */
   #turn: Promise<unknown> = Promise.resolve()
 
@@ -108,6 +112,7 @@ export class SnapshotFolder {
     this.#captured = new Captured()
     this.#runs = []
     this.#failure = null
+    this.#failedBefore = this.#failedSyncs
   }
 
   /**
@@ -140,6 +145,7 @@ export class SnapshotFolder {
         const older = this.#kept[0]?.files ?? []
         const files = [...runs, ...(goOn === undefined ? older : without(older, new Set(goOn)))]
         const manifest: Manifest = { version: manifestVersion, hashVersion, tick, about, files }
+        this.#checkNames(this.#failedBefore)
         await this.#publish(manifest, manifestName(tick))
         this.#kept = [manifest, ...this.#kept.filter((other) => other.tick !== tick)]
         return manifest
@@ -199,6 +205,7 @@ export class SnapshotFolder {
     const stretch = newest === undefined ? null : runsToMerge(newest.files)
     if (stretch === null) return null
     const name = this.#newRun()
+    const failedBefore = this.#failedSyncs
     try {
       const merging = newest.files.slice(stretch.from, stretch.to)
       const oldest = stretch.to === newest.files.length
@@ -208,6 +215,7 @@ export class SnapshotFolder {
         // Snapshots were perhaps taken meanwhile: their runs came before these.
         const now = this.#kept[0]
         const manifest = { ...now, files: replaced(now.files, merging, file) }
+        this.#checkNames(failedBefore)
         await this.#publish(manifest, manifestName(manifest.tick))
         this.#kept = [manifest, ...this.#kept.slice(1)]
         this.#writing.delete(name)
@@ -254,11 +262,17 @@ export class SnapshotFolder {
     await this.#syncFolder()
   }
 
+  /** @throws IoError where a sync has failed since files were begun: their names may be lost */
+  #checkNames(failedBefore: number): void {
+    if (this.#failedSyncs !== failedBefore) throw new IoError('failed', this.#folder)
+  }
+
   async #syncFolder(): Promise<void> {
     try {
       await this.#io.disk.syncFolder(this.#folder)
     } catch (error) {
       this.#uncertain = true
+      this.#failedSyncs++
       throw error
     }
   }
