@@ -80,6 +80,7 @@ export class Database {
     this.#programs = programs
     this.#started = started
     seals.sealNow = () => this.#running.driver.idle
+    seals.onWritten = (tick) => this.#running.driver.begin(tick)
     seals.onCommit = (group) => programs.vitals.traces.committed(group)
   }
 
@@ -93,7 +94,7 @@ export class Database {
    */
   static async open(options: DatabaseOptions): Promise<Database> {
     // The log asks before there is anybody to ask: until then nothing may be sealed.
-    const seals: Seals = { sealNow: () => false, onCommit: () => {} }
+    const seals: Seals = { sealNow: () => false, onWritten: () => {}, onCommit: () => {} }
     const logOptions = logOptionsOf(seals, options)
     const { io, data, openLog = openFileLog } = options
     const log = data === null ? openMemoryLog(io, logOptions) : await openLog(io, `${data}/log`, logOptions)

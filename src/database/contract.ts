@@ -3,7 +3,7 @@ import type { MillraceError } from '../data/errors.ts'
 import type { ColumnSchema } from '../data/sql-type.ts'
 import type { Definition } from '../engine/definitions.ts'
 import type { Io } from '../io/io.ts'
-import type { CommittedGroup, Log, LogOptions, TickWanted } from '../log/log.ts'
+import type { CommittedGroup, Log, LogOptions, SealedTick, TickWanted } from '../log/log.ts'
 import type { Order } from '../plan/plan.ts'
 import type { TopicDefinition, ViewDefinition } from '../plan/program.ts'
 import type { LiveMessage } from '../views/live.ts'
@@ -188,6 +188,8 @@ export interface DatabaseStatus {
 /** Whom a log asks whether it may seal: set once there is an engine that may be idle. */
 export interface Seals {
   sealNow: () => boolean
+  /** Told of each tick that is being synced. */
+  onWritten: (tick: SealedTick) => void
   /** Told of each commit. */
   onCommit: (group: CommittedGroup) => void
 }
@@ -195,6 +197,7 @@ export interface Seals {
 export function logOptionsOf(seals: Seals, { onNotice }: DatabaseOptions): LogOptions {
   return {
     sealNow: () => seals.sealNow(),
+    onWritten: (tick) => seals.onWritten(tick),
     onCommit: (group) => seals.onCommit(group),
     onNotice: (line) => onNotice?.(line),
   }

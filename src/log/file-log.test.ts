@@ -161,6 +161,33 @@ describe('opened again', () => {
   })
 })
 
+describe('a tick that is being synced', () => {
+  it('is told of with all its blocks before it is durable, and of no tick that finds no room', async () => {
+    const io = simulatedIo(17)
+    const written: { readonly tick: SealedTick; readonly durable: number }[] = []
+    let idle = false
+    const onWritten = (tick: SealedTick): void => void written.push({ tick, durable: log.position().tick })
+    const log = await open(io, { sealNow: () => idle, onWritten })
+    const ticks = listen(log)
+    await log.append({ blocks: [block(1, 2)] })
+    expect(written).toEqual([])
+    idle = true
+    await log.append({ blocks: [block(2, 1), block(1, 1)] })
+    expect(written).toEqual([{ tick: ticks[0], durable: 0 }])
+    io.disk.plan = { capacityBytes: 0 }
+    expect(await codeOf(log.append({ blocks: [block(1, 1, 9000)] }))).toBe('log/full')
+    io.disk.plan = {}
+    await log.append({ blocks: [block(1, 1)] })
+    expect(written.map(({ tick }) => tick)).toEqual(ticks)
+    expect(written[1].durable).toBe(1)
+    io.disk.plan = { failSyncs: [io.disk.syncs + 1] }
+    expect(await codeOf(log.append({ blocks: [block(1, 1)] }))).toBe('log/poisoned')
+    expect([written.length, ticks.length]).toEqual([3, 2])
+    await log.close()
+    expect(written).toHaveLength(3)
+  })
+})
+
 it('is open in one place at a time', async () => {
   const io = simulatedIo(7)
   const log = await open(io)

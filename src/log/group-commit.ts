@@ -260,6 +260,7 @@ export class GroupCommitLog implements Log {
     if (seal !== null) this.#sealWanted = 'no'
     const commit = { timeMicros: now, blocks: placed.blocks, answers: placed.answers, seal, purpose }
     const meanwhile = (): void => {
+      if (seal !== null && purpose !== 'close') this.#tellWritten(seal, placed)
       if (this.#groups.length > 0) this.#gather(this.#groups[0])
     }
     try {
@@ -327,6 +328,10 @@ export class GroupCommitLog implements Log {
       this.#waiting.delete(nameOf(answer))
     }
     this.#remembered.prune(this.#commitMicros)
+  }
+
+  #tellWritten({ tick, timeMicros }: Seal, { blocks }: Placed): void {
+    this.#options.onWritten?.({ tick, timeMicros, blocks: [...this.#unsealed, ...blocks] })
   }
 
   #deliver({ tick, timeMicros, ends }: Seal, purpose: 'append' | 'seal' | 'close'): void {

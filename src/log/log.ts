@@ -281,6 +281,11 @@ export interface CommittedGroup {
 export interface LogOptions {
   /** Asked when a commit frame is about to be written: may it carry a seal (is the engine idle)? */
   readonly sealNow: () => boolean
+  /**
+   * Told of a tick whose seal is written and being synced: what may begin with it begins. Nothing that comes of it may
+   * be seen before `onTick` is told of the same tick, and nothing ever if the log is poisoned instead.
+   */
+  readonly onWritten?: (tick: SealedTick) => void
   /** Told of each commit of appends, once it is durable. */
   readonly onCommit?: (group: CommittedGroup) => void
   /** Told in a line what went wrong without harm. */

@@ -85,6 +85,82 @@ describe('driving ticks', () => {
     expect(driver.events).toBe(4)
   })
 
+  it('works on a tick that is being synced, and shows it once it is durable', async () => {
+    const { clock, host, views, driver } = setUp()
+    const answered: number[] = []
+    driver.onAnswered = (tick) => answered.push(tick)
+    driver.goLive()
+    driver.begin(sealed(1))
+    expect(driver.idle).toBe(false)
+    await host.answer()
+    expect(answered).toEqual([1])
+    expect([views.tick, driver.events]).toEqual([0, 0])
+    driver.take(sealed(1))
+    expect(views.tick).toBe(0)
+    await clock.advance(1)
+    expect([views.tick, driver.events, driver.idle]).toEqual([1, 1, true])
+    // Durable before the engine is done with it.
+    driver.begin(sealed(2))
+    driver.take(sealed(2))
+    expect(views.tick).toBe(1)
+    await host.answer()
+    expect([views.tick, driver.idle]).toEqual([2, true])
+    expect(host.inputs.map(({ tick }) => tick)).toEqual([1, 2])
+  })
+
+  it('shows ticks in order where the next one is answered first', async () => {
+    const { clock, host, views, driver } = setUp()
+    const seen: number[] = []
+    driver.onFinished = ({ tick }) => seen.push(tick)
+    driver.goLive()
+    driver.begin(sealed(1))
+    await host.answer()
+    driver.take(sealed(1))
+    driver.take(sealed(2))
+    await host.answer()
+    await clock.advance(1)
+    expect(seen).toEqual([1, 2])
+    expect(views.tick).toBe(2)
+  })
+
+  it('never shows a tick that was begun and did not become durable', async () => {
+    const { clock, host, views, driver } = setUp()
+    driver.goLive()
+    driver.begin(sealed(1))
+    await host.answer()
+    let pinned: boolean | null = null
+    driver.behindTick(
+      () => {},
+      (reached) => {
+        pinned = reached
+      },
+    )
+    expect(pinned).toBe(null)
+    driver.fail(new MillraceError('log/poisoned', 'a sync failed'))
+    await clock.advance(10)
+    await turn()
+    expect([views.tick, pinned]).toEqual([0, false])
+    driver.begin(sealed(2))
+    expect(host.inputs).toHaveLength(1)
+  })
+
+  it('begins nothing while a tick is under way, held back, or before it is live', async () => {
+    const { host, driver } = setUp()
+    driver.begin(sealed(1))
+    expect(host.inputs).toHaveLength(0)
+    driver.take(sealed(1))
+    driver.goLive()
+    driver.begin(sealed(2))
+    expect(host.inputs).toHaveLength(1)
+    await host.answer()
+    driver.holdBehind(1)
+    driver.begin(sealed(2))
+    expect(host.inputs).toHaveLength(1)
+    driver.take(sealed(2))
+    driver.holdBehind(null)
+    expect(host.inputs.map(({ tick }) => tick)).toEqual([1, 2])
+  })
+
   it('holds appenders back while too much waits', async () => {
     const { host, driver } = setUp()
     for (let tick = 1; tick <= 6; tick++) driver.take(sealed(tick))

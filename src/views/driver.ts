@@ -13,6 +13,14 @@ const emptyTickMs = 1000
 /** The window over which the rate is told. */
 const rateMs = 5000
 
+/** What the engine made of a tick, and what that was. */
+interface Answer {
+  readonly output: TickOutput
+  readonly blocks: readonly LoggedBlock[]
+  readonly rows: number
+  readonly bytes: number
+}
+
 /** Somebody who waits for a tick. */
 interface Waiter {
   readonly tick: number
@@ -43,6 +51,10 @@ export class TickDriver {
   /** Later ticks wait. */
   #hold = Number.POSITIVE_INFINITY
   #live = false
+  /** A tick in the engine's hands that is not durable yet; 0: there is none. */
+  #begun = 0
+  /** What the engine made of ticks that the views have not moved to, in order: at most of that one and the next. */
+  readonly #answers: Answer[] = []
   /** Another driver has taken this one's place. */
   #left = false
   failure: MillraceError | null = null
@@ -81,8 +93,25 @@ export class TickDriver {
     return ((this.events - first.events) * 1000) / Math.max(1, now - first.ms)
   }
 
+  /**
+   * A tick is being synced: an engine that is free works on it meanwhile. What it makes of it waits until `take` is
+   * told that the tick is durable; where that fails, so does the driver.
+   */
+  begin(tick: SealedTick): void {
+    if (!this.#live || this.failure !== null || !this.idle || this.#host === null || tick.tick > this.#hold) return
+    this.#begun = tick.tick
+    this.#hand(this.#host, tick)
+  }
+
   take(tick: SealedTick): void {
     if (this.failure !== null || this.#left) return
+    if (this.#begun !== 0) {
+      invariant(this.#begun === tick.tick, 'the tick that was begun is the next one')
+      this.#begun = 0
+      // Whoever appended hears of it first.
+      if (this.#answers.length > 0) this.#clock.after(0, () => this.#finishAnswered())
+      return
+    }
     this.#queue.push(tick)
     this.#feed()
   }
@@ -247,33 +276,44 @@ export class TickDriver {
     const host = this.#host
     while (host !== null && this.#underWay < mostUnderWay && this.#queue.length > 0) {
       if (this.#queue[0].tick > this.#hold) break
-      const tick = this.#queue.shift()!
-      const blocks = tick.blocks.filter((block) => this.#topics.has(block.topic))
-      let rows = 0
-      let bytes = 0
-      for (const block of blocks) {
-        rows += block.rows
-        bytes += block.bytes.byteLength
-      }
-      const input: TickInput = { kind: 'tick', tick: tick.tick, timeMicros: tick.timeMicros, blocks }
-      this.#underWay++
-      this.#handed = tick.tick
-      this.onHanded(tick.tick)
-      host.step(input).then(
-        (output) => {
-          tick.release?.()
-          this.#finish(output, blocks, rows, bytes)
-        },
-        (error) => this.fail(error as MillraceError),
-      )
+      this.#hand(host, this.#queue.shift()!)
     }
     this.#wakeRoom()
   }
 
-  #finish(output: TickOutput, blocks: readonly LoggedBlock[], rows: number, bytes: number): void {
+  #hand(host: EngineHost, tick: SealedTick): void {
+    const blocks = tick.blocks.filter((block) => this.#topics.has(block.topic))
+    let rows = 0
+    let bytes = 0
+    for (const block of blocks) {
+      rows += block.rows
+      bytes += block.bytes.byteLength
+    }
+    const input: TickInput = { kind: 'tick', tick: tick.tick, timeMicros: tick.timeMicros, blocks }
+    this.#underWay++
+    this.#handed = tick.tick
+    this.onHanded(tick.tick)
+    host.step(input).then(
+      (output) => {
+        tick.release?.()
+        if (this.failure !== null) return
+        this.onAnswered(output.tick)
+        this.#answers.push({ output, blocks, rows, bytes })
+        this.#finishAnswered()
+      },
+      (error) => this.fail(error as MillraceError),
+    )
+  }
+
+  #finishAnswered(): void {
+    while (this.#answers.length > 0 && this.#answers[0].output.tick !== this.#begun) {
+      this.#finish(this.#answers.shift()!)
+    }
+  }
+
+  #finish({ output, blocks, rows, bytes }: Answer): void {
     if (this.failure !== null) return
     this.#underWay--
-    this.onAnswered(output.tick)
     try {
       this.#views.apply(output)
     } catch (error) {
