@@ -43,7 +43,8 @@ function millrace(...args: readonly string[]): Promise<Ended> {
 }
 
 function post(body: unknown): Promise<Response> {
-  return fetch(`${running.url}/v1/backup`, { method: 'POST', body: JSON.stringify(body) })
+  const headers = { 'content-type': 'application/json' }
+  return fetch(`${running.url}/v1/backup`, { method: 'POST', headers, body: JSON.stringify(body) })
 }
 
 describe('a backup of a running server', () => {

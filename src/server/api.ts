@@ -266,7 +266,10 @@ export class Api {
       }
     } catch (error) {
       if (!(error instanceof MillraceError) && !request.signal.aborted) this.#options.onMistake(error)
-      answer = problemAnswer(error, error instanceof WrongMethod ? { allow: error.allow } : refusalHeaders(error))
+      const isNowhere = route === null && error instanceof MillraceError && error.code === 'not-found'
+      answer =
+        (isNowhere ? await this.#page.missing(request) : null) ??
+        problemAnswer(error, error instanceof WrongMethod ? { allow: error.allow } : refusalHeaders(error))
     }
     const seconds = (clock.monotonicMs() - start) / 1000
     this.metrics.observe(route?.pattern ?? 'none', request.method, answer.status, seconds)

@@ -3,6 +3,7 @@ import type { Database } from '../database.ts'
 import type { Disk } from '../io/io.ts'
 import { problemOf } from '../protocol/problem.ts'
 import type { ApiAnswer, ApiRequest } from './exchange.ts'
+import { isText, readJsonBody } from './json-body.ts'
 import { Parameters } from './parameters.ts'
 
 /** Told once so many bytes more are copied, so that a caller knows that it goes on. */
@@ -30,7 +31,7 @@ export async function backUp(database: Database, disk: Disk, request: ApiRequest
       hint: 'run `millrace backup` there',
     })
   }
-  const { folder, token } = readRequest(await request.readBody())
+  const { folder, token } = await readRequest(request)
   const names = await disk.list(folder)
   if (!names.includes(token)) {
     throw new MillraceError('backup/refused', 'the server does not find the caller’s file in that folder', {
@@ -77,17 +78,14 @@ async function* progress(database: Database, folder: string, beside: string): As
 }
 
 /** @throws MillraceError request/malformed */
-function readRequest(body: Uint8Array): BackupRequest {
-  let value: Partial<BackupRequest> | null = null
-  try {
-    value = JSON.parse(new TextDecoder().decode(body)) as Partial<BackupRequest> | null
-  } catch {
-    // What is no JSON lacks both members, too.
-  }
-  const { folder, token } = value ?? {}
-  const isAbsolute = typeof folder === 'string' && /^(\/|[a-z]:[\\/])/i.test(folder)
-  if (!isAbsolute || typeof token !== 'string' || !/^[0-9a-z.-]{32,100}$/.test(token)) {
-    throw new MillraceError('request/malformed', 'the body is {"folder": an absolute path, "token": a file’s name}')
-  }
-  return { folder, token }
+async function readRequest(request: ApiRequest): Promise<BackupRequest> {
+  const body = await readJsonBody(request, {
+    folder: { is: (value) => isText(value) && isAbsolute(value as string), what: 'an absolute path' },
+    token: { is: (value) => isText(value) && /^[0-9a-z.-]{32,100}$/.test(value as string), what: 'a file’s name' },
+  })
+  return body as unknown as BackupRequest
+}
+
+function isAbsolute(path: string): boolean {
+  return /^(\/|[a-z]:[\\/])/i.test(path)
 }

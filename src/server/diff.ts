@@ -4,8 +4,8 @@ import { sqlDefinition } from '../engine/definitions.ts'
 import type { Clock } from '../io/io.ts'
 import type { DiffViewBody } from '../protocol/answers.ts'
 import { type ApiAnswer, type ApiRequest, jsonType, piecedAnswer } from './exchange.ts'
+import { isCount, isText, readJsonBody } from './json-body.ts'
 import type { Limits } from './limits.ts'
-import { requireJson } from './media-type.ts'
 import { Parameters } from './parameters.ts'
 import { orAborted, type QueryServer } from './query-server.ts'
 import { rowsJson } from './rows-json.ts'
@@ -30,9 +30,8 @@ export async function diff(server: QueryServer, request: ApiRequest, query: stri
     const what = 'only a caller on the server’s own machine may have definitions compared'
     throw new MillraceError('diff/refused', what, { hint: 'run `millrace diff` there' })
   }
-  requireJson(request)
   const { clock, limits } = server
-  const { definition, rows } = readRequest(await request.readBody(), limits)
+  const { definition, rows } = await readRequest(request, limits)
   const made = await compared(server, request.signal, definition, rows)
   return piecedAnswer(
     200,
@@ -90,25 +89,19 @@ function bodyOf({ view, kind, before, after, changes }: Difference): DiffViewBod
   return changes === null ? body : { ...body, added: changes.added, removed: changes.removed }
 }
 
-/** @throws MillraceError request/malformed */
-function readRequest(body: Uint8Array, { diffRows }: Limits): { definition: string; rows: number } {
-  let value: { readonly definition?: unknown; readonly rows?: unknown } | null = null
-  try {
-    value = JSON.parse(new TextDecoder().decode(body))
-  } catch {
-    // What is no JSON lacks its members, too.
-  }
-  const { definition, rows = usualRows, ...rest } = value ?? {}
-  if (typeof definition !== 'string' || !isCount(rows) || Object.keys(rest).length > 0) {
-    throw new MillraceError('request/malformed', 'the body is {"definition": SQL text, "rows": a whole number from 0}')
-  }
+/** @throws MillraceError request/malformed, request/parameter */
+async function readRequest(
+  request: ApiRequest,
+  { diffRows }: Limits,
+): Promise<{ readonly definition: string; readonly rows: number }> {
+  const body = await readJsonBody(request, {
+    definition: { is: isText, what: 'SQL text' },
+    rows: { is: isCount, what: 'a whole number from 0', optional: true },
+  })
+  const { definition, rows = usualRows } = body as { readonly definition: string; readonly rows?: number }
   if (rows > diffRows) {
     const what = `rows is ${rows}, more than the ${diffRows} rows of each view that one answer may list`
     throw new MillraceError('request/parameter', what, { place: { pointer: '/rows' } })
   }
   return { definition, rows }
-}
-
-function isCount(value: unknown): value is number {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
 }

@@ -36,6 +36,9 @@ describe('POST /v1/explain', () => {
     [{ sql: 'SELECT 1; SELECT 2' }, 'sql/not-select'],
     [{ sql: 1 }, 'request/malformed'],
     [[], 'request/malformed'],
+    [null, 'request/malformed'],
+    [{}, 'request/malformed'],
+    [{ sql: 'SELECT 1', params: [] }, 'request/malformed'],
   ])('refuses %j', async (body, code) => {
     expect((await explain(body)).body.code).toBe(code)
   })

@@ -1,8 +1,7 @@
-import { MillraceError } from '../data/errors.ts'
 import { resultTypeName } from '../data/sql-type.ts'
 import type { ExplainBody } from '../protocol/query.ts'
 import { type ApiAnswer, jsonAnswer } from './exchange.ts'
-import { requireJson } from './media-type.ts'
+import { isText, readJsonBody } from './json-body.ts'
 import { Parameters } from './parameters.ts'
 import { bounded, type QueryServer } from './query-server.ts'
 import { type Call, on, type Route, route } from './routes.ts'
@@ -20,10 +19,10 @@ export function explainRoutes(server: QueryServer): readonly Route[] {
 /** POST /v1/explain: `{"sql"}`, answered by the plan. Nothing of it is run. */
 async function explain(server: QueryServer, { request, sight, query }: Call): Promise<ApiAnswer> {
   new Parameters(query).end()
-  requireJson(request)
-  const sql = readSql(await request.readBody())
+  const body = await readJsonBody(request, { sql: { is: isText, what: '"SELECT …"' } })
+  const sql = body.sql as string
   const { columns, text } = await bounded(server, request.signal, () => server.database.explanations.plan(sql, sight))
-  const body: ExplainBody = {
+  const answer: ExplainBody = {
     columns: columns.map(({ name, type }) => ({ name, type: resultTypeName(type) })),
     text,
     nodes: text
@@ -31,17 +30,5 @@ async function explain(server: QueryServer, { request, sight, query }: Call): Pr
       .filter((line) => line !== '')
       .map((line) => ({ depth: (line.length - line.trimStart().length) / 2, text: line.trim() })),
   }
-  return jsonAnswer(200, body, { 'cache-control': 'no-store' })
-}
-
-/** @throws MillraceError request/malformed */
-function readSql(bytes: Uint8Array): string {
-  let body: { readonly sql?: unknown } | null = null
-  try {
-    body = JSON.parse(new TextDecoder().decode(bytes))
-  } catch {
-    // What is no JSON lacks its member, too.
-  }
-  if (typeof body?.sql === 'string') return body.sql
-  throw new MillraceError('request/malformed', 'the body is {"sql": "SELECT …"}')
+  return jsonAnswer(200, answer, { 'cache-control': 'no-store' })
 }

@@ -115,6 +115,26 @@ describe('hostile input', () => {
     expect(statusOf(await raw([request(`GET ${path}`)]))).toBe(status)
   })
 
+  it('shows a page to who asks for one where nothing is, and says no to all others', async () => {
+    running = await startRunning()
+    const html = 'Accept: text/html,application/xhtml+xml,*/*;q=0.8'
+    for (const path of ['/nonsense', '/views', '/a/b/c/d', '/v1/nothing', '/%3Cscript%3Ealert(1)%3C/script%3E']) {
+      const page = await raw([request(`GET ${path}`, html)])
+      expect([path, statusOf(page)]).toEqual([path, 404])
+      expect(page.toLowerCase()).toContain('content-type: text/html')
+      expect(page.toLowerCase()).toContain("content-security-policy: default-src 'none'")
+      expect(page.toLowerCase()).toContain('cache-control: no-store')
+      expect(page).not.toContain('alert(1)')
+      for (const accept of ['Accept: application/json', 'Accept: */*', 'Accept: text/html-x', 'X-None: 1']) {
+        const refused = await raw([request(`GET ${path}`, accept)])
+        expect([path, accept, statusOf(refused), codeOf(refused)]).toEqual([path, accept, 404, 'not-found'])
+      }
+      expect(codeOf(await raw([request(`POST ${path}`, html)]))).toBe('not-found')
+    }
+    // A view that is missing is the answer to a question, not a page.
+    expect(codeOf(await raw([request('GET /v1/views/nope', html)]))).toBe('view/unknown')
+  })
+
   it('refuses bodies that are too large, announced or not', async () => {
     running = await startRunning({ limits: { bodyBytes: 1000 } })
     const url = `${running.url}/v1/topics/bid/events`

@@ -84,6 +84,19 @@ export class Page {
     ]
   }
 
+  /**
+   * For a browser that asks for a page at an address where nothing is: the document, which says so.
+   * @returns null for who does not ask for a page: he gets the refusal itself
+   */
+  async missing(request: ApiRequest): Promise<ApiAnswer | null> {
+    const isRead = request.method === 'GET' || request.method === 'HEAD'
+    if (!isRead || !/(^|,)\s*text\/html\s*(;|,|$)/i.test(request.header('accept') ?? '')) return null
+    const { status, headers, body } = await this.#document(request)
+    // What is not there is not kept, and there is nothing of it that a browser may have already.
+    const { etag: _, ...rest } = headers
+    return status === 200 ? { status: 404, headers: { ...rest, 'cache-control': 'no-store' }, body } : null
+  }
+
   /** The document behind every page's address. */
   async #document(request: ApiRequest): Promise<ApiAnswer> {
     const answer = await this.#named(request, '/')

@@ -3,8 +3,8 @@ import type { Database } from '../database.ts'
 import { sqlDefinition } from '../engine/definitions.ts'
 import { problemOf } from '../protocol/problem.ts'
 import type { ProjectBody, SavedViewBody } from '../protocol/query.ts'
-import { type ApiAnswer, jsonAnswer } from './exchange.ts'
-import { requireJson } from './media-type.ts'
+import { type ApiAnswer, type ApiRequest, jsonAnswer } from './exchange.ts'
+import { isFlag, isText, readJsonBody } from './json-body.ts'
 import { Parameters } from './parameters.ts'
 import { type Call, on, type Route, route } from './routes.ts'
 
@@ -73,8 +73,7 @@ async function saveView(database: Database, project: Project | undefined, call: 
       hint: 'run the app with `millrace dev` and ask it on the same machine, or write the view into the app yourself',
     })
   }
-  requireJson(request)
-  const { name, sql, write } = readRequest(await request.readBody())
+  const { name, sql, write } = await readRequest(request)
   const { text, views, topics } = database.catalog()
   const taken = [...views, ...topics].some((relation) => relation.name.toLowerCase() === name.toLowerCase())
   if (taken) {
@@ -100,20 +99,13 @@ function quoted(name: string): string {
 }
 
 /** @throws MillraceError request/malformed */
-function readRequest(bytes: Uint8Array): { name: string; sql: string; write: boolean } {
-  let body: { readonly name?: unknown; readonly sql?: unknown; readonly write?: unknown } | null = null
-  try {
-    body = JSON.parse(new TextDecoder().decode(bytes))
-  } catch {
-    // What is no JSON lacks its members, too.
-  }
-  const { name, sql, write = false } = body ?? {}
-  if (typeof name !== 'string' || typeof sql !== 'string' || typeof write !== 'boolean') {
-    throw new MillraceError(
-      'request/malformed',
-      'the body is {"name": text, "sql": "SELECT …", "write": true or false}',
-    )
-  }
+async function readRequest(request: ApiRequest): Promise<{ name: string; sql: string; write: boolean }> {
+  const body = await readJsonBody(request, {
+    name: { is: isText, what: 'text' },
+    sql: { is: isText, what: '"SELECT …"' },
+    write: { is: isFlag, what: 'true or false', optional: true },
+  })
+  const { name, sql, write = false } = body as { readonly name: string; readonly sql: string; readonly write?: boolean }
   if (!/^[A-Za-z_][A-Za-z0-9_]{0,62}$/.test(name)) {
     throw new MillraceError('request/malformed', `${JSON.stringify(name)} can’t be a view’s name here`, {
       place: { pointer: '/name' },

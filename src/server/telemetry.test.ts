@@ -351,6 +351,17 @@ describe('GET /v1/topics/{topic}/volume', () => {
       offset += events
     }
   })
+
+  it('gives buckets a width where all came at once', async () => {
+    const { url, inspector } = await start()
+    await append(url, [bidJson(1), bidJson(2), bidJson(3)])
+    const { buckets } = await inspector.volume('bid', { buckets: 10 })
+    const width = ({ from_micros, to_micros }: (typeof buckets)[number]): number =>
+      Number(to_micros) - Number(from_micros)
+    expect(buckets.every((bucket) => width(bucket) >= 1000)).toBe(true)
+    expect(buckets.map(({ events }) => events).filter((events) => events > 0)).toEqual([3])
+    expect(buckets.every(({ first_offset }) => first_offset === 0 || first_offset === 3)).toBe(true)
+  })
 })
 
 describe('what is asked for', () => {
