@@ -11,6 +11,7 @@ import { sql } from '../src/app/sql-text.ts'
 import { createClient } from '../src/client/client.ts'
 import { MillraceError } from '../src/data/errors.ts'
 import { appDefinition } from '../src/engine/definitions.ts'
+import { open } from '../src/index.ts'
 import { startServer } from '../src/server/listen.ts'
 import { startRunning } from './support/running-server.ts'
 
@@ -288,5 +289,80 @@ describe('live', () => {
     const next = waiting.next()
     await db.close()
     expect(await next).toEqual({ done: true, value: undefined })
+  })
+
+  it('follows SQL, in this process and from afar alike', async () => {
+    const { db, url } = await start()
+    const near = await open(app, { engine: 'inline' })
+    stops.push(() => near.close())
+    for (const one of [near, db]) {
+      const { tick } = await one.payments.append({ id: 9007199254740993n, amount: 2, at })
+      await one.byId.get({ minTick: tick })
+      const told: unknown[] = []
+      const abort = new AbortController()
+      const query = sql<{
+        id: bigint
+        spent: number
+      }>`SELECT id, sum(amount) AS spent FROM ${payments} WHERE id > $1 GROUP BY id`
+      for await (const step of one.sql.live(query, { params: [7n], signal: abort.signal })) {
+        told.push({ ...step, tick: step.tick - tick })
+        if (told.length === 1)
+          await one.payments.append([
+            { id: 1, amount: 1, at },
+            { id: 9007199254740993n, amount: 1, at },
+          ])
+        if (told.length === 2) abort.abort()
+      }
+      const columns = [
+        { name: 'id', type: 'bigint' },
+        { name: 'spent', type: expect.stringMatching(/^numeric/) },
+      ]
+      const row = (spent: number) => ({ id: 9007199254740993n, spent })
+      expect(told).toEqual([
+        { kind: 'snapshot', tick: 0, complete: true, columns, changes: [{ row: row(2), weight: 1 }] },
+        {
+          kind: 'change',
+          tick: 1,
+          complete: true,
+          columns,
+          changes: expect.arrayContaining([
+            { row: row(2), weight: -1 },
+            { row: row(3), weight: 1 },
+          ]),
+        },
+      ])
+      const refused = one.sql.live('SELECT nope FROM payments')[Symbol.asyncIterator]()
+      await expect(refused.next()).rejects.toMatchObject({ code: 'sql/unknown-column' })
+      expect(
+        await one.sql.live('SELECT 1', { signal: AbortSignal.abort() })[Symbol.asyncIterator]().next(),
+      ).toMatchObject({
+        done: true,
+      })
+    }
+    const free = async () => (await fetch(`${url}/metrics`)).text()
+    await expect.poll(free).toContain('millrace_live_streams 0')
+  })
+
+  it('begins SQL anew when the server comes back', async () => {
+    const { db, server, database } = await start()
+    const abort = new AbortController()
+    const told: unknown[] = []
+    for await (const { kind, changes } of db.sql.live('SELECT count(*) AS n FROM payments', { signal: abort.signal })) {
+      told.push([kind, changes])
+      if (told.length === 1) {
+        await server.close()
+        const body = new TextEncoder().encode('{"id":1,"amount":5,"at":"2026-11-21T10:00:00Z"}')
+        const { tick } = await database.appendText('payments', body, 'json')
+        await database.waitForTick(tick)
+        const again = await startServer(database, { port: server.port })
+        stops.push(() => again.close())
+      }
+      if (told.length === 3) abort.abort()
+    }
+    expect(told).toEqual([
+      ['snapshot', [{ row: { n: 0 }, weight: 1 }]],
+      ['reset', []],
+      ['snapshot', [{ row: { n: 1 }, weight: 1 }]],
+    ])
   })
 })

@@ -9,10 +9,22 @@ import type { AnyRow, Sql } from './sql-text.ts'
  * types here are the contract; `open` and `createClient` give objects of this shape.
  */
 export type DatabaseShape<Program> = Handles<DefinitionsOf<Program>> & {
-  /** One SELECT over all relations, at one tick. Parameters are $1, $2, … */
-  sql<Row = AnyRow>(query: string | Sql<Row>, options?: SqlOptions): Promise<SqlAnswer<Row>>
+  readonly sql: SqlHandle
   close(): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
+}
+
+/** Ad-hoc SQL over all relations. Parameters are $1, $2, … */
+export interface SqlHandle {
+  /** One SELECT, at one tick. */
+  <Row = AnyRow>(query: string | Sql<Row>, options?: SqlOptions): Promise<SqlAnswer<Row>>
+  /**
+   * The rows of one SELECT, then their changes, as of a view that only its reader knows. It does not resume: after a
+   * break it begins anew, with a `reset`. What can't be computed ends it.
+   *
+   *     for await (const { kind, changes } of db.sql.live('SELECT status, count(*) FROM orders GROUP BY status')) { … }
+   */
+  live<Row = AnyRow>(query: string | Sql<Row>, options?: SqlLiveOptions): AsyncIterable<LiveSqlStep<Row>>
 }
 
 /** The definitions of an app, or of a module whose default export is one. */
@@ -203,6 +215,16 @@ export interface SqlOptions {
   readonly asOf?: AsOf
   readonly replay?: boolean
   readonly signal?: AbortSignal
+}
+
+export interface SqlLiveOptions {
+  readonly params?: readonly unknown[]
+  readonly signal?: AbortSignal
+}
+
+export interface LiveSqlStep<Row> extends LiveStep<Row> {
+  /** Of the query, as they were told last; none before its first rows. */
+  readonly columns: SqlAnswer<Row>['columns']
 }
 
 export interface SqlAnswer<Row> {

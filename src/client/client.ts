@@ -7,8 +7,11 @@ import type {
   ErrorsOptions,
   GetOptions,
   LiveOptions,
+  LiveSqlStep,
   LiveStep,
   SqlAnswer,
+  SqlHandle,
+  SqlLiveOptions,
   SqlOptions,
   TableHandle,
   TopicPage,
@@ -31,7 +34,7 @@ import type {
 import { typeOfName } from '../protocol/type-names.ts'
 import { Connection, type Fetch } from './connection.ts'
 import { explainCalls } from './explain.ts'
-import { liveSteps } from './live.ts'
+import { liveSqlSteps, liveSteps, type SqlRow } from './live.ts'
 import { queryOf } from './request-path.ts'
 import { type Row, RowReaders } from './row-reader.ts'
 
@@ -81,7 +84,7 @@ export function createClient<Program = App>(options: ClientOptions): DatabaseSha
   const closing = new AbortController()
   const close = async (): Promise<void> => closing.abort()
   const own: Readonly<Record<PropertyKey, unknown>> = {
-    sql: (query: string | Sql<unknown>, sqlOptions?: SqlOptions) => runSql(connection, query, sqlOptions),
+    sql: sqlHandle(connection, closing.signal),
     close,
     [Symbol.asyncDispose]: close,
   }
@@ -170,7 +173,7 @@ function viewHandle(connection: Connection, readers: RowReaders, closing: AbortS
   }
 }
 
-function withClosing(options: LiveOptions, closing: AbortSignal): LiveOptions {
+function withClosing<O extends { readonly signal?: AbortSignal }>(options: O, closing: AbortSignal): O {
   const { signal } = options
   if (signal === undefined) return { ...options, signal: closing }
   const either = new AbortController()
@@ -202,12 +205,44 @@ function momentText(asOf: AsOf): string {
   return asOf instanceof Date ? asOf.toISOString() : String(asOf)
 }
 
+function sqlHandle(connection: Connection, closing: AbortSignal): SqlHandle {
+  const run = (query: string | Sql<unknown>, options?: SqlOptions) => runSql(connection, query, options)
+  const live = (query: string | Sql<unknown>, options: SqlLiveOptions = {}): AsyncIterable<LiveSqlStep<Row>> => ({
+    [Symbol.asyncIterator]: () => {
+      const { params = [], signal } = withClosing(options, closing)
+      const readerOf = (columns: SqlBody['columns']) => sqlReader(query, columns)
+      return liveSqlSteps(connection, textOf(query), params.map(parameterText), readerOf, signal)
+    },
+  })
+  return Object.freeze(Object.assign(run, { live })) as SqlHandle
+}
+
+function textOf(query: string | Sql<unknown>): string {
+  return typeof query === 'string' ? query : query.text
+}
+
+/** How rows of a query become what TypeScript sees. */
+function sqlReader(query: string | Sql<unknown>, columns: SqlBody['columns']): (row: SqlRow) => Row {
+  const written = typeof query === 'string' ? [] : writtenReads(query)
+  const read = readColumns(
+    columns.map(({ name, type }) => ({ name, type: typeOfName(type) })),
+    written,
+  )
+  return (row) => {
+    const made: Row = {}
+    read.forEach(({ name, type, reads }, i) => {
+      made[name] = decodeValue(row[i], type, reads)
+    })
+    return made
+  }
+}
+
 async function runSql(
   connection: Connection,
   query: string | Sql<unknown>,
   { params = [], asOf, replay, signal }: SqlOptions = {},
 ): Promise<SqlAnswer<Row>> {
-  const sql = typeof query === 'string' ? query : query.text
+  const sql = textOf(query)
   const body = {
     sql,
     params: params.map(parameterText),
@@ -216,17 +251,5 @@ async function runSql(
   const options = signal === undefined ? {} : { signal }
   const path = `/v1/sql?numbers=string${replay === true ? '&replay=true' : ''}`
   const { tick, columns, rows } = await connection.post<SqlBody>(path, body, options)
-  const written = typeof query === 'string' ? [] : writtenReads(query)
-  const read = readColumns(
-    columns.map(({ name, type }) => ({ name, type: typeOfName(type) })),
-    written,
-  )
-  const named = rows.map((row) => {
-    const made: Row = {}
-    read.forEach(({ name, type, reads }, i) => {
-      made[name] = decodeValue(row[i], type, reads)
-    })
-    return made
-  })
-  return { tick, columns, rows: named }
+  return { tick, columns, rows: rows.map(sqlReader(query, columns)) }
 }

@@ -1,4 +1,4 @@
-import type { LiveOptions, LiveStep } from '../app/database-shape.ts'
+import type { LiveOptions, LiveSqlStep, LiveStep } from '../app/database-shape.ts'
 import type {
   AppendBody,
   AppendMixedBody,
@@ -13,7 +13,7 @@ import type {
 } from '../protocol/answers.ts'
 import type { ExplainBody, ProjectBody, SavedViewBody } from '../protocol/query.ts'
 import type { Connection } from './connection.ts'
-import { liveSteps } from './live.ts'
+import { liveSqlSteps, liveSteps, type SqlRow } from './live.ts'
 import { pathOf, queryOf } from './request-path.ts'
 import type { Row } from './row-reader.ts'
 
@@ -109,6 +109,11 @@ export class Relations {
       ['replay', replay ? 'true' : undefined],
     ])}`
     return this.#past(path, { method: 'POST', headers: { 'content-type': 'application/json' }, body }, options)
+  }
+
+  /** A SELECT's rows, then their changes, until the signal aborts: after a break anew, with a `reset`. */
+  liveSql(sql: string, { signal }: { readonly signal?: AbortSignal } = {}): AsyncGenerator<LiveSqlStep<SqlRow>> {
+    return liveSqlSteps(this.#connection, sql, [], () => (row) => row, signal)
   }
 
   /** GET /readyz */

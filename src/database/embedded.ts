@@ -7,8 +7,11 @@ import type {
   ErrorsOptions,
   GetOptions,
   LiveOptions,
+  LiveSqlStep,
   LiveStep,
   SqlAnswer,
+  SqlHandle,
+  SqlLiveOptions,
   SqlOptions,
   TableHandle,
   TopicPage,
@@ -36,7 +39,14 @@ import type { Order } from '../plan/plan.ts'
 import type { TopicDefinition, ViewDefinition } from '../plan/program.ts'
 import type { LiveOptions as CursorOptions, LiveMessage } from '../views/live.ts'
 import type { Rows } from '../views/rows.ts'
-import type { QueryAnswer, QueryOptions, ReadAnswer, ReadOptions } from './contract.ts'
+import type {
+  LiveQueryAnswer,
+  LiveQueryOptions,
+  QueryAnswer,
+  QueryOptions,
+  ReadAnswer,
+  ReadOptions,
+} from './contract.ts'
 import { digestOf } from './digest.ts'
 import type { Explanations } from './explanations.ts'
 import { badEvents } from './ingest.ts'
@@ -57,6 +67,7 @@ export interface DatabaseCore {
   errors(name: string, options?: ErrorsOptions): Promise<ViewErrors>
   live(name: string, options?: CursorOptions): AsyncIterable<LiveMessage>
   query(sql: string, options?: QueryOptions): Promise<QueryAnswer>
+  liveQuery(sql: string, options?: LiveQueryOptions): Promise<LiveQueryAnswer>
   readonly explanations: Pick<Explanations, 'why' | 'journey' | 'find'>
   close(): Promise<void>
 }
@@ -71,7 +82,7 @@ export function embed<A extends App>(core: DatabaseCore, app: A): DatabaseShape<
     else if (definition.kind === 'view') handles[name] = viewHandle(core, definition)
   }
   const own = {
-    sql: (query: string | Sql<unknown>, options?: SqlOptions) => runSql(core, query, options),
+    sql: sqlHandle(core),
     close: () => core.close(),
     [Symbol.asyncDispose]: () => core.close(),
   }
@@ -197,10 +208,14 @@ async function* liveSteps(
   options: LiveOptions = {},
 ): AsyncGenerator<LiveStep<Row>> {
   for await (const message of core.live(name, options)) {
-    const changes = message.kind === 'reset' ? [] : changesOf(message.rows, reader)
-    const complete = message.kind === 'change' || (message.kind === 'snapshot' && message.last)
-    yield { kind: message.kind, tick: message.tick, complete, changes }
+    yield stepOf(message, reader)
   }
+}
+
+function stepOf(message: LiveMessage, reader: RowReader): LiveStep<Row> {
+  const changes = message.kind === 'reset' ? [] : changesOf(message.rows, reader)
+  const complete = message.kind === 'change' || (message.kind === 'snapshot' && message.last)
+  return { kind: message.kind, tick: message.tick, complete, changes }
 }
 
 /** Values by column, as the texts that PostgreSQL reads for them. */
@@ -240,6 +255,43 @@ function orderOf(columns: readonly ColumnSchema[], view: string, order: string):
   return { column, descending, nullsFirst: descending }
 }
 
+function sqlHandle(core: DatabaseCore): SqlHandle {
+  const run = (query: string | Sql<unknown>, options?: SqlOptions) => runSql(core, query, options)
+  const live = (query: string | Sql<unknown>, options?: SqlLiveOptions): AsyncIterable<LiveSqlStep<Row>> => ({
+    [Symbol.asyncIterator]: () => sqlSteps(core, query, options),
+  })
+  return Object.freeze(Object.assign(run, { live })) as SqlHandle
+}
+
+async function* sqlSteps(
+  core: DatabaseCore,
+  query: string | Sql<unknown>,
+  { params = [], signal }: SqlLiveOptions = {},
+): AsyncGenerator<LiveSqlStep<Row>> {
+  if (signal?.aborted) return
+  const written = typeof query === 'string' ? [] : writtenReads(query)
+  const asked = { parameters: params.map(parameterText), ...(signal === undefined ? {} : { signal }) }
+  const opened = core.liveQuery(typeof query === 'string' ? query : query.text, asked)
+  const answer = await opened.catch((error: unknown) => {
+    if (signal?.aborted) return null
+    throw error
+  })
+  if (answer === null) return
+  let schema: readonly ColumnSchema[] = []
+  let reader = rowReader([], [])
+  for await (const message of answer.messages) {
+    if (message.kind !== 'reset' && message.rows.columns !== schema) {
+      schema = message.rows.columns
+      reader = rowReader(schema, readColumns(schema, written))
+    }
+    yield { ...stepOf(message, reader), columns: schema.map(namedColumn) }
+  }
+}
+
+function namedColumn({ name, type }: ColumnSchema): SqlAnswer<Row>['columns'][number] {
+  return { name, type: resultTypeName(type) }
+}
+
 async function runSql<R = AnyRow>(
   core: DatabaseCore,
   query: string | Sql<unknown>,
@@ -253,7 +305,7 @@ async function runSql<R = AnyRow>(
   })
   return {
     tick,
-    columns: columns.map(({ name, type }) => ({ name, type: resultTypeName(type) })),
+    columns: columns.map(namedColumn),
     rows: [...expanded(rows, rowReader(columns, readColumns(columns, written)))] as R[],
   }
 }

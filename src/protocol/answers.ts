@@ -76,10 +76,14 @@ export interface ReplayingBody {
 }
 
 /** GET /v1/views/{view}/live: the data of its events. `reset` has only the tick. */
-export interface LiveBody {
+export interface LiveBody<W = WireRow> {
   readonly tick: number
-  readonly rows?: readonly WireRow[]
-  readonly changes?: readonly { readonly row: WireRow; readonly weight: number }[]
+  /** Of a query, with the first piece of its snapshot. */
+  readonly columns?: SqlBody['columns']
+  /** Of a query that begins with what is left of a topic: the first tick that counts. */
+  readonly starts_at_tick?: number
+  readonly rows?: readonly W[]
+  readonly changes?: readonly { readonly row: W; readonly weight: number }[]
 }
 
 /** POST /v1/diff */
