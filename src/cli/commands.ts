@@ -1,4 +1,5 @@
 import { Command, CommanderError, Help, InvalidArgumentError, Option } from 'commander'
+import { MillraceError } from '../data/errors.ts'
 import { version } from '../data/version.ts'
 import type { Io } from '../io/io.ts'
 import { nodeIo } from '../io/node.ts'
@@ -15,7 +16,7 @@ import { query } from './query.ts'
 import { connect, defaultPort, defaultUrl } from './remote.ts'
 import { describeError, exitCodeOf } from './report.ts'
 import { type Input, run } from './run.ts'
-import { tail } from './tail.ts'
+import { followQuery, tail } from './tail.ts'
 import { addUpkeep } from './upkeep.ts'
 import { addWhy } from './why.ts'
 
@@ -144,10 +145,17 @@ function addRemote(program: Command, ends: Ends): void {
     .addOption(new Option('--numbers <FORM>', 'bigint and numeric').choices(['exact', 'string']).default('exact'))
     .option('--as-of <TICK|TIME>', 'the answer as it was at a past tick or time')
     .option('--replay', 'where views no longer know it: read the log again up to there')
+    .option('--live', 'the rows, then their changes, until interrupted: JSON lines as tail prints them')
     .option('--as <CALLER>', 'what another caller would get, for admins: {"role": …, "claims": {…}}')
     .action((sql: string, flags: QueryCommandFlags) => {
       const format = flags.json ? 'json' : (flags.format ?? (process.stdout.isTTY ? 'table' : 'ndjson'))
       const { numbers, param: parameters, asOf = null, replay = false } = flags
+      if (flags.live === true) {
+        refuseBesideLive(flags)
+        listenToSignals()
+        const { clock } = nodeIo()
+        return ends(followQuery(connect(flags.url, flags.as), clock, sql, { parameters, numbers }, stop.signal))
+      }
       return ends(query(connect(flags.url, flags.as), sql, { format, numbers, parameters, asOf, replay }))
     })
   program
@@ -185,7 +193,18 @@ interface QueryCommandFlags {
   readonly numbers: 'exact' | 'string'
   readonly asOf?: string
   readonly replay?: boolean
+  readonly live?: boolean
   readonly as?: string
+}
+
+/** @throws MillraceError usage */
+function refuseBesideLive({ asOf, replay, format }: QueryCommandFlags): void {
+  if (asOf !== undefined || replay === true) {
+    throw new MillraceError('usage', '--live has no past', { hint: 'leave --as-of and --replay out' })
+  }
+  if (format === 'csv' || format === 'table') {
+    throw new MillraceError('usage', `--live prints JSON lines, not ${format}`, { hint: 'leave --format out' })
+  }
 }
 
 function addExplain(program: Command, ends: Ends): void {

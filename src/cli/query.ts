@@ -6,7 +6,7 @@ import { typeOfName } from '../protocol/type-names.ts'
 import { say, writeOut } from './output.ts'
 import type { Format } from './print-views.ts'
 import { ProgressBar } from './progress.ts'
-import { elements, members } from './raw-json.ts'
+import { elements, members, objectText } from './raw-json.ts'
 
 export interface QueryFlags {
   readonly format: Format
@@ -54,7 +54,7 @@ class ReplayTold {
 
 function printed(columns: readonly ColumnSchema[], rows: readonly (readonly string[])[], format: Format): string {
   const names = columns.map(({ name }) => JSON.stringify(name))
-  const object = (row: readonly string[]): string => `{${row.map((value, i) => `${names[i]}:${value}`).join(',')}}`
+  const object = (row: readonly string[]): string => objectText(names, row)
   switch (format) {
     case 'ndjson':
       return rows.map((row) => `${object(row)}\n`).join('')

@@ -19,6 +19,11 @@ export function members(json: string): Map<string, string> {
   return found
 }
 
+/** An object as text. @param names as JSON @param values as JSON, in their order */
+export function objectText(names: readonly string[], values: readonly string[]): string {
+  return `{${values.map((value, i) => `${names[i]}:${value}`).join(',')}}`
+}
+
 /** What stands between the brackets, cut at the commas of the outermost level. */
 function parts(json: string): string[] {
   const text = json.trim()

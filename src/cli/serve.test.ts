@@ -168,11 +168,35 @@ describe('a running server', () => {
     expect(await Promise.all([view.ended, table.ended, topic.ended])).toEqual([130, 130, 130])
   })
 
+  it('follows a query until interrupted', async () => {
+    const url = ['--url', server.url]
+    const query = 'SELECT price, count(*) AS n FROM bid WHERE price > $1 GROUP BY price'
+    const followed = await running(['query', '--live', query, '--param', '200', ...url, '--numbers', 'string'], '')
+    await millrace(['append', 'bid', ...url], bids(201))
+    await followed.said('"weight":1')
+    await millrace(['append', 'bid', ...url], bids(201))
+    await followed.said('"n":"2"')
+    const lines = followed
+      .out()
+      .trim()
+      .split('\n')
+      .map((text) => JSON.parse(text))
+    expect(lines).toMatchObject([
+      { row: { price: '201', n: '1' }, weight: 1 },
+      { row: { price: '201', n: '1' }, weight: -1 },
+      { row: { price: '201', n: '2' }, weight: 1 },
+    ])
+    followed.child.kill('SIGINT')
+    expect(await followed.ended).toBe(130)
+  })
+
   it('passes refusals on with their exit codes', async () => {
     const url = ['--url', server.url]
     const cases: readonly [readonly string[], number, string][] = [
       [['query', 'SELECT nope FROM totals', ...url], 3, 'sql/unknown-column'],
       [['query', 'DELETE FROM bid', ...url], 3, 'sql/not-select'],
+      [['query', '--live', 'SELECT nope FROM totals', ...url], 3, 'sql/unknown-column'],
+      [['query', '--live', 'SELECT 1', '--as-of', '1', ...url], 2, '--as-of'],
       [['query', 'SELECT 1 / 0 AS x', ...url], 1, 'division by zero'],
       [['append', 'nope', 'more.csv', ...url], 2, 'topic/unknown'],
       [['append', 'bid', 'nope.csv', ...url], 2, 'nope.csv'],

@@ -5,7 +5,7 @@ import { EventStreamParser, eventStreamType, type StreamEvent } from '../protoco
 import { errorOf, unreachable } from '../protocol/problem.ts'
 import { say, writeOut } from './output.ts'
 import { Patience, pause } from './patience.ts'
-import { elements, members } from './raw-json.ts'
+import { elements, members, objectText } from './raw-json.ts'
 
 /** How often a topic is asked for more. */
 const pollMs = 500
@@ -31,8 +31,10 @@ export async function tail(
   const view = named(views)
   const topic = named(topics)
   try {
-    if (view !== undefined) await tailView(connection, patience, view.name, fromTick, signal)
-    else if (topic !== undefined)
+    if (view !== undefined) {
+      const path = `/v1/views/${encodeURIComponent(view.name)}/live`
+      await followStream(connection, patience, { path, ...(fromTick === null ? {} : { fromTick }) }, signal)
+    } else if (topic !== undefined)
       await tailTopic(connection, patience, clock, topic.name, topic.primary_key, fromTick, signal)
     else {
       const known = [...topics, ...views].map((one) => one.name).join(', ')
@@ -44,27 +46,55 @@ export async function tail(
   return 0
 }
 
+/**
+ * Prints a query's rows and then their changes, as `tail` does; begins anew where the server restarts.
+ * @param parameters the values of $1, $2, …
+ */
+export async function followQuery(
+  connection: Connection,
+  clock: Clock,
+  sql: string,
+  { parameters, numbers }: { readonly parameters: readonly string[]; readonly numbers: string },
+  signal: AbortSignal,
+): Promise<number> {
+  const body = JSON.stringify({ sql, params: parameters })
+  const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body }
+  try {
+    const asked = { path: `/v1/sql/live?numbers=${numbers}`, init }
+    await followStream(connection, new Patience(clock, signal), asked, signal)
+  } catch (error) {
+    if (!signal.aborted) throw error
+  }
+  return 0
+}
+
+/** A live answer, and how it is asked for. */
+interface Asked {
+  readonly path: string
+  readonly init?: RequestInit
+  readonly fromTick?: number
+}
+
 function line(tick: string | number, row: string, weight: string | number): string {
   return `{"tick":${tick},"row":${row},"weight":${weight}}\n`
 }
 
-/** Prints what a view's live stream tells, over as many connections as it takes. */
-async function tailView(
+/** Prints what a live stream tells, over as many connections as it takes. */
+async function followStream(
   connection: Connection,
   patience: Patience,
-  name: string,
-  fromTick: number | null,
+  asked: Asked,
   signal: AbortSignal,
 ): Promise<void> {
-  const path = `/v1/views/${encodeURIComponent(name)}/live`
+  const printer = new Printer(asked.path)
   let lastId: string | null = null
   // Some rows of a snapshot are printed, and not yet all.
   let partial = false
   for (;;) {
     try {
-      for await (const event of eventsOf(connection, path, lastId, fromTick, signal)) {
+      for await (const event of eventsOf(connection, asked, lastId, signal)) {
         patience.answered()
-        await printEvent(path, event)
+        await printer.print(event)
         partial = event.event === 'snapshot' && event.id === null
         lastId = event.id ?? lastId
       }
@@ -82,14 +112,17 @@ async function tailView(
 /** One connection's events. @throws MillraceError server/unreachable when it ends */
 async function* eventsOf(
   connection: Connection,
-  path: string,
+  { path, init, fromTick }: Asked,
   lastId: string | null,
-  fromTick: number | null,
   signal: AbortSignal,
 ): AsyncGenerator<StreamEvent> {
-  const headers = { accept: eventStreamType, ...(lastId === null ? {} : { 'last-event-id': lastId }) }
-  const first = lastId === null && fromTick !== null ? `?from_tick=${fromTick}` : ''
-  const response = await connection.open(path + first, { headers, signal })
+  const headers = {
+    ...(init?.headers as Readonly<Record<string, string>> | undefined),
+    accept: eventStreamType,
+    ...(lastId === null ? {} : { 'last-event-id': lastId }),
+  }
+  const first = lastId === null && fromTick !== undefined ? `?from_tick=${fromTick}` : ''
+  const response = await connection.open(path + first, { ...init, headers, signal })
   const parser = new EventStreamParser()
   const reader = response.body!.getReader()
   try {
@@ -105,17 +138,35 @@ async function* eventsOf(
   }
 }
 
-async function printEvent(path: string, { event, data }: StreamEvent): Promise<void> {
-  if (event === 'problem') throw errorOf(JSON.parse(data)) ?? unreachable(path, new Error(data))
-  const body = members(data)
-  const tick = body.get('tick') ?? ''
-  if (event === 'reset') say('some changes were missed: the rows follow anew')
-  if (event === 'snapshot') {
-    const rows = elements(body.get('rows') ?? '[]')
-    await writeOut(rows.map((row) => line(tick, row, 1)).join(''))
-  } else if (event === 'change') {
-    const changes = elements(body.get('changes') ?? '[]').map(members)
-    await writeOut(changes.map((change) => line(tick, change.get('row')!, change.get('weight')!)).join(''))
+class Printer {
+  readonly #path: string
+  /** Of a query, as JSON: its rows are arrays. */
+  #names: readonly string[] | null = null
+
+  constructor(path: string) {
+    this.#path = path
+  }
+
+  async print({ event, data }: StreamEvent): Promise<void> {
+    if (event === 'problem') throw errorOf(JSON.parse(data)) ?? unreachable(this.#path, new Error(data))
+    const body = members(data)
+    const tick = body.get('tick') ?? ''
+    const columns = body.get('columns')
+    if (columns !== undefined) this.#names = elements(columns).map((column) => members(column).get('name')!)
+    if (event === 'reset') say('some changes were missed: the rows follow anew')
+    if (event === 'snapshot') {
+      const rows = elements(body.get('rows') ?? '[]')
+      await writeOut(rows.map((row) => line(tick, this.#row(row), 1)).join(''))
+    } else if (event === 'change') {
+      const changes = elements(body.get('changes') ?? '[]').map(members)
+      const lines = changes.map((change) => line(tick, this.#row(change.get('row')!), change.get('weight')!))
+      await writeOut(lines.join(''))
+    }
+  }
+
+  #row(text: string): string {
+    const names = this.#names
+    return names === null ? text : objectText(names, elements(text))
   }
 }
 
