@@ -1,4 +1,4 @@
-import { eq, from, open } from '../../src/index.ts'
+import { eq, from, open, sql } from '../../src/index.ts'
 import app, { orders, revenue } from './app.ts'
 
 await using db = await open(app)
@@ -21,6 +21,16 @@ const once = from({ r: revenue })
   .where(({ r }) => eq(r.orders, 1))
   .select(({ r }) => ({ at: r.minute }))
 console.log((await db.sql(once)).rows) // [ { at: 2026-11-21T10:00:00.000Z } ]
+
+const spending = sql<{
+  userId: string
+  spent: number
+}>`SELECT userId, sum(amount) AS spent FROM ${orders} GROUP BY userId`
+const enough = new AbortController()
+for await (const { changes } of db.sql.live(spending, { signal: enough.signal })) {
+  console.log(changes) // [ { row: { userId: 'u1', spent: 9.5 }, weight: 1 }, { row: { userId: 'u2', spent: 3 }, weight: 1 } ]
+  enough.abort()
+}
 
 const paid = from({ o: orders })
   .where(({ o }) => eq(o.status, 'paid'))

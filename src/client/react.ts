@@ -1,5 +1,7 @@
 import { useMemo, useSyncExternalStore } from 'react'
-import { type Followed, type LiveRows, type LiveRowsOptions, liveRowsOf } from './live-rows.ts'
+import type { SqlHandle } from '../app/database-shape.ts'
+import type { AnyRow, Sql } from '../app/sql-text.ts'
+import { type Followed, identityOf, type LiveRows, type LiveRowsOptions, liveRowsOf } from './live-rows.ts'
 
 export type { LiveRows } from './live-rows.ts'
 
@@ -28,4 +30,30 @@ export function useLive<Row>(view: Followed<Row>, options: UseLiveOptions<Row> =
     const sorted = order === undefined ? live.rows : [...live.rows].sort(order)
     return { ...live, rows: limit === undefined ? sorted : sorted.slice(0, limit) }
   }, [live, order, limit])
+}
+
+export interface UseLiveSqlOptions<Row> extends UseLiveOptions<Row> {
+  /** The values of $1, $2, … */
+  readonly params?: readonly unknown[]
+}
+
+/**
+ * The same of one SELECT, which may be another one at each rendering: what it reads is followed as long as its text
+ * and its parameters stay the same.
+ *
+ *     const { rows } = useLiveSql(db, 'SELECT status, count(*) AS n FROM orders WHERE shop = $1 GROUP BY status', { params: [shop] })
+ */
+export function useLiveSql<Row = AnyRow>(
+  db: { readonly sql: Pick<SqlHandle, 'live'> },
+  query: string | Sql<Row>,
+  options: UseLiveSqlOptions<Row> = {},
+): LiveRows<Row> {
+  const { params = [], ...rest } = options
+  const asked = identityOf([typeof query === 'string' ? query : query.text, params])
+  // biome-ignore lint/correctness/useExhaustiveDependencies: equal texts and parameters ask for the same
+  const followed = useMemo<Followed<Row>>(
+    () => ({ live: ({ signal } = {}) => db.sql.live(query, { params, ...(signal === undefined ? {} : { signal }) }) }),
+    [db, asked],
+  )
+  return useLive(followed, rest)
 }

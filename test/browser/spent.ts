@@ -2,7 +2,7 @@
 import { createElement, StrictMode, useState } from 'react'
 import { createRoot } from 'react-dom/client'
 import { createClient } from '../../src/client/client.ts'
-import { useLive } from '../../src/client/react.ts'
+import { useLive, useLiveSql } from '../../src/client/react.ts'
 
 interface Spent {
   readonly auction: number
@@ -23,6 +23,7 @@ const url = new URLSearchParams(location.search).get('api') ?? ''
 const db = createClient({ url }) as unknown as {
   by_auction: Parameters<typeof useLive<Spent>>[0]
   nothing: Parameters<typeof useLive<Spent>>[0]
+  sql: Parameters<typeof useLiveSql>[0]['sql']
 }
 
 const byTotal = (a: Spent, b: Spent): number => b.total - a.total
@@ -33,6 +34,12 @@ function Table({ id }: { readonly id: string }) {
     createElement('li', { key: auction }, `${auction}: ${bids} bids, ${total}`),
   )
   return createElement('ul', { id, 'data-state': state, 'data-tick': tick }, lines)
+}
+
+function Dearest() {
+  const asked = 'SELECT auction, total FROM by_auction WHERE bids < $1 ORDER BY total DESC LIMIT 1'
+  const { rows } = useLiveSql<Spent>(db, asked, { params: [100] })
+  return createElement('p', { id: 'dearest' }, rows.map(({ auction, total }) => `${auction}: ${total}`).join())
 }
 
 function Missing() {
@@ -47,6 +54,7 @@ function Page() {
     {},
     createElement(Table, { id: 'first' }),
     second ? createElement(Table, { id: 'second' }) : null,
+    createElement(Dearest),
     createElement(Missing),
     createElement('button', { type: 'button', onClick: () => setSecond(!second) }, 'toggle'),
   )

@@ -41,7 +41,7 @@ describe('docs/TYPESCRIPT.md', () => {
       const said = example.flatMap((text) =>
         [...text.matchAll(/console\.log\(.*\) \/\/ (.*)$/gm)].map((match) => match[1]),
       )
-      expect(said).toHaveLength(3)
+      expect(said).toHaveLength(4)
       for (const line of said) expect(flat).toContain(line)
       expect(printed.trimEnd().endsWith(blocks('sql')[0].trimEnd())).toBe(true)
     } finally {
