@@ -132,6 +132,23 @@ describe.skipIf(noBrowser !== null)(`ways through the console${noBrowser === nul
   )
 
   it(
+    'seeks to a stretch that is dragged over',
+    walking('/topics/orders', async (page) => {
+      await page.getByRole('grid').getByRole('gridcell').first().waitFor()
+      const plot = page.locator('.u-over')
+      await plot.waitFor()
+      const { x, y, width, height } = (await plot.boundingBox())!
+      await page.mouse.move(x + width * 0.3, y + height / 2)
+      await page.mouse.down()
+      await page.mouse.move(x + width * 0.6, y + height / 2, { steps: 4 })
+      await page.mouse.up()
+      await page.waitForURL(/\?from=\d+$/)
+      const from = new URL(page.url()).searchParams.get('from')
+      await page.getByText(`Offsets ${Number(from).toLocaleString('en')} to`).waitFor()
+    }),
+  )
+
+  it(
     'keeps what it shows in its address, over a reload and back',
     walking('/views/cities?tab=chart&mark=bar', async (page) => {
       await page.getByRole('list', { name: /orders/ }).waitFor()

@@ -16,9 +16,13 @@ type Ask<Value> = (server: Inspector, signal: AbortSignal) => Promise<Value>
 /** While nobody looks at the page, nothing is asked. */
 const hiddenMs = 500
 
+/** A server that says this wants to be asked again in a while. */
+const busy = 'request/busy'
+const busyMs = 1000
+
 /**
  * Asks now, and again `everyMs` after each answer.
- * @param everyMs 0: once
+ * @param everyMs 0: once, or until the server is no longer busy
  * @returns how to stop
  */
 export function poll<Value>(into: Signal<Asked<Value>>, ask: Ask<Value>, everyMs: number): () => void {
@@ -34,7 +38,12 @@ export function poll<Value>(into: Signal<Asked<Value>>, ask: Ask<Value>, everyMs
       if (!stop.signal.aborted) into.value = { value, refusal: null, waiting: false }
     } catch (error) {
       if (stop.signal.aborted || isAbort(error)) return
-      into.value = { value: into.value.value, refusal: refusalOf(error), waiting: false }
+      const refusal = refusalOf(error)
+      if (everyMs === 0 && refusal.code === busy) {
+        timer = window.setTimeout(round, busyMs)
+        return
+      }
+      into.value = { value: into.value.value, refusal, waiting: false }
     }
     if (everyMs > 0 && !stop.signal.aborted) timer = window.setTimeout(round, everyMs)
   }

@@ -3,6 +3,7 @@ import { useEffect, useRef } from 'preact/hooks'
 import type uPlot from 'uplot'
 import { theme } from '../shell/theme.ts'
 import { short } from '../text/numbers.ts'
+import { moment } from '../text/times.ts'
 import { seriesColours, tokenColour } from './colours.ts'
 import './chart.css'
 
@@ -36,13 +37,21 @@ export function LineChart(props: LineChartProps): JSX.Element {
   latest.current = data
   const names = series.map(({ name }) => name).join('\n')
   const colours = theme.value
+  const sparse = series.map(({ values }) => isSparse(values)).join()
 
   useEffect(() => {
     const element = box.current!
     let gone = false
     void import('uplot').then(({ default: UPlot }) => {
       if (gone) return
-      const options = optionsOf(element, UPlot, { names: names.split('\n'), time, height, bars, seek })
+      const options = optionsOf(element, UPlot, {
+        names: names.split('\n'),
+        time,
+        height,
+        bars,
+        sparse: sparse.split(',').map((one) => one === 'true'),
+        seek,
+      })
       plot.current = new UPlot(options, latest.current, element)
     })
     const observer = new ResizeObserver(() => plot.current?.setSize({ width: element.clientWidth, height }))
@@ -53,7 +62,7 @@ export function LineChart(props: LineChartProps): JSX.Element {
       plot.current?.destroy()
       plot.current = null
     }
-  }, [names, time, height, bars, colours])
+  }, [names, time, height, bars, sparse, colours])
 
   useEffect(() => {
     plot.current?.setData(data)
@@ -91,11 +100,13 @@ interface Look {
   readonly time: boolean
   readonly height: number
   readonly bars: boolean
+  /** By series: most of its values are missing. */
+  readonly sparse: readonly boolean[]
   readonly seek: { readonly current: ((from: number, to: number) => void) | undefined }
 }
 
 function optionsOf(element: HTMLElement, UPlot: typeof uPlot, look: Look): uPlot.Options {
-  const { names, time, height, bars, seek } = look
+  const { names, time, height, bars, seek, sparse } = look
   const ink = tokenColour(element, '--ink-3')
   const hairline = tokenColour(element, '--hairline')
   const soft = tokenColour(element, '--accent-soft')
@@ -120,17 +131,17 @@ function optionsOf(element: HTMLElement, UPlot: typeof uPlot, look: Look): uPlot
       {
         ...axis,
         size: 52,
-        values: (_, ticks) => ticks.map((tick) => short(tick)),
+        values: (_, ticks, __, ___, step) => ticks.map((tick) => axisFigure(tick, step, ticks.at(-1) ?? 0)),
         ...(bars ? { incrs: wholeSteps } : {}),
       },
     ],
-    legend: { show: names.length > 1 },
+    legend: { show: !bars },
     cursor: {
       points: { size: 6 },
       drag: { x: seek.current !== undefined, y: false, setScale: false },
     },
     series: [
-      time ? {} : { label: 'x' },
+      { label: '\u00a0', value: (_, at) => (at === null ? '' : time ? moment(at * 1e6) : String(at)) },
       ...names.map((name, i) => {
         const stroke = colours[i % colours.length]
         const shape =
@@ -139,7 +150,9 @@ function optionsOf(element: HTMLElement, UPlot: typeof uPlot, look: Look): uPlot
           label: name,
           stroke,
           width: bars ? 0 : 1.5,
-          points: { show: false },
+          // A value that stands alone has no line to be seen by.
+          points: { show: !bars && sparse[i], size: 4, fill: stroke },
+          value: (_: uPlot, value: number | null) => (value === null ? '' : grouped.format(value)),
           ...(names.length === 1 && !bars ? { fill: soft } : {}),
           ...shape,
         }
@@ -163,6 +176,21 @@ function optionsOf(element: HTMLElement, UPlot: typeof uPlot, look: Look): uPlot
   }
 }
 
+function isSparse(values: readonly (number | null)[]): boolean {
+  return values.filter((value) => value !== null).length * 2 < values.length
+}
+
+const grouped = new Intl.NumberFormat('en', { maximumFractionDigits: 6 })
+
+/** Marks of one axis in one unit, with as many digits as tell them apart: 2.5 k, 5 k. */
+export function axisFigure(value: number, step: number, most: number): string {
+  const [scale, unit] = most >= 1e9 ? [1e9, ' G'] : most >= 1e6 ? [1e6, ' M'] : most >= 1e4 ? [1e3, ' k'] : [1, '']
+  // A step has at most two digits that count, as 25 has: two more than its size says are always enough.
+  const digits = Math.min(6, Math.max(0, 1 - Math.floor(Math.log10(step / scale))))
+  const text = (value / scale).toLocaleString('en', { maximumFractionDigits: digits })
+  return value === 0 ? '0' : `${text}${unit}`
+}
+
 /** Counts have no halves. */
 const wholeSteps = Array.from({ length: 13 }, (_, power) => [1, 2, 5].map((digit) => digit * 10 ** power)).flat()
 
@@ -179,7 +207,7 @@ function timeMarks(_: uPlot, ticks: readonly number[], __: number, ___: number, 
   return ticks.map((at) => {
     const date = new Date(at * 1000)
     const day = `${date.getUTCDate()} ${months[date.getUTCMonth()]}`
-    if (step >= daySeconds * 28) return `${months[date.getUTCMonth()]} ${date.getUTCFullYear()}`
+    if (step >= daySeconds * 91) return `${months[date.getUTCMonth()]} ${date.getUTCFullYear()}`
     if (step >= daySeconds) return day
     const clock = date.toISOString().slice(11, step < 60 ? 19 : 16)
     const line = day === shownDay ? clock : `${clock}\n${day}`

@@ -1,4 +1,5 @@
 import type { ComponentChildren, JSX } from 'preact'
+import { useEffect, useState } from 'preact/hooks'
 import type { Refusal } from '../ask/refusal.ts'
 import './empty.css'
 
@@ -30,11 +31,20 @@ export function Trouble({ refusal, title }: { refusal: Refusal; title?: string }
   )
 }
 
-/** Before the first answer. */
+/** What passes soon is told later than this. */
+const patienceSeconds = 3
+
+/** Before the first answer: and how long it has taken, where it takes long. */
 export function Waiting({ what }: { what: string }): JSX.Element {
+  const [seconds, setSeconds] = useState(0)
+  useEffect(() => {
+    const timer = setInterval(() => setSeconds((passed) => passed + 1), 1000)
+    return () => clearInterval(timer)
+  }, [])
   return (
-    <p class="waiting" role="status">
-      {`${what} …`}
+    <p class="waiting">
+      <span role="status">{`${what} …`}</span>
+      {seconds >= patienceSeconds && <span class="num" aria-hidden="true">{` ${seconds} s`}</span>}
     </p>
   )
 }

@@ -1,6 +1,8 @@
 /** How times and durations are written for people. Times are UTC, as they are everywhere in Millrace. */
 
-/** 0.4 ms, 12 ms, 3.2 s, 5 min, 2 h, 3 d. */
+const yearMs = 365.25 * 86_400_000
+
+/** 0.4 ms, 12 ms, 3.2 s, 5 min, 2 h, 3 d, 25.4 years. */
 export function duration(ms: number): string {
   const size = Math.abs(ms)
   if (size < 10) return `${trimmed(ms, 1)} ms`
@@ -8,7 +10,8 @@ export function duration(ms: number): string {
   if (size < 60_000) return `${trimmed(ms / 1000, size < 10_000 ? 1 : 0)} s`
   if (size < 3_600_000) return `${Math.round(ms / 60_000)} min`
   if (size < 86_400_000) return `${trimmed(ms / 3_600_000, 1)} h`
-  return `${trimmed(ms / 86_400_000, 1)} d`
+  if (size < 2 * yearMs) return `${trimmed(ms / 86_400_000, 1)} d`
+  return `${trimmed(ms / yearMs, 1)} years`
 }
 
 function trimmed(value: number, digits: number): string {

@@ -61,7 +61,9 @@ export class EventTail {
         if (page.events.length === atATime) continue
       } catch (error) {
         if (stop.aborted || isAbort(error)) return
-        this.#state.value = { ...this.#state.value, refusal: refusalOf(error), waiting: false }
+        const refusal = refusalOf(error)
+        // Asked again below; what passes by itself is no trouble.
+        if (refusal.code !== 'request/busy') this.#state.value = { ...this.#state.value, refusal, waiting: false }
       }
       await new Promise((resolve) => {
         this.#timer = window.setTimeout(resolve, everyMs)

@@ -33,7 +33,18 @@ function Tail({ topic }: { readonly topic: TopicInfo }): JSX.Element {
     if (state.refusal !== null) return <Trouble refusal={state.refusal} />
     return <Waiting what="Reading the end of the topic" />
   }
-  return <EventTable topic={topic} events={state.events} fresh={state} />
+  const earlier = Math.max(0, topic.events - 2 * atATime)
+  return (
+    <>
+      <p class="line label num events-note">
+        The end, as it grows
+        <button type="button" class="button plain" onClick={() => setQuery({ from: String(earlier) }, false)}>
+          Earlier
+        </button>
+      </p>
+      <EventTable topic={topic} events={state.events} fresh={state} />
+    </>
+  )
 }
 
 function From({ topic, from }: { readonly topic: TopicInfo; readonly from: number }): JSX.Element {

@@ -13,7 +13,7 @@ function property(name: string): string {
 }
 
 const connect = (): string =>
-  `import { createClient } from 'millrace/client'\n\nconst db = createClient<typeof import('./app.ts')>({ url: '${origin()}' })\n`
+  `import { createClient } from 'millrace/client'\n\nconst db = createClient<typeof import('./millrace.ts')>({ url: '${origin()}' })\n`
 
 /** A view's rows, now or as of a tick. */
 export function viewSnippets(view: string, order: string | null, asOf: string | null): Snippets {

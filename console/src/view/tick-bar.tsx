@@ -22,14 +22,18 @@ export function TickBar({ view }: { readonly view: ViewInfo }): JSX.Element {
         <Dot tone={asOf === null ? 'good' : 'plain'} />
         Live
       </button>
-      <Slider
-        label="Tick to show the rows of"
-        from={from}
-        to={tick}
-        value={at}
-        shown={asOf === null ? `tick ${count(tick)}` : /^\d+$/.test(asOf) ? `as of ${count(at)}` : `as of ${asOf}`}
-        onChange={(value) => setQuery({ as_of: value >= tick ? null : String(value), replay: null })}
-      />
+      {from === tick && asOf === null ? (
+        <span class="label num">{`tick ${count(tick)}; no earlier one is remembered`}</span>
+      ) : (
+        <Slider
+          label="Tick to show the rows of"
+          from={from}
+          to={tick}
+          value={at}
+          shown={asOf === null ? `tick ${count(tick)}` : /^\d+$/.test(asOf) ? `as of ${count(at)}` : `as of ${asOf}`}
+          onChange={(value) => setQuery({ as_of: value >= tick ? null : String(value), replay: null })}
+        />
+      )}
     </div>
   )
 }
