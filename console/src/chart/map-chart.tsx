@@ -15,6 +15,8 @@ interface MapChartProps {
   /** What the points' values are. */
   readonly measure: string
   readonly points: readonly MapPoint[]
+  /** Height of the names, in 720ths of the width where all the earth is shown. */
+  readonly nameSize?: number
 }
 
 /** Units of the outline: two a degree. */
@@ -24,7 +26,7 @@ const largest = 9
 const mostNamed = 16
 
 /** Points on the earth, each as large as its value: an equirectangular plot, cut to where the points are. */
-export function MapChart({ label, measure, points }: MapChartProps): JSX.Element {
+export function MapChart({ label, measure, points, nameSize = 10 }: MapChartProps): JSX.Element {
   const most = Math.max(...points.map(({ value }) => value), 0)
   const { left, top, width, height } = frameOf(points)
   // Strokes and circles are drawn in the outline's units: so that they look the same however much is shown.
@@ -56,8 +58,8 @@ export function MapChart({ label, measure, points }: MapChartProps): JSX.Element
             key={name}
             class="map-name"
             x={longitude * unit + radiusOf(value) + scale * 4}
-            y={-latitude * unit + scale * 3.5}
-            style={{ fontSize: `${scale * 10}px`, strokeWidth: scale * 2.5 }}
+            y={-latitude * unit + scale * nameSize * 0.35}
+            style={{ fontSize: `${scale * nameSize}px`, strokeWidth: (scale * nameSize) / 4 }}
           >
             {name}
           </text>

@@ -42,7 +42,8 @@ export function RowsChart(props: RowsChartProps): JSX.Element {
       if (latitude === null || longitude === null) return []
       return [{ label: shownText(row[x]) ?? 'null', latitude, longitude, value: figureOf(row[y]) ?? 0 }]
     })
-    return <MapChart label={label} measure={y} points={points} />
+    // Where there is little room the names are no smaller.
+    return <MapChart label={label} measure={y} points={points} nameSize={height < 300 ? 17 : 10} />
   }
   const more = rows.length > mostBars && (
     <p class="label">{`The first ${mostBars} of ${count(rows.length)} rows in the view’s order.`}</p>

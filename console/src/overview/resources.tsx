@@ -1,7 +1,7 @@
 import type { StatusBody } from 'millrace/client'
 import type { JSX } from 'preact'
 import { Meter } from '../design/meter.tsx'
-import { bytes, count } from '../text/numbers.ts'
+import { bytes, plural } from '../text/numbers.ts'
 import { clock, duration, moment } from '../text/times.ts'
 
 /** Memory and disk, against what there may be. */
@@ -56,7 +56,7 @@ export function ServerNote({ status }: { readonly status: StatusBody }): JSX.Ele
     <>
       <span>{`up ${duration(status.uptime_seconds * 1000)}`}</span>
       <span>{`version ${status.version}`}</span>
-      <span>{`${count(status.live_streams)} live`}</span>
+      <span>{plural(status.live_streams, 'live stream')}</span>
       <span>{`${Math.round(status.requests_per_second)} requests/s`}</span>
     </>
   )

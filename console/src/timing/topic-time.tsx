@@ -4,7 +4,7 @@ import { topicNamed } from '../ask/catalog.ts'
 import { BarChart } from '../chart/bar-chart.tsx'
 import { Badge } from '../design/badge.tsx'
 import { topicAddress, viewAddress } from '../shell/place.ts'
-import { count, plural, short } from '../text/numbers.ts'
+import { plural, short } from '../text/numbers.ts'
 import { duration, moment } from '../text/times.ts'
 import { ClockLine } from './clock-line.tsx'
 
@@ -86,7 +86,7 @@ function Known({ topic, nowMicros }: TopicTimeProps): JSX.Element {
           />
         )}
         <p class="label">{topic.suggestion}</p>
-        {events > 0 && <p class="label">{`${count(events)} events; the bars’ lengths are logarithmic.`}</p>}
+        {events > 0 && <p class="label">The bars’ lengths are logarithmic.</p>}
       </div>
     </div>
   )
