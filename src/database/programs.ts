@@ -3,6 +3,7 @@ import { begunNow, type Definition, definitionBlock, type OpenedProgram, openPro
 import type { BackupAnswer, BackupOptions } from '../log/backup.ts'
 import type { Log } from '../log/log.ts'
 import type { Program } from '../plan/program.ts'
+import { counted } from '../plan/why-words.ts'
 import { isDamaged } from '../views/stored-page.ts'
 import type { DatabaseOptions } from './contract.ts'
 import {
@@ -132,7 +133,8 @@ export class Programs {
       }
       this.#toldProgress()
       this.caughtUp = true
-      this.vitals.happened('start', `the log was replayed: ${this.current.driver.events} events`)
+      const { events } = this.current.driver
+      this.vitals.happened('start', events === 0 ? 'started' : `started: ${counted(events, 'event')} replayed`)
     } catch (error) {
       throw this.#failed(error)
     }
