@@ -14,7 +14,8 @@ import type { Program, TopicDefinition, ViewDefinition } from '../../src/plan/pr
 import { loadParser, parseSql } from '../../src/sql/parse.ts'
 import { type CaseEvent, eventData, printEvent } from './case-file.ts'
 import { startEngine } from './state-modes.ts'
-import type { Subject, SubjectOptions, ViewState, ViewStates } from './subject.ts'
+import type { StateMode, Subject, SubjectOptions, ViewState, ViewStates } from './subject.ts'
+import { runTrimmed } from './trimmed-mode.ts'
 
 /** Where no event says otherwise, the oracle's clock stands here too. */
 const startMicros = BigInt(Date.parse('2026-01-01T00:00:00Z')) * 1000n
@@ -35,7 +36,11 @@ export class EngineSubject implements Subject {
     ticks: readonly (readonly CaseEvent[])[],
     options: SubjectOptions,
   ): AsyncIterable<ViewStates> {
-    yield* this.runProgram(this.define(definition, options.plain), ticks, options)
+    const { state, ...others } = options
+    if (state === 'trimmed') {
+      const bind = options.plain ? bindSelect : planSelect
+      yield* runTrimmed(definition, ticks, timeOf, startMicros, bind)
+    } else yield* this.runProgram(this.define(definition, options.plain), ticks, { ...others, state })
   }
 
   /** Answers a query over what the ticks brought, as an ad-hoc query would be. */
@@ -57,7 +62,7 @@ export class EngineSubject implements Subject {
   async *runProgram(
     program: Program,
     ticks: readonly (readonly CaseEvent[])[],
-    options: SubjectOptions,
+    options: ProgramOptions,
   ): AsyncIterable<ViewStates> {
     const engine = startEngine(program, options.state, options.weakHash ?? false)
     const feed = new Feed(program)
@@ -65,7 +70,7 @@ export class EngineSubject implements Subject {
     let timeMicros = startMicros
     for (let tick = 0; tick <= ticks.length; tick++) {
       const events = ticks[tick] ?? []
-      for (const { at } of events) if (at !== null) timeMicros = micros(at)
+      timeMicros = timeOf(events, timeMicros)
       const blocks = feed.blocks(events, timeMicros)
       const closing = tick === ticks.length ? { closeWindows: true } : {}
       const input: TickInput = { kind: 'tick', tick: tick + 1, timeMicros, blocks, ...closing }
@@ -74,6 +79,16 @@ export class EngineSubject implements Subject {
     }
     engine.destroy()
   }
+}
+
+/** How a program alone can be run. */
+interface ProgramOptions extends Omit<SubjectOptions, 'state'> {
+  readonly state?: StateMode | undefined
+}
+
+/** The time of the tick that takes some events. */
+function timeOf(events: readonly CaseEvent[], before: bigint): bigint {
+  return events.reduce((time, { at }) => (at === null ? time : micros(at)), before)
 }
 
 function micros(text: string): bigint {

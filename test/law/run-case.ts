@@ -17,6 +17,12 @@ const runs: readonly Run[] = [
   { size: 3, state: 'disk', weakHash: true },
 ]
 
+/** The database's past is thrown away in the middle. */
+export const trimmedRuns: readonly Run[] = [
+  { size: 2, state: 'trimmed' },
+  { size: 5, state: 'trimmed' },
+]
+
 /** What takes longer: `npm run law` has the time. */
 export const allRuns: readonly Run[] = [
   ...runs,
@@ -27,6 +33,7 @@ export const allRuns: readonly Run[] = [
   { size: 3, state: 'spill', weakHash: true },
   { size: 4, state: 'spill' },
   { size: 2, state: 'disk' },
+  ...trimmedRuns,
 ]
 
 /** @returns null where the law holds, else what to tell */

@@ -23,8 +23,11 @@ export type ViewStates = ReadonlyMap<string, ViewState>
  */
 export type StateMode = 'reopen' | 'incremental' | 'spill' | 'disk'
 
+/** The same, or `trimmed`: a whole database, whose past is thrown away in the middle, and which starts from the base. */
+export type Mode = StateMode | 'trimmed'
+
 export interface SubjectOptions {
-  readonly state?: StateMode
+  readonly state?: Mode
   /** Several keys share a bucket of state. */
   readonly weakHash?: boolean
   /** Run the plan as it was bound, without the optimiser's rewriting; it must change nothing. */

@@ -3,7 +3,7 @@
 import type { CaseEvent, LawCase } from '../case-file.ts'
 import { check } from '../check.ts'
 import type { Answers, Oracle } from '../oracle.ts'
-import type { Subject } from '../subject.ts'
+import type { Mode, Subject } from '../subject.ts'
 import { generate } from './generate.ts'
 import { type Scenario, toCase } from './scenario.ts'
 import { smaller } from './shrink.ts'
@@ -29,6 +29,8 @@ export interface FuzzOptions {
   /** Stop after so many failures. */
   readonly failures?: number
   readonly shrinkSeconds?: number
+  /** Only this one of the modes. */
+  readonly mode?: Mode
   readonly onFailure?: (failure: FuzzFailure) => void
 }
 
@@ -43,7 +45,8 @@ export async function fuzz(oracle: Oracle, subject: Subject, options: FuzzOption
   let scenarios = 0
   for (let seed = options.seed; performance.now() < end; seed++) {
     if (scenarios >= (options.maximumScenarios ?? Number.POSITIVE_INFINITY)) break
-    const scenario = generate(seed)
+    const made = generate(seed)
+    const scenario = options.mode === undefined ? made : { ...made, state: options.mode }
     const verdict = await judge(oracle, subject, scenario)
     scenarios++
     if (verdict.kind === 'refused') refused.set(verdict.message, (refused.get(verdict.message) ?? 0) + 1)

@@ -39,7 +39,7 @@ export function generate(seed: number): Scenario {
     views,
     events,
     sizes: sizes(random, events.length),
-    state: random.chance(0.5) ? random.pick(['reopen', 'incremental', 'spill'] as const) : null,
+    state: random.chance(0.5) ? random.pick(['reopen', 'incremental', 'spill', 'trimmed'] as const) : null,
     weakHash: random.chance(0.3),
     plain: random.chance(0.2),
   }

@@ -1,7 +1,7 @@
 // A random case as data: easy to print, easy to make smaller.
 
 import type { CaseEvent, LawCase } from '../case-file.ts'
-import type { StateMode } from '../subject.ts'
+import type { Mode } from '../subject.ts'
 
 /**
  * `num` has two digits behind the point in every value; the digits of `numx` differ from value to value, so that SQL
@@ -118,7 +118,7 @@ export interface Scenario {
   readonly events: readonly CaseEvent[]
   /** How many events each tick takes. */
   readonly sizes: readonly number[]
-  readonly state: StateMode | null
+  readonly state: Mode | null
   readonly weakHash: boolean
   /** Without the optimiser. */
   readonly plain: boolean
