@@ -75,7 +75,11 @@ const forgetDirty = withAside((engine) => {
     if (request.kind !== 'adopt') return engine.take(request)
     engine.ask({ kind: 'capture-begin' })
     for (let done = false; !done; ) {
-      const slice = engine.ask({ kind: 'capture-slice', maxBytes: 1 << 30, maxMs: Number.MAX_SAFE_INTEGER }) as CaptureSlice
+      const slice = engine.ask({
+        kind: 'capture-slice',
+        maxBytes: 1 << 30,
+        maxMs: Number.MAX_SAFE_INTEGER,
+      }) as CaptureSlice
       done = slice.done
     }
     engine.take({ ...request, state: { ...request.state, tick: Math.max(newest, request.state.tick) } } as Adopt)
