@@ -22,6 +22,10 @@ export interface WrittenTick {
   readonly commits: readonly Pick<Commit, 'timeMicros' | 'blocks' | 'answers'>[]
 }
 
+/** Others get a turn, if it is due, behind so many bytes; a block counts for so many more: single events take longer. */
+const stretchBytes = 1 << 20
+const blockBytes = 4096
+
 /** Writes one history file, tick by tick. */
 export class HistoryWriter {
   readonly #sections: SectionWriter
@@ -38,6 +42,7 @@ export class HistoryWriter {
   readonly #rows: number[] = []
   readonly #answers: TimedAnswer[] = []
   #tickMicros: number
+  #sinceTurn = 0
 
   constructor(file: DiskFile, log: string, number: number, from: Moment, options: WriterOptions) {
     this.#sections = new SectionWriter(file, number, historyVersion, options)
@@ -59,8 +64,18 @@ export class HistoryWriter {
       this.#seals.push(seals ? 1 : 0)
       this.#sealTimes.push(this.#tickMicros)
       for (const answer of commit.answers) this.#answers.push({ answer, micros })
-      for (const block of commit.blocks) await this.#addBlock(block, tick, micros)
+      for (const block of commit.blocks) {
+        await this.#addBlock(block, tick, micros)
+        if (this.#turnIsDue(block.bytes.byteLength)) await this.#sections.breathe()
+      }
     }
+  }
+
+  #turnIsDue(bytes: number): boolean {
+    this.#sinceTurn += blockBytes + bytes
+    if (this.#sinceTurn < stretchBytes) return false
+    this.#sinceTurn = 0
+    return true
   }
 
   async #addBlock(logged: LoggedBlock, tick: number, micros: number): Promise<void> {
