@@ -45,6 +45,10 @@ export interface ApiOptions extends GuardOptions {
   readonly onMistake: (error: unknown) => void
 }
 
+/** What a page of another origin may send beside what every page may. */
+const askedHeaders =
+  'Authorization, Content-Type, Idempotency-Key, If-None-Match, Last-Event-ID, Millrace-Act-As, traceparent'
+
 /** On every answer: nothing is guessed, embedded or told on. */
 const safeHeaders: Readonly<Record<string, string>> = {
   'x-content-type-options': 'nosniff',
@@ -275,7 +279,7 @@ export class Api {
     this.metrics.observe(route?.pattern ?? 'none', request.method, answer.status, seconds)
     this.#front.journals.answered(request, route?.pattern ?? 'none', seen.caller, answer.status, seconds)
     const { vary } = answer.headers
-    const shared = this.#crossOrigin(request, vary === undefined ? 'Origin' : `${vary}, Origin`)
+    const shared = this.#crossOrigin(request, answer, vary === undefined ? 'Origin' : `${vary}, Origin`)
     return { ...answer, headers: { ...safeHeaders, ...answer.headers, ...shared } }
   }
 
@@ -326,7 +330,7 @@ export class Api {
   }
 
   /** Pages of origins that were allowed by name may read answers. */
-  #crossOrigin(request: ApiRequest, vary: string): Readonly<Record<string, string>> {
+  #crossOrigin(request: ApiRequest, answer: ApiAnswer, vary: string): Readonly<Record<string, string>> {
     const origin = request.header('origin')
     if (origin === null || !this.#guard.isAllowed(origin)) return {}
     const shared = {
@@ -338,8 +342,8 @@ export class Api {
     if (request.method !== 'OPTIONS') return shared
     return {
       ...shared,
-      'access-control-allow-methods': 'GET, POST',
-      'access-control-allow-headers': 'Authorization, Content-Type, Idempotency-Key, If-None-Match, Last-Event-ID',
+      'access-control-allow-methods': answer.headers.allow ?? 'GET',
+      'access-control-allow-headers': askedHeaders,
       'access-control-max-age': '600',
     }
   }

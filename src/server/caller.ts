@@ -33,7 +33,8 @@ export function stranger({ anonymous }: Gateway): Caller {
 /** Of a key's holder, before the key's id. */
 const keyPrefix = 'key '
 const ticketMs = 30_000
-const mostTickets = 10_000
+/** Tickets of one caller that are good at a time: more than that and his own oldest one goes. */
+const ticketsOfCaller = 100
 const actAsLength = 4096
 
 /** Tells who asks: by a token, an API key, or a ticket for what can't send headers. */
@@ -42,6 +43,7 @@ export class Callers {
   readonly #io: Io
   readonly #tokens: Tokens | null
   readonly #keys: ApiKeys | null
+  readonly #ticketsOf = new Map<string, Set<string>>()
   readonly #tickets = new Map<string, { readonly caller: Caller; readonly until: number }>()
 
   /** @throws MillraceError app/load */
@@ -142,17 +144,29 @@ export class Callers {
   issue(caller: Caller): { readonly ticket: string; readonly seconds: number } {
     const now = this.#io.clock.monotonicMs()
     for (const [ticket, { until }] of this.#tickets) {
-      if (until > now && this.#tickets.size < mostTickets) break
-      this.#tickets.delete(ticket)
+      if (until > now) break
+      this.#forget(ticket)
     }
+    const own = this.#ticketsOf.get(caller.id) ?? new Set()
+    if (own.size >= ticketsOfCaller) for (const oldest of [...own].slice(0, 1)) this.#forget(oldest)
     const ticket = hex(this.#io.random.bytes(32))
     this.#tickets.set(ticket, { caller, until: now + ticketMs })
+    this.#ticketsOf.set(caller.id, own.add(ticket))
     return { ticket, seconds: ticketMs / 1000 }
+  }
+
+  #forget(ticket: string): void {
+    const id = this.#tickets.get(ticket)?.caller.id
+    this.#tickets.delete(ticket)
+    if (id === undefined) return
+    const own = this.#ticketsOf.get(id)
+    own?.delete(ticket)
+    if (own?.size === 0) this.#ticketsOf.delete(id)
   }
 
   #redeem(ticket: string): Caller {
     const found = this.#tickets.get(ticket)
-    this.#tickets.delete(ticket)
+    this.#forget(ticket)
     if (found !== undefined && this.#io.clock.monotonicMs() < found.until) return found.caller
     throw new MillraceError('auth/invalid', 'the ticket is not good: it was used, or is older than 30 seconds', {
       hint: 'get a new one by POST /v1/ticket',

@@ -144,6 +144,24 @@ describe('tickets', () => {
     expect(await status(`${view}/live?ticket=`)).toEqual([401, 'auth/invalid'])
   })
 
+  it('of one caller take nothing from another one', async () => {
+    const url = await start()
+    const issue = async (sub: string): Promise<string> => {
+      const headers = bearer(await signer.sign({ sub, role: 'reader' }))
+      const response = await fetch(`${url}/v1/ticket`, { method: 'POST', headers })
+      return ((await response.json()) as { ticket: string }).ticket
+    }
+    const modest = await issue('modest')
+    const first = await issue('greedy')
+    for (let i = 0; i < 100; i++) await issue('greedy')
+    const opened = async (ticket: string): Promise<number> => {
+      const response = await fetch(`${url}${view}/live?ticket=${ticket}`)
+      await response.body?.cancel()
+      return response.status
+    }
+    expect([await opened(modest), await opened(first)]).toEqual([200, 401])
+  })
+
   it('end with the token that they were got for', async () => {
     const url = await start()
     const headers = bearer(await signer.sign({ role: 'reader' }, { seconds: -28 }))

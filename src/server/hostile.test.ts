@@ -238,6 +238,64 @@ describe('hostile input', () => {
     expect(smuggled).not.toContain('alive')
   })
 
+  it.each([
+    ['Transfer-Encoding: chunked', 'Transfer-Encoding: identity'],
+    ['Transfer-Encoding: xchunked'],
+    ['Transfer-Encoding : chunked'],
+    ['Transfer-Encoding: chunked, identity'],
+    ['Content-Length: 5', 'Content-Length: 6'],
+    ['Content-Length: +5'],
+    ['Content-Length: 0x5'],
+    ['Content-Length: 5, 5'],
+    ['Content-Length: -1'],
+    ['X-A: 1\nTransfer-Encoding: chunked'],
+    ['X-A: 1\rContent-Length: 3'],
+    [' Content-Length: 5'],
+    ['X\0A: 1'],
+  ])('lets nobody put a second request into a first one: %j %j', async (...headers) => {
+    running = await startRunning()
+    const second = 'GET /v1/catalog HTTP/1.1\r\nHost: localhost\r\n\r\n'
+    const lines = ['POST /v1/append HTTP/1.1', 'Host: localhost', ...headers.filter((header) => header !== undefined)]
+    const answer = await raw([`${lines.join('\r\n')}\r\n\r\n0\r\n\r\n${second}`], { waitMs: 400 })
+    expect(answer.match(/HTTP\/1\.1 2\d\d/g) ?? []).toEqual([])
+    expect(answer).not.toContain('"topics"')
+    await stillServes()
+  })
+
+  it('takes no more connections of one address than it may have, and leaves the others theirs', async () => {
+    running = await startRunning({ limits: { connectionsOfAddress: 5 } })
+    const from = (localAddress: string) => connect({ port: running!.server.port, host: '127.0.0.1', localAddress })
+    const open = Array.from({ length: 20 }, () => from('127.0.0.2'))
+    let closed = 0
+    for (const socket of open) socket.on('error', () => {}).on('close', () => closed++)
+    await expect.poll(() => closed, { timeout: 10_000 }).toBe(15)
+    await stillServes()
+    for (const socket of open) socket.destroy()
+    await expect.poll(() => closed, { timeout: 10_000 }).toBe(20)
+    const again = from('127.0.0.2')
+    const answered = new Promise<string>((resolve) => again.once('data', (piece) => resolve(String(piece))))
+    again.write(request('GET /livez'))
+    expect(statusOf(await answered)).toBe(200)
+    again.destroy()
+  })
+
+  it('ends at once though connections are open in which nothing was asked', async () => {
+    running = await startRunning()
+    const sockets = Array.from({ length: 3 }, () => connect(running!.server.port, '127.0.0.1').on('error', () => {}))
+    await Promise.all(sockets.map((socket) => new Promise((resolve) => socket.once('connect', resolve))))
+    const used = await fetch(`${running.url}/livez`)
+    await used.text()
+    const ended = Promise.all(sockets.map((socket) => new Promise((resolve) => socket.once('close', resolve))))
+    let late = false
+    const timer = setTimeout(() => {
+      late = true
+    }, 4500)
+    await running.server.close()
+    await ended
+    clearTimeout(timer)
+    expect(late).toBe(false)
+  })
+
   it('goes on when readers go away in the middle', async () => {
     running = await startRunning()
     const rows = Array.from({ length: 30_000 }, (_, id) => `{"id":${id},"owner":"${'x'.repeat(100)}"}`).join('\n')

@@ -23,6 +23,8 @@ export interface Limits {
   readonly liveQueries: number
   readonly liveQueriesOfCaller: number
   readonly connections: number
+  /** Of one address; a proxy that is trusted may have all of them. */
+  readonly connectionsOfAddress: number
   /** Rows of one answer. */
   readonly viewRows: number
   /** Bytes of rendered answers that are kept for who asks the same. */
@@ -62,6 +64,7 @@ export const defaultLimits: Limits = {
   liveQueries: 16,
   liveQueriesOfCaller: 4,
   connections: 8192,
+  connectionsOfAddress: 2048,
   viewRows: 100_000,
   answerBytes: 64 * 1024 * 1024,
   sqlRows: 10_000,

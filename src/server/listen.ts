@@ -13,6 +13,7 @@ import { checkPolicies } from './access.ts'
 import { Api } from './api.ts'
 import { BodyBuffer, bodyTooSlow } from './body.ts'
 import { type Certificate, readCertificate, type TlsOptions, watchCertificate } from './certificate.ts'
+import { Connections } from './connections.ts'
 import { type ApiAnswer, type ApiRequest, problemAnswer } from './exchange.ts'
 import { defaultLimits, defaultPort, Gate, type Limits } from './limits.ts'
 import { Proxies } from './origin.ts'
@@ -118,6 +119,7 @@ class Door {
   readonly #logger: Logger | undefined
   readonly #bodies: Gate
   readonly #proxies: Proxies
+  readonly #connections: Connections
   readonly #secure: boolean
   #closing = false
   #endWatch = (): void => {}
@@ -132,6 +134,7 @@ class Door {
     certificate: Certificate | null,
   ) {
     this.#proxies = proxies
+    this.#connections = new Connections(limits.connectionsOfAddress, (address) => proxies.isTrusted(address))
     this.#secure = certificate !== null
     this.#api = api
     this.#clock = clock
@@ -161,6 +164,8 @@ class Door {
       throw new MillraceError('usage', `the certificate or its key is none: ${(error as Error).message}`)
     }
     this.app.server.maxConnections = limits.connections
+    // Of TLS the socket below it: what is in it isn't known yet.
+    this.app.server.on('connection', (socket: Socket) => this.#connections.take(socket))
     this.#takeRequests()
   }
 
@@ -196,6 +201,8 @@ class Door {
     response.once('close', () => {
       if (!response.writableFinished) gone.abort(hungUp)
     })
+    const { socket } = message
+    const endWork = this.#connections.work(socket)
     let release = (): void => {}
     const address = this.#proxies.clientOf(message.socket.remoteAddress ?? '', headerOf(message, 'x-forwarded-for'))
     const request: ApiRequest = {
@@ -228,8 +235,9 @@ class Door {
       if (!gone.signal.aborted) this.#logger?.error({ err: error }, 'an answer broke off')
     } finally {
       release()
+      endWork()
       // A connection that is kept for the next request would keep the server from closing.
-      if (this.#closing) message.socket.end()
+      if (this.#closing) socket.end()
     }
   }
 
@@ -340,6 +348,7 @@ class Door {
     const { server } = this.app
     const cancel = this.#clock.after(graceMs, () => server.closeAllConnections())
     server.closeIdleConnections()
+    if (!this.#secure) this.#connections.closeIdle()
     await this.app.close()
     cancel()
     await this.#api.flush()

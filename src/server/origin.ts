@@ -16,6 +16,11 @@ export class Proxies {
     this.#trusted = trusted
   }
 
+  /** Whether an address is one of a proxy that is trusted. */
+  isTrusted(address: string): boolean {
+    return this.#trusted(unmapped(address))
+  }
+
   /**
    * The address that a request came from: the last one that no proxy of ours stands for. What stands before that in
    * the header was sent by who asks, and may be anything.

@@ -167,6 +167,50 @@ describe('a route to a service', () => {
     expect(seen.map(({ url }) => url)).toEqual(['/base/x', '/base/y', '/base/y'])
   })
 
+  it.each([
+    [{ 'cache-control': 'no-cache' }, false],
+    [{ 'cache-control': 'private' }, true],
+    [{ 'cache-control': 'max-age=0' }, false],
+    [{ 'cache-control': 'max-age=60', age: '60' }, false],
+    [{ 'cache-control': 'max-age=60', age: '5' }, true],
+    [{ vary: 'Accept, Accept-Language' }, true],
+    [{ vary: 'User-Agent' }, false],
+    [{ vary: '*' }, false],
+  ])('keeps of a service what it allows: %j, %s', async (headers, kept) => {
+    await start(
+      route('/api/kept', { to, cacheSeconds: 60 }),
+      route('/api/open', { to, cacheSeconds: 60, needs: 'public' }),
+    )
+    answerWith = () => ({ status: 200, body: '{}', headers: headers as Record<string, string> })
+    for (let i = 0; i < 2; i++) await get('/api/kept')
+    expect(seen.length).toBe(kept ? 1 : 2)
+    // Those without a name have one cache together.
+    for (let i = 0; i < 2; i++) await get('/api/open')
+    const isPrivate = (headers as Record<string, string>)['cache-control'] === 'private'
+    expect(seen.length).toBe((kept ? 1 : 2) + (kept && !isPrivate ? 1 : 2))
+  })
+
+  it('says so where an answer, or what is made of it, is no JSON', async () => {
+    const thrown = new Error('planted-in-a-function')
+    await start(
+      route('/api/broken', { to, answer: (body) => body }),
+      route('/api/nothing', { to, answer: () => undefined }),
+      route('/api/throwing', {
+        to,
+        answer: () => {
+          throw thrown
+        },
+      }),
+    )
+    answerWith = () => ({ status: 200, body: '{"a":' })
+    expect(await get('/api/broken')).toMatchObject({ status: 502, body: { code: 'upstream/failed' } })
+    answerWith = () => ({ status: 200, body: '{}' })
+    expect(await get('/api/nothing')).toMatchObject({ status: 200, body: null })
+    const throwing = await get('/api/throwing')
+    expect(throwing).toMatchObject({ status: 500, body: { code: 'internal' } })
+    expect(JSON.stringify(throwing.body)).not.toContain('planted')
+  })
+
   it('keeps no answers to HEAD, nor any for who takes other ones', async () => {
     await start(route('/api/a', { to, cacheSeconds: 60, answer: (body) => body }))
     expect(await get('/api/a/x', { method: 'HEAD' })).toMatchObject({ status: 200, body: null })
@@ -244,7 +288,7 @@ describe('what is public', () => {
       anonymous: 'anyone',
       roles: { anyone: { read: ['owners'] } },
       policies: [policy('owners', { role: 'anyone', rows: 'id = 2', mask: { owner: 'null' } })],
-      rates: { query: { requests: 1, seconds: 60 } },
+      rates: { read: { requests: 1, seconds: 60 } },
       routes: [rows],
     })
     running = await startRunning({ gateway })

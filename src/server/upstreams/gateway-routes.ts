@@ -4,6 +4,7 @@ import type {
   GatewayRoute,
   Part,
   RouteMethod,
+  RouteNeeds,
   UpstreamRoute,
   ViewPart,
 } from '../../app/gateway-routes.ts'
@@ -76,13 +77,15 @@ export class GatewayRoutes {
   }
 
   async #pass(declared: UpstreamRoute, upstream: Upstream, method: RouteMethod, call: Call): Promise<ApiAnswer> {
-    const { to, cacheSeconds, answer } = declared
+    const { path, to, cacheSeconds, answer, needs } = declared
     const { request, caller } = call
     const url = urlBelow(to, call.names['*'] ?? '', call.query)
     // What a service answers may be for the one who asks, and in what he takes. HEAD's answer has no body to keep.
     const wanted = [request.header('accept'), request.header('accept-language')]
     const isGet = request.method === 'GET'
-    const key = cacheSeconds === undefined || !isGet ? null : JSON.stringify([url, caller.id, caller.role, ...wanted])
+    // Two routes to one service may make different things of its answers.
+    const asks = [path, url, caller.id, caller.role, ...wanted]
+    const key = cacheSeconds === undefined || !isGet ? null : JSON.stringify(asks)
     const kept = key === null ? undefined : this.#cache.get(key)
     if (kept !== undefined) return { ...kept, headers: { ...kept.headers, 'millrace-cache': 'hit' } }
     const body = method === 'GET' ? null : await sentBody(declared, call)
@@ -98,9 +101,9 @@ export class GatewayRoutes {
       return { status, headers, body: upstream.pieces(response) }
     const whole = await upstream.whole(response, wholeBytes)
     const isJson = status < 300 && (headers['content-type'] ?? '').startsWith(jsonType)
-    const made = { status, headers, body: answer !== undefined && isJson ? changed(whole, answer) : whole }
-    const mayKeep = status === 200 && !/no-store/i.test(headers['cache-control'] ?? '')
-    if (key !== null && mayKeep) this.#cache.set(key, made, { ttl: (cacheSeconds as number) * 1000 })
+    const made = { status, headers, body: answer !== undefined && isJson ? answeredBody(whole, answer) : whole }
+    const seconds = key === null || status !== 200 ? 0 : keptSeconds(response.headers, cacheSeconds as number, needs)
+    if (key !== null && seconds > 0) this.#cache.set(key, made, { ttl: seconds * 1000 })
     return made
   }
 
@@ -112,7 +115,7 @@ export class GatewayRoutes {
     }))
     return route(
       path,
-      on('GET', needs, 'query', async (call) => {
+      on('GET', needs, 'read', async (call) => {
         const { tick } = this.#server.database.status()
         const errors: Record<string, string> = {}
         const answers = await Promise.all(
@@ -128,7 +131,7 @@ export class GatewayRoutes {
         )
         const failed = Object.keys(errors).length === 0 ? [] : [['errors', JSON.stringify(errors)] as const]
         const text = `{${[...answers, ...failed].map(([name, json]) => `${JSON.stringify(name)}:${json}`).join(',')}}`
-        const body = combine === undefined ? text : JSON.stringify(combine(JSON.parse(text)))
+        const body = combine === undefined ? text : (JSON.stringify(combine(JSON.parse(text))) ?? 'null')
         const headers = { 'content-type': jsonType, 'cache-control': 'private, no-store' }
         return { status: 200, headers, body: new TextEncoder().encode(`${body}\n`) }
       }),
@@ -200,7 +203,33 @@ async function sentBody(
 }
 
 function changed(body: Uint8Array, change: (value: unknown) => unknown): Uint8Array {
-  return new TextEncoder().encode(JSON.stringify(change(JSON.parse(new TextDecoder().decode(body)))))
+  // What a function gives nothing for is null: an answer has to be JSON.
+  return new TextEncoder().encode(JSON.stringify(change(JSON.parse(new TextDecoder().decode(body)))) ?? 'null')
+}
+
+/** @throws MillraceError upstream/failed for what calls itself JSON and is none */
+function answeredBody(body: Uint8Array, change: (value: unknown) => unknown): Uint8Array {
+  try {
+    JSON.parse(new TextDecoder().decode(body))
+  } catch {
+    throw new MillraceError('upstream/failed', 'the service answers with JSON that is none')
+  }
+  return changed(body, change)
+}
+
+/** What an answer may depend on: these are part of its key, or the same for all requests. */
+const keyed = new Set(['accept', 'accept-language', 'accept-encoding', 'authorization', 'cookie', 'origin'])
+
+/** For how long an answer may be given again: no longer than its service allows. 0: not at all. */
+function keptSeconds(headers: Headers, most: number, needs: RouteNeeds | undefined): number {
+  const control = (headers.get('cache-control') ?? '').toLowerCase()
+  // Those without a name have one cache together.
+  const refusing = needs === 'public' ? /\b(no-store|no-cache|private)\b/ : /\b(no-store|no-cache)\b/
+  const vary = (headers.get('vary') ?? '').toLowerCase().split(',')
+  const isKeyed = vary.every((name) => name.trim() === '' || keyed.has(name.trim()))
+  if (refusing.test(control) || !isKeyed) return 0
+  const age = /\bmax-age=(\d+)/.exec(control)?.[1]
+  return age === undefined ? most : Math.min(most, Math.max(0, Number(age) - Number(headers.get('age') ?? 0)))
 }
 
 function tooLarge(bytes: number): MillraceError {
