@@ -1,5 +1,12 @@
-import type { Socket } from 'node:net'
 import { networkOf } from '../io/addresses.ts'
+
+/** What of a socket is needed here. */
+interface Socket {
+  readonly remoteAddress?: string | undefined
+  once(event: 'close', task: () => void): unknown
+  destroy(): void
+  destroySoon(): void
+}
 
 /**
  * The connections that are open, so that one address can't have all of them, and none holds up the server's end.
