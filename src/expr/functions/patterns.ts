@@ -35,12 +35,33 @@ export function parseLike(pattern: string): readonly Part[] | null {
   return parts
 }
 
-function likeRegExp(parts: readonly Part[]): RegExp {
-  const body = parts.map((part) => {
-    if (part === null) return '.*'
-    return part === undefined ? '.' : part.replace(/[\^$\\.*+?()[\]{}|/]/g, '\\$&')
-  })
-  return new RegExp(`^${body.join('')}$`, 'su')
+/**
+ * A LIKE pattern at work. What lies between two `%` has a fixed length, so the first place where it fits is the best
+ * one: nothing is tried twice, as a regular expression for all of it would, without end.
+ */
+export class LikePattern {
+  /** What is between `%`s, from the first to the last: found where it begins, anywhere …, at the end. */
+  readonly #pieces: readonly RegExp[]
+
+  constructor(parts: readonly Part[]) {
+    const pieces = ['']
+    for (const part of parts) {
+      if (part === null) pieces.push('')
+      else pieces[pieces.length - 1] += part === undefined ? '.' : part.replace(/[\^$\\.*+?()[\]{}|/]/g, '\\$&')
+    }
+    const last = pieces.length - 1
+    this.#pieces = pieces.map((piece, i) => new RegExp(i === last ? `${piece}$` : piece, i === 0 ? 'suy' : 'sug'))
+  }
+
+  test(text: string): boolean {
+    let at = 0
+    for (const piece of this.#pieces) {
+      piece.lastIndex = at
+      if (!piece.test(text)) return false
+      at = piece.lastIndex
+    }
+    return true
+  }
 }
 
 /** What was compiled from patterns that aren't literals, the latest few of each kind. */
@@ -65,7 +86,7 @@ class Cache<T> {
 
 const likes = new Cache((pattern) => {
   const parts = parseLike(pattern)
-  return parts === null ? null : likeRegExp(parts)
+  return parts === null ? null : new LikePattern(parts)
 })
 
 function matchLike(text: string, pattern: string): boolean {
@@ -110,18 +131,18 @@ function likeOf(insensitive: boolean): Implementation {
     const parts = parseLike(insensitive ? lowerCase(pattern.text) : pattern.text)
     if (parts === null) return helperCall(b, args, site, matchLike, true)
     if (!insensitive && !parts.includes(undefined)) return likeBytes(b, args, parts)
-    const regExp = likeRegExp(parts)
-    const test = insensitive ? testInsensitive : testRegExp
-    return helperCall(b, args.slice(0, 1), { ...site, args: site.args.slice(0, 1) }, test, false, [regExp])
+    const like = new LikePattern(parts)
+    const test = insensitive ? testInsensitive : testLike
+    return helperCall(b, args.slice(0, 1), { ...site, args: site.args.slice(0, 1) }, test, false, [like])
   }
 }
 
-function testRegExp(text: string, regExp: RegExp): boolean {
-  return regExp.test(text)
+function testLike(text: string, like: LikePattern): boolean {
+  return like.test(text)
 }
 
-function testInsensitive(text: string, regExp: RegExp): boolean {
-  return regExp.test(lowerCase(text))
+function testInsensitive(text: string, like: LikePattern): boolean {
+  return like.test(lowerCase(text))
 }
 
 function negated(implementation: Implementation): Implementation {
