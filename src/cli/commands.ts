@@ -90,6 +90,7 @@ function addServe(program: Command, io: Io, ends: Ends): void {
         'keep the state for a quick restart after so much log (default: 65536)',
         positive,
       )
+      .option('--query-timeout <MS>', 'how long a query or an explanation may take (default: 30000)', positive)
       .addOption(new Option('--log-level <LEVEL>', 'what is logged on stderr').choices(logLevels).default('warn'))
       .action(async (app: string | undefined, flags: ServeFlags) => {
         listenToSignals()
@@ -103,6 +104,7 @@ function addServe(program: Command, io: Io, ends: Ends): void {
           allowedOrigins: flags.allowOrigin,
           memoryBytes: flags.memory === undefined ? null : flags.memory * 1024 * 1024,
           snapshotBytes: flags.snapshotEvery === undefined ? null : flags.snapshotEvery * 1024,
+          queryMs: flags.queryTimeout ?? null,
           logLevel: flags.logLevel,
           front: flags,
         }
@@ -119,6 +121,7 @@ interface ServeFlags extends GatewayFlags {
   readonly allowOrigin: readonly string[]
   readonly memory?: number
   readonly snapshotEvery?: number
+  readonly queryTimeout?: number
   readonly logLevel: string
 }
 

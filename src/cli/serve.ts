@@ -31,6 +31,8 @@ export interface ServeOptions {
   readonly memoryBytes: number | null
   /** A snapshot after so many bytes of log. */
   readonly snapshotBytes: number | null
+  /** How long a query may take. */
+  readonly queryMs: number | null
   readonly logLevel: string
   /** What stands in front. */
   readonly front: GatewayFlags
@@ -223,6 +225,7 @@ class Serving {
         charts: () => charts.shown,
         trustedProxies: trustProxy,
         ...(tlsCert === undefined || tlsKey === undefined ? {} : { tls: { certFile: tlsCert, keyFile: tlsKey } }),
+        ...(options.queryMs === null ? {} : { limits: { queryMs: options.queryMs } }),
         ...(project === undefined ? {} : { project }),
         logger: pino({ level: options.logLevel }, pino.destination({ fd: 2, sync: true })),
       })

@@ -1,10 +1,11 @@
 import { openBlock } from '../data/block.ts'
 import { rowsOfBlock } from '../data/block-rows.ts'
 import { cellText } from '../data/text-print.ts'
-import { type EngineHost, startEngine } from '../engine/host.ts'
+import { type EngineHost, runStopped, startEngine } from '../engine/host.ts'
 import type { ErrorRow, GoneTimes, Standing, TickOutput, TopicBlock } from '../engine/port.ts'
 import type { Io } from '../io/io.ts'
 import { type LoggedBlock, type LogReads, offsetOf, type SealedTick } from '../log/log.ts'
+import { mayTakeLong } from '../plan/effort.ts'
 import type { Program, ViewDefinition } from '../plan/program.ts'
 import type { CellText } from '../plan/why-words.ts'
 import { openPage } from '../views/page.ts'
@@ -38,8 +39,6 @@ export interface JourneySource {
 }
 
 const mergeRows = 65_536
-/** Up to so many events an engine in this thread is quicker than starting another one. */
-const inlineRows = 20_000
 
 /**
  * Runs a program over all that came before an event, then over the event alone, as a tick of its own: what that tick
@@ -52,15 +51,13 @@ export async function effectOf(
   event: Position,
   tick: number,
 ): Promise<Effect> {
-  const { io, log, engine, memoryBytes, gone, signal } = source
-  const offsets = log.position().offsets
-  const rows = program.topics.reduce((sum, { id }) => sum + (offsets.get(id) ?? 0), 0)
+  const { io, log, memoryBytes, gone, signal } = source
+  const { offsets } = log.position()
+  const engine = mayTakeLong(program, (id) => offsets.get(id) ?? 0) ? source.engine : 'inline'
   const topics = new Set(program.topics.map(({ id }) => id))
   const own = gone.filter(({ topic }) => topics.has(topic))
-  const host = startEngine(io, program, { engine: rows > inlineRows ? engine : 'inline', memoryBytes, gone: own })
-  const stop = (): void => void host.stop()
-  signal?.addEventListener('abort', stop, { once: true })
-  try {
+  const host = startEngine(io, program, { engine, memoryBytes, gone: own })
+  return runStopped(host, signal, async () => {
     const columns = columnsRead(program)
     const merge = mergeableRows(program, mergeRows)
     const step = async (sealed: SealedTick): Promise<void> => {
@@ -82,10 +79,7 @@ export async function effectOf(
     }
     await log.replay(last, 0, tick - 1, tick, columns)
     return effect!
-  } finally {
-    signal?.removeEventListener('abort', stop)
-    await host.stop()
-  }
+  })
 }
 
 function input({ tick, timeMicros }: SealedTick, blocks: readonly TopicBlock[], number = tick) {

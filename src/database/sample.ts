@@ -7,9 +7,10 @@ import { compilePrinter, type PrintOptions } from '../data/json-print.ts'
 import { olderBlocks } from '../data/older-blocks.ts'
 import type { ColumnSchema } from '../data/sql-type.ts'
 import { storedCells } from '../data/stored-column.ts'
-import { defaultMemoryBytes, startEngine } from '../engine/host.ts'
+import { defaultMemoryBytes, runStopped, startEngine } from '../engine/host.ts'
 import type { TappedBlock } from '../engine/port.ts'
 import { type Log, type LogReads, readInSteps } from '../log/log.ts'
+import { mayTakeLong } from '../plan/effort.ts'
 import type { Program, TopicDefinition, ViewDefinition } from '../plan/program.ts'
 import type { OperatorNode } from '../plan/topology.ts'
 import { TickDriver } from '../views/driver.ts'
@@ -36,8 +37,6 @@ const watchMs = 1000
 /** The latest ticks, which are run one by one. */
 const singleTicks = 2000
 const mergeRows = 65_536
-/** Up to so many events an engine in this thread is quicker than starting another one. */
-const inlineEvents = 20_000
 
 /**
  * The latest changes that left an operator. The running engine keeps none: where the log is short, the part of the plan
@@ -58,7 +57,7 @@ export async function sampleOperator(
   const events = part.topics.reduce((sum, { id }) => sum + (offsets.get(id) ?? 0), 0)
   const whole = part.topics.every(({ id }) => !log.starts().has(id))
   if (!whole || events > replayEvents) return { columns, changes: await watch(options, running, node, print, signal) }
-  const engine = events <= inlineEvents ? 'inline' : (options.engine ?? 'worker')
+  const engine = mayTakeLong(part, (id) => offsets.get(id) ?? 0) ? (options.engine ?? 'worker') : 'inline'
   const { tick } = running.views
   const views = await readInSteps(log, (reader) => replay({ ...options, engine }, reader, part, tick, signal))
   const view = views.views[views.views.length - 1]
@@ -134,7 +133,7 @@ async function replay(
     if (driver.failure !== null) throw driver.failure
     signal.throwIfAborted()
   }
-  try {
+  return runStopped(host, signal, async () => {
     const single = Math.max(0, tick - singleTicks)
     const columns = columnsRead(part)
     if (single > 0) {
@@ -145,10 +144,7 @@ async function replay(
     await log.replay(each, 0, single, tick, columns)
     await driver.drained()
     return views
-  } finally {
-    views.close()
-    await host.stop()
-  }
+  }).finally(() => views.close())
 }
 
 /** The latest changes of a view behind a tick, as far as it remembers. */

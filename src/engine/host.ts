@@ -74,6 +74,28 @@ export function startEngine(io: Io, program: Program, options: HostOptions): Eng
   return options.engine === 'worker' ? new ThreadHost(io, program, options) : new InlineHost(io, program, options)
 }
 
+/**
+ * Work of an engine that is stopped at its end, or when a signal says so: within a tick it hears of nothing else.
+ * @throws the signal's reason; what the work throws
+ */
+export async function runStopped<T>(
+  engine: Pick<EngineHost, 'stop'>,
+  signal: AbortSignal | undefined,
+  work: () => Promise<T>,
+): Promise<T> {
+  const stop = (): void => void engine.stop()
+  signal?.addEventListener('abort', stop, { once: true })
+  try {
+    signal?.throwIfAborted()
+    return await work()
+  } catch (error) {
+    throw signal?.aborted === true ? signal.reason : error
+  } finally {
+    signal?.removeEventListener('abort', stop)
+    await engine.stop()
+  }
+}
+
 export function failureOf(error: unknown): EngineFailure {
   const message = error instanceof Error ? error.message : String(error)
   const stack = error instanceof Error && error.stack !== undefined ? { stack: error.stack } : {}

@@ -3,8 +3,14 @@ import { loadParser, parseSql } from '../sql/parse.ts'
 import { bindSelect } from './bind.ts'
 import { Catalog } from './catalog.ts'
 import { mayTakeLong } from './effort.ts'
+import type { Plan } from './plan.ts'
+import type { ViewDefinition } from './program.ts'
 
 beforeAll(() => loadParser())
+
+function viewOf(id: number, plan: Plan): ViewDefinition {
+  return { id, name: `v${id}`, columns: plan.columns, plan, order: [], emit: 'continuous', sql: '' }
+}
 
 describe('a query', () => {
   it.each([
@@ -19,6 +25,24 @@ describe('a query', () => {
     const [statement] = parseSql(text)
     if (statement?.kind !== 'select') throw new Error('no SELECT')
     const { plan } = bindSelect(Catalog.empty, statement.node, statement, { adHoc: true, parameters: [] })
-    expect(mayTakeLong(plan, () => 0)).toBe(long)
+    expect(mayTakeLong({ topics: [], views: [viewOf(1, plan)] }, () => 0)).toBe(long)
+  })
+
+  it('takes long over many rows, and over few that make many', () => {
+    const topic = (id: number) => ({
+      id,
+      name: `t${id}`,
+      columns: [],
+      primaryKey: [],
+      eventTime: null,
+      latenessMicros: '0',
+    })
+    const scan = (relation: number): Plan => ({ op: 'scan', relation, reads: [], columns: [] }) as unknown as Plan
+    const pairs = (a: number, b: number): Plan =>
+      ({ op: 'join', left: scan(a), right: scan(b), columns: [] }) as unknown as Plan
+    const program = { topics: [topic(1), topic(2)], views: [viewOf(3, pairs(1, 2)), viewOf(4, pairs(3, 3))] }
+    expect(mayTakeLong(program, () => 10)).toBe(false)
+    expect(mayTakeLong(program, () => 40)).toBe(true)
+    expect(mayTakeLong({ topics: [topic(1)], views: [viewOf(3, scan(1))] }, () => 30_000)).toBe(true)
   })
 })

@@ -228,6 +228,8 @@ export class Api {
       ...telemetryRoutes(database, {
         liveStreams: () => this.streams.taken,
         requests: this.#requestCount,
+        clock,
+        limits,
         samples: new Gate(1, 'samples at a time'),
       }),
       route(

@@ -6,8 +6,9 @@ import type { Database } from '../database.ts'
 import type { Clock } from '../io/io.ts'
 import { processBytes } from '../io/process-memory.ts'
 import { type ApiAnswer, type ApiRequest, jsonAnswer, jsonType, textAnswer } from './exchange.ts'
-import type { Gate } from './limits.ts'
+import type { Gate, Limits } from './limits.ts'
 import { Parameters, refused } from './parameters.ts'
+import { bounded } from './query-server.ts'
 import { on, type Route, route } from './routes.ts'
 import { numberForms } from './view-read.ts'
 
@@ -41,6 +42,8 @@ export class RequestCount {
 export interface TelemetryOptions {
   readonly liveStreams: () => number
   readonly requests: RequestCount
+  readonly clock: Clock
+  readonly limits: Limits
   /** Samples at a time. */
   readonly samples: Gate
 }
@@ -90,7 +93,7 @@ async function status(database: Database, { liveStreams, requests }: TelemetryOp
 /** GET /v1/topology/{node}/sample */
 async function sample(
   database: Database,
-  { samples }: TelemetryOptions,
+  { clock, limits, samples }: TelemetryOptions,
   { signal }: ApiRequest,
   id: string,
   query: string,
@@ -98,13 +101,10 @@ async function sample(
   const parameters = new Parameters(query)
   const numbers = parameters.choice('numbers', numberForms) ?? 'exact'
   parameters.end()
-  const leave = samples.enter()
-  try {
-    const { columns, changes } = await database.telemetry.sample(id, { numbers }, signal)
-    return sampled(id, columns, changes)
-  } finally {
-    leave()
-  }
+  const { columns, changes } = await bounded({ database, clock, limits, queries: samples }, signal, (ending) =>
+    database.telemetry.sample(id, { numbers }, ending),
+  )
+  return sampled(id, columns, changes)
 }
 
 function sampled(node: string, columns: readonly ColumnSchema[], changes: readonly string[]): ApiAnswer {

@@ -1,4 +1,4 @@
-import { type EngineHost, startEngine } from '../engine/host.ts'
+import { type EngineHost, runStopped, startEngine } from '../engine/host.ts'
 import type { GoneTimes } from '../engine/port.ts'
 import type { Io } from '../io/io.ts'
 import type { LogReads } from '../log/log.ts'
@@ -16,7 +16,7 @@ import { type Moment, ViewSet } from './view-set.ts'
 export interface AdHocOptions {
   /** More rows than this are refused. */
   readonly maxRows: number
-  /** Where an engine for much input runs. */
+  /** Where an engine runs that may take long. */
   readonly engine: 'inline' | 'worker'
   readonly memoryBytes: number
   readonly signal?: AbortSignal
@@ -42,8 +42,6 @@ export interface AdHocSource {
   readonly closed?: boolean
 }
 
-/** Up to so many events an engine in this thread is quicker than starting another one. */
-const inlineRows = 20_000
 /** A plan to run, and the order of its rows. */
 export type AdHocQuery = Pick<ViewDefinition, 'plan' | 'order'>
 
@@ -60,16 +58,11 @@ export async function runTogether(
   options: AdHocOptions,
 ): Promise<readonly Rows[]> {
   const run = new AdHocRun(source, queries, options)
-  const stop = (): void => void run.stop()
-  options.signal?.addEventListener('abort', stop, { once: true })
-  try {
+  return runStopped(run, options.signal, async () => {
     await run.fill()
     if (source.closed === true) await run.feed.closeWindows()
-    return await run.feed.results()
-  } finally {
-    options.signal?.removeEventListener('abort', stop)
-    await run.stop()
-  }
+    return run.feed.results()
+  })
 }
 
 /** An engine of its own for some plans: it takes what is there at the moment and, if anybody goes on, what follows. */
@@ -104,12 +97,8 @@ export class AdHocRun {
     }
     const counts = new Map(inputs.map((input) => [input.definition.id, source.moment.version(input).rows]))
     for (const { id } of topics) counts.set(id, source.log.position().offsets.get(id) ?? 0)
-    const rows = [...counts.values()].reduce((sum, count) => sum + count, 0)
-    // What takes long in this thread holds everybody up, and can't be stopped; what comes later nobody knows.
-    const long =
-      options.goesOn === true ||
-      rows > inlineRows ||
-      queries.some(({ plan }) => mayTakeLong(plan, (id) => counts.get(id) ?? 0))
+    // What comes later nobody knows.
+    const long = options.goesOn === true || mayTakeLong(program, (id) => counts.get(id) ?? 0)
     const engine = long ? options.engine : 'inline'
     this.relations = relations
     this.views = views

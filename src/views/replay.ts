@@ -1,6 +1,6 @@
 import { blockColumn } from '../data/block.ts'
 import { columnId, type StoredColumn } from '../data/stored-column.ts'
-import { startEngine } from '../engine/host.ts'
+import { runStopped, startEngine } from '../engine/host.ts'
 import type { GoneTimes, StateFiles } from '../engine/port.ts'
 import type { Io } from '../io/io.ts'
 import type { ColumnsRead, LogReading, SealedTick, TickMark } from '../log/log.ts'
@@ -116,7 +116,7 @@ export async function replayThrough(
     signal.throwIfAborted()
     onTick(views.tick, driver.events)
   }
-  try {
+  const run = async (): Promise<void> => {
     if (from === null) driver.start(host)
     else {
       const standing = await host.status()
@@ -130,8 +130,6 @@ export async function replayThrough(
       onTick(views.tick, driver.events)
       await visit(to)
     }
-  } finally {
-    views.close()
-    await host.stop()
   }
+  await runStopped(host, signal, run).finally(() => views.close())
 }
