@@ -319,12 +319,13 @@ describe('live', () => {
       ]
       const row = (spent: number) => ({ id: 9007199254740993n, spent })
       expect(told).toEqual([
-        { kind: 'snapshot', tick: 0, complete: true, columns, changes: [{ row: row(2), weight: 1 }] },
+        { kind: 'snapshot', tick: 0, complete: true, columns, order: [], changes: [{ row: row(2), weight: 1 }] },
         {
           kind: 'change',
           tick: 1,
           complete: true,
           columns,
+          order: [],
           changes: expect.arrayContaining([
             { row: row(2), weight: -1 },
             { row: row(3), weight: 1 },

@@ -225,6 +225,8 @@ export interface SqlLiveOptions {
 export interface LiveSqlStep<Row> extends LiveStep<Row> {
   /** Of the query, as they were told last; none before its first rows. */
   readonly columns: SqlAnswer<Row>['columns']
+  /** What its rows are ordered by, as far as these columns say it, with a minus for descending. */
+  readonly order: readonly string[]
 }
 
 export interface SqlAnswer<Row> {

@@ -50,14 +50,16 @@ export function liveSqlSteps<R>(
   const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body }
   const stream = new LiveStream<SqlRow>(connection, { path: '/v1/sql/live?numbers=string', init, fromTick: null })
   let columns: Columns = []
+  let order: readonly string[] = []
   let read = readerOf(columns)
   return stepsOf(stream, signal, async (told) => {
     const step = wiredStep(told)
     if (told.data.columns !== undefined) {
       columns = told.data.columns
+      order = told.data.order ?? []
       read = readerOf(columns)
     }
-    return { ...step, columns, changes: step.changes.map(({ row, weight }) => ({ row: read(row), weight })) }
+    return { ...step, columns, order, changes: step.changes.map(({ row, weight }) => ({ row: read(row), weight })) }
   })
 }
 

@@ -112,9 +112,16 @@ export interface LiveQueryOptions extends Omit<QueryOptions, 'asOf'> {
   readonly mostQueries?: number
 }
 
+export interface LiveQueryAbout {
+  /** The first tick whose events are in the result, where earlier ones are gone; null: it knows all. */
+  readonly startsAtTick: number | null
+  /** What rows are ordered by, as far as it is shown; beyond, by all columns. */
+  readonly order: readonly Order[]
+}
+
 export interface LiveQueryAnswer {
-  /** The first tick whose events are in the result, where earlier ones are gone; of the newest snapshot. */
-  readonly startsAtTick: () => number | null
+  /** Of the newest snapshot. */
+  readonly about: () => LiveQueryAbout
   /** Rows of a snapshot come in the query's order. The columns are those of a message's rows. */
   readonly messages: AsyncGenerator<LiveMessage>
 }

@@ -284,7 +284,8 @@ async function* sqlSteps(
       schema = message.rows.columns
       reader = rowReader(schema, readColumns(schema, written))
     }
-    yield { ...stepOf(message, reader), columns: schema.map(namedColumn) }
+    const order = answer.about().order.map((key) => (key.descending ? '-' : '') + schema[key.column].name)
+    yield { ...stepOf(message, reader), columns: schema.map(namedColumn), order }
   }
 }
 

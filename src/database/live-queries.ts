@@ -54,7 +54,7 @@ export class LiveQueries {
     try {
       await orAborted(held.query.ready, signal)
       const messages = endedBy(held.query.messages(reading.signal), leave)
-      return { startsAtTick: () => held.query.startsAtTick, messages }
+      return { about: () => held.query.about, messages }
     } catch (error) {
       leave()
       throw error

@@ -10,7 +10,7 @@ import { Rows } from '../views/rows.ts'
 import { isDamaged } from '../views/stored-page.ts'
 import type { View } from '../views/view.ts'
 import { ViewSet } from '../views/view-set.ts'
-import type { DatabaseOptions, LiveQueryOptions } from './contract.ts'
+import type { DatabaseOptions, LiveQueryAbout, LiveQueryOptions } from './contract.ts'
 import { type InputTick, InputTicks } from './live-input.ts'
 import type { LogPast } from './log-past.ts'
 import type { BoundQuery } from './queries.ts'
@@ -75,9 +75,11 @@ export class LiveQuery {
     this.ready.catch(() => {})
   }
 
-  /** The first tick whose events it knows, where earlier ones are gone; null: it knows all. */
-  get startsAtTick(): number | null {
-    return this.#built?.startsAtTick ?? null
+  /** Of the newest snapshot. Once it is ready. */
+  get about(): LiveQueryAbout {
+    const { startsAtTick, bound } = this.#built!
+    const hidden = bound.order.findIndex(({ column }) => column >= bound.columns.length)
+    return { startsAtTick, order: hidden < 0 ? bound.order : bound.order.slice(0, hidden) }
   }
 
   /** The next time at which the passing of time alone changes the result, if it is at the newest tick. */

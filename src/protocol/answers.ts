@@ -80,6 +80,8 @@ export interface LiveBody<W = WireRow> {
   readonly tick: number
   /** Of a query, with the first piece of its snapshot. */
   readonly columns?: SqlBody['columns']
+  /** Of a query, with its columns: those that it is ordered by, with a minus for descending. */
+  readonly order?: readonly string[]
   /** Of a query that begins with what is left of a topic: the first tick that counts. */
   readonly starts_at_tick?: number
   readonly rows?: readonly W[]

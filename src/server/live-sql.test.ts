@@ -101,6 +101,7 @@ describe('POST /v1/sql/live', () => {
           { name: 'auction', type: 'bigint' },
           { name: 'n', type: 'bigint' },
         ],
+        order: ['-n'],
         rows: [
           [2, 2],
           [1, 1],

@@ -1,9 +1,10 @@
 import { MillraceError } from '../data/errors.ts'
 import type { PrintOptions } from '../data/json-print.ts'
-import { resultTypeName } from '../data/sql-type.ts'
-import type { LiveQueryAnswer } from '../database/contract.ts'
+import { type ColumnSchema, resultTypeName } from '../data/sql-type.ts'
+import type { LiveQueryAbout, LiveQueryAnswer } from '../database/contract.ts'
 import type { LiveMessage } from '../database.ts'
 import type { Clock } from '../io/io.ts'
+import type { LiveBody } from '../protocol/answers.ts'
 import { eventEnd, eventHead, heartbeat, retryLine } from '../protocol/event-stream.ts'
 import { problemOf } from '../protocol/problem.ts'
 import type { ApiAnswer, ApiRequest } from './exchange.ts'
@@ -59,7 +60,7 @@ export async function streamSql(
 
 async function* streamOf(
   { clock, limits, session }: Pick<LiveServer, 'clock' | 'limits' | 'session'>,
-  { messages, startsAtTick }: LiveQueryAnswer,
+  { messages, about }: LiveQueryAnswer,
   options: PrintOptions,
   returns: boolean,
   end: () => void,
@@ -79,7 +80,7 @@ async function* streamOf(
       if (done) return
       if (resets) yield encoder.encode(resetEvent(value.tick))
       resets = false
-      yield* eventOf(clock, value, first ? startsAtTick() : undefined, options)
+      yield* eventOf(clock, value, first ? about() : null, options)
       first = value.kind === 'reset' || (value.kind === 'snapshot' && value.last)
     }
   } catch (error) {
@@ -95,11 +96,11 @@ function resetEvent(tick: number): string {
   return `${eventHead('reset', null)}{"tick":${tick}}${eventEnd}`
 }
 
-/** @param startsAtTick undefined: not the first piece of a snapshot */
+/** @param about null: not the first piece of a snapshot */
 async function* eventOf(
   clock: Clock,
   message: LiveMessage,
-  startsAtTick: number | null | undefined,
+  about: LiveQueryAbout | null,
   options: PrintOptions,
 ): AsyncGenerator<Uint8Array> {
   const { tick } = message
@@ -108,11 +109,10 @@ async function* eventOf(
       yield encoder.encode(resetEvent(tick))
       return
     case 'snapshot': {
-      const columns = message.rows.columns.map(({ name, type }) => ({ name, type: resultTypeName(type) }))
-      const starts = startsAtTick == null ? '' : `"starts_at_tick":${startsAtTick},`
-      const about = startsAtTick === undefined ? '' : `"columns":${JSON.stringify(columns)},${starts}`
+      const { columns } = message.rows
+      const told: Partial<LiveBody> = about === null ? {} : describedBy(columns, about)
       // Only who has all of the snapshot has this tick.
-      const head = `${eventHead('snapshot', message.last ? String(tick) : null)}{"tick":${tick},${about}"rows":[`
+      const head = `${eventHead('snapshot', message.last ? String(tick) : null)}${JSON.stringify({ tick, ...told }).slice(0, -1)},"rows":[`
       yield* rowsJson(clock, head, message.rows, 'rows', `]}${eventEnd}`, options)
       return
     }
@@ -120,5 +120,15 @@ async function* eventOf(
       const head = `${eventHead('change', String(tick))}{"tick":${tick},"changes":[`
       yield* rowsJson(clock, head, message.rows, 'changes', `]}${eventEnd}`, options)
     }
+  }
+}
+
+function describedBy(columns: readonly ColumnSchema[], { order, startsAtTick }: LiveQueryAbout): Partial<LiveBody> {
+  return {
+    columns: columns.map(({ name, type }) => ({ name, type: resultTypeName(type) })),
+    ...(order.length === 0
+      ? {}
+      : { order: order.map(({ column, descending }) => (descending ? '-' : '') + columns[column].name) }),
+    ...(startsAtTick === null ? {} : { starts_at_tick: startsAtTick }),
   }
 }

@@ -90,11 +90,12 @@ export const bodies: Readonly<Record<string, JsonSchema>> = {
     {
       tick: integer,
       columns: listOf(objectOf({ name: text, type: text })),
+      order: { ...listOf(text), description: 'Columns, with a minus for descending.' },
       starts_at_tick: { ...integer, description: 'Where events of before are gone: the first tick that counts.' },
       rows: listOf({ type: 'array' }),
       changes: listOf(objectOf({ row: { type: 'array' }, weight: integer })),
     },
-    ['columns', 'starts_at_tick', 'rows', 'changes'],
+    ['columns', 'order', 'starts_at_tick', 'rows', 'changes'],
   ),
   Replaying: objectOf({ status: { const: 'replaying' }, tick: integer, through_tick: integer, events: integer }),
   DiffRequest: objectOf({ definition: { type: 'object' }, rows: integer }, ['rows']),
