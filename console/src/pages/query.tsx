@@ -2,7 +2,7 @@ import type { JSX } from 'preact'
 import { useEffect, useMemo, useState } from 'preact/hooks'
 import { topics, views } from '../ask/catalog.ts'
 import { server } from '../ask/server.ts'
-import { Dot } from '../design/badge.tsx'
+import { Badge, Dot } from '../design/badge.tsx'
 import { CopyAs } from '../design/copy-as.tsx'
 import { Empty, Trouble, Waiting } from '../design/empty.tsx'
 import { TabPanel, Tabs, tabOf } from '../design/tabs.tsx'
@@ -15,7 +15,7 @@ import { PageHead } from '../shell/page-head.tsx'
 import { query, setQuery } from '../shell/place.ts'
 import { count, plural } from '../text/numbers.ts'
 import { duration } from '../text/times.ts'
-import { sqlName, sqlSnippets } from '../view/snippets.ts'
+import { liveSqlSnippets, sqlName, sqlSnippets } from '../view/snippets.ts'
 import '../querying/query.css'
 
 const tabs = [
@@ -24,7 +24,7 @@ const tabs = [
   { id: 'plan', title: 'Plan' },
 ]
 
-/** One SELECT over everything: run once, or again with every tick. What was run stands in the address. */
+/** One SELECT over everything: run once, or followed tick by tick. What was run stands in the address. */
 export function Page(): JSX.Element {
   const asked = query.value.get('sql')
   const live = query.value.get('live') === 'true'
@@ -51,7 +51,10 @@ export function Page(): JSX.Element {
   const state = run?.state.value ?? null
   return (
     <div class="page whole">
-      <PageHead title="Query" actions={text.trim() === '' ? undefined : <CopyAs snippets={sqlSnippets(text)} />} />
+      <PageHead
+        title="Query"
+        actions={text.trim() === '' ? undefined : <CopyAs snippets={(live ? liveSqlSnippets : sqlSnippets)(text)} />}
+      />
       <Editor given={given} onChange={setText} onRun={start} />
       <div class="query-tools">
         <button type="button" class="button primary" disabled={text.trim() === ''} onClick={start}>
@@ -70,7 +73,8 @@ export function Page(): JSX.Element {
           Save as a view …
         </button>
         <span class="query-note label num" role="status">
-          {state === null ? '' : noteOf(state, live)}
+          {state === null ? '' : noteOf(state)}
+          {live && state?.running === true && state.answer !== null && <Badge tone="good">live</Badge>}
         </span>
       </div>
       {asked === null || state === null ? <Examples onChoose={put} /> : <Answer sql={asked} state={state} />}
@@ -79,10 +83,11 @@ export function Page(): JSX.Element {
   )
 }
 
-function noteOf({ answer, running, ms }: RunState, live: boolean): string {
+function noteOf({ answer, refusal, running, ms }: RunState): string {
+  if (refusal !== null) return ''
   if (answer === null) return running ? 'running …' : ''
   const took = ms === null ? '' : ` in ${duration(ms)}`
-  return `${plural(answer.rows.length, 'row')}${took} at tick ${count(answer.tick)}${live && running ? ', run again as ticks go on' : ''}`
+  return `${plural(answer.size, 'row')}${took} at tick ${count(answer.tick)} `
 }
 
 function Answer({ sql, state }: { readonly sql: string; readonly state: RunState }): JSX.Element {
@@ -95,7 +100,7 @@ function Answer({ sql, state }: { readonly sql: string; readonly state: RunState
         {tab === 'plan' ? (
           <QueryPlan sql={sql} />
         ) : refusal !== null ? (
-          <Trouble refusal={refusal} />
+          <Trouble {...(answer === null ? {} : { title: 'The live query ended' })} refusal={refusal} />
         ) : answer === null ? (
           <Waiting what="Running" />
         ) : tab === 'chart' ? (

@@ -1,40 +1,35 @@
-import type { SqlBody, WireRow } from 'millrace/client'
 import type { JSX } from 'preact'
 import { useMemo } from 'preact/hooks'
 import { ChartControls, chartInAddress } from '../chart/chart-controls.tsx'
 import { RowsChart } from '../chart/rows-chart.tsx'
 import { Empty } from '../design/empty.tsx'
 import { Table } from '../design/table.tsx'
+import type { HeldRow } from '../rows/bag.ts'
 import { tableColumns } from '../rows/columns.tsx'
+import type { Answer } from './run.ts'
 
-/** An answer's rows as objects; columns of one name are told apart by their place. */
-export function rowsOf({ columns, rows }: SqlBody): readonly WireRow[] {
-  return rows.map((cells) => Object.fromEntries(distinctNames(columns).map((name, i) => [name, cells[i]])))
-}
+const litMs = 1400
 
-function distinctNames(columns: SqlBody['columns']): readonly string[] {
-  const seen = new Map<string, number>()
-  return columns.map(({ name }) => {
-    const times = (seen.get(name) ?? 0) + 1
-    seen.set(name, times)
-    return times === 1 ? name : `${name} (${times})`
-  })
-}
-
-export function distinctColumns({ columns }: SqlBody): SqlBody['columns'] {
-  return distinctNames(columns).map((name, i) => ({ name, type: columns[i].type }))
-}
-
-export function ResultRows({ answer }: { readonly answer: SqlBody }): JSX.Element {
-  const rows = useMemo(() => rowsOf(answer), [answer])
+export function ResultRows({ answer }: { readonly answer: Answer }): JSX.Element {
+  const { rows } = answer
   const shape = answer.columns.map(({ name, type }) => `${name} ${type}`).join()
-  const columns = useMemo(() => tableColumns<WireRow>(distinctColumns(answer), (row) => row), [shape])
+  const columns = useMemo(() => tableColumns<HeldRow>(answer.columns, ({ row }) => row), [shape])
   if (rows.length === 0) return <Empty title="No rows" />
-  return <Table label="Result" columns={columns} rows={rows} keyOf={(_, index) => String(index)} />
+  const now = performance.now()
+  return (
+    <Table
+      label="Result"
+      columns={columns}
+      rows={rows}
+      keyOf={({ key }) => key}
+      lit={({ litAt, changed }, column) =>
+        litAt > 0 && now - litAt < litMs && (changed === null || changed.has(column)) ? 'flash' : ''
+      }
+    />
+  )
 }
 
-export function ResultChart({ answer }: { readonly answer: SqlBody }): JSX.Element {
-  const columns = distinctColumns(answer)
+export function ResultChart({ answer: { columns, rows } }: { readonly answer: Answer }): JSX.Element {
   const shape = chartInAddress(columns)
   if (shape === null) {
     return (
@@ -46,7 +41,12 @@ export function ResultChart({ answer }: { readonly answer: SqlBody }): JSX.Eleme
   return (
     <>
       <ChartControls columns={columns} shape={shape} />
-      <RowsChart label={`Result: ${shape.y}`} columns={columns} rows={rowsOf(answer)} shape={shape} />
+      <RowsChart
+        label={`Result: ${shape.y}`}
+        columns={columns}
+        rows={rows.flatMap(({ row, weight }) => Array.from({ length: weight }, () => row))}
+        shape={shape}
+      />
     </>
   )
 }

@@ -14,6 +14,8 @@ export interface HeldRow {
   readonly changed: ReadonlySet<string> | null
 }
 
+type BagColumns = readonly Pick<ColumnInfo, 'name' | 'type'>[]
+
 interface Change {
   readonly row: WireRow
   readonly weight: number
@@ -26,14 +28,14 @@ const mostCompared = 400
 const fewShare = 0.05
 
 export class Bag {
-  readonly #columns: readonly ColumnInfo[]
+  readonly #columns: BagColumns
   readonly #rows = new Map<string, HeldRow>()
   #compare: Compare
   #sorted: HeldRow[] = []
   /** Each row as often as it is there. */
   size = 0
 
-  constructor(columns: readonly ColumnInfo[], order: readonly string[]) {
+  constructor(columns: BagColumns, order: readonly string[]) {
     this.#columns = columns
     this.#compare = comparator(columns, order)
   }

@@ -39,6 +39,22 @@ export async function* liveWhileSeen(server: Inspector, view: string, { fromTick
   }
 }
 
+type SqlSteps = ReturnType<Inspector['relations']['liveSql']>
+
+/** The same of a query, which begins anew each time: with a snapshot. */
+export async function* sqlWhileSeen(server: Inspector, sql: string, signal: AbortSignal): SqlSteps {
+  while (!signal.aborted) {
+    if (document.hidden) await seen(signal)
+    const hidden = new AbortController()
+    const leave = leaveWhenHidden(hidden, signal)
+    try {
+      yield* server.relations.liveSql(sql, { signal: hidden.signal })
+    } finally {
+      leave()
+    }
+  }
+}
+
 function leaveWhenHidden(stream: AbortController, signal: AbortSignal): () => void {
   let timer = 0
   const abort = (): void => stream.abort()

@@ -1,12 +1,18 @@
 import type { JSX } from 'preact'
+import { useEffect } from 'preact/hooks'
 import { useAsked } from '../ask/asked.ts'
+import { appFile } from '../ask/project.ts'
 
 const everyMs = 1500
 
 /** While an app is being developed: why what was saved last doesn't run, and what to do. */
 export function ProjectBanner(): JSX.Element | null {
   const asked = useAsked('project', (server, signal) => server.relations.project({ signal }))
-  return asked.value.value?.file == null ? null : <Watched />
+  const file = asked.value.value?.file ?? null
+  useEffect(() => {
+    appFile.value = file
+  }, [file])
+  return file === null ? null : <Watched />
 }
 
 function Watched(): JSX.Element | null {

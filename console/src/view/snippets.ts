@@ -1,4 +1,5 @@
 /** How what a page shows is asked for elsewhere. */
+import { appFile } from '../ask/project.ts'
 import type { Snippets } from '../design/copy-as.tsx'
 
 const origin = (): string => location.origin
@@ -13,7 +14,13 @@ function property(name: string): string {
 }
 
 const connect = (): string =>
-  `import { createClient } from 'millrace/client'\n\nconst db = createClient<typeof import('./millrace.ts')>({ url: '${origin()}' })\n`
+  `import { createClient } from 'millrace/client'\n\nconst db = createClient<${programType(appFile.value)}>({ url: '${origin()}' })\n`
+
+/** What tells the compiler of the app: its module, or what `millrace generate` writes beside an app in SQL. */
+function programType(file: string | null): string {
+  const name = file?.split(/[\\/]/).pop() ?? 'millrace.ts'
+  return /\.sql$/i.test(name) ? "import('./millrace.gen.ts').Program" : `typeof import('./${name}')`
+}
 
 /** A view's rows, now or as of a tick. */
 export function viewSnippets(view: string, order: string | null, asOf: string | null): Snippets {
@@ -35,7 +42,7 @@ export function viewSnippets(view: string, order: string | null, asOf: string | 
 export function liveSnippets(view: string): Snippets {
   return {
     curl: `curl -N '${origin()}/v1/views/${encodeURIComponent(view)}/live'`,
-    typescript: `${connect()}for await (const { tick, changes } of db${property(view)}.live()) {\n  for (const { row, weight } of changes) console.log(tick, weight, row)\n}\n`,
+    typescript: `${connect()}for await (const { tick, changes } of db${property(view)}.live()) {\n${printed}}\n`,
   }
 }
 
@@ -52,7 +59,23 @@ export function topicSnippets(topic: string, from: number, example: Readonly<Rec
 export function sqlSnippets(sql: string): Snippets {
   return {
     sql,
-    curl: `curl -X POST '${origin()}/v1/sql' -H 'content-type: application/json' -d '${JSON.stringify({ sql }).replaceAll("'", "'\\''")}'`,
+    curl: `curl ${postSql('/v1/sql', sql)}`,
     typescript: `${connect()}const { rows } = await db.sql(${JSON.stringify(sql)})\n`,
   }
+}
+
+/** A query that is followed. */
+export function liveSqlSnippets(sql: string): Snippets {
+  return {
+    sql,
+    curl: `curl -N ${postSql('/v1/sql/live', sql)}`,
+    typescript: `${connect()}for await (const { tick, changes } of db.sql.live(${JSON.stringify(sql)})) {\n${printed}}\n`,
+  }
+}
+
+const printed = '  for (const { row, weight } of changes) console.log(tick, weight, row)\n'
+
+function postSql(path: string, sql: string): string {
+  const body = JSON.stringify({ sql }).replaceAll("'", "'\\''")
+  return `-X POST '${origin()}${path}' -H 'content-type: application/json' -d '${body}'`
 }
