@@ -183,6 +183,10 @@ describe.skipIf(noBrowser !== null)(`ways through the console${noBrowser === nul
       await cell.waitFor()
       await scene.orders(7)
       await expect.poll(async () => Number(await cell.textContent())).toBe(before + 7)
+      await page.getByText('live', { exact: true }).waitFor()
+      const copied = page.getByRole('button', { name: 'curl', exact: true })
+      expect(await copied.getAttribute('title')).toContain('/v1/sql/live')
+      expect(await page.getByRole('button', { name: 'TypeScript' }).getAttribute('title')).toContain('db.sql.live(')
     }),
   )
 
