@@ -8,7 +8,7 @@ import { diff } from './diff.ts'
 import { explain } from './explain.ts'
 import { addGatewayFlags, type GatewayFlags } from './gateway-flags.ts'
 import { addKeys } from './keys.ts'
-import { repeated } from './option-values.ts'
+import { actAs, repeated } from './option-values.ts'
 import { endWithReader } from './output.ts'
 import { type Format, formats } from './print-views.ts'
 import { addProject } from './project.ts'
@@ -149,7 +149,7 @@ function addRemote(program: Command, ends: Ends): void {
     .option('--as-of <TICK|TIME>', 'the answer as it was at a past tick or time')
     .option('--replay', 'where views no longer know it: read the log again up to there')
     .option('--live', 'the rows, then their changes, until interrupted: JSON lines as tail prints them')
-    .option('--as <CALLER>', 'what another caller would get, for admins: {"role": …, "claims": {…}}')
+    .addOption(actAs())
     .action((sql: string, flags: QueryCommandFlags) => {
       const format = flags.json ? 'json' : (flags.format ?? (process.stdout.isTTY ? 'table' : 'ndjson'))
       const { numbers, param: parameters, asOf = null, replay = false } = flags

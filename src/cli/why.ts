@@ -3,7 +3,7 @@ import { type Command, Option } from 'commander'
 import { MillraceError } from '../data/errors.ts'
 import type { FindBody, JourneyBody, WhyBody } from '../protocol/why.ts'
 import { findText, journeyText } from './journey-text.ts'
-import { repeated } from './option-values.ts'
+import { actAs, repeated } from './option-values.ts'
 import { writeOut } from './output.ts'
 import { connect, defaultUrl } from './remote.ts'
 import { type Paint, plain, whyText } from './why-tree.ts'
@@ -19,6 +19,7 @@ export function addWhy(program: Command, ends: (action: Promise<number>) => Prom
     .option('--is-null <COLUMN>', 'a column that is NULL; may be repeated', repeated, [])
     .option('--as-of <TICK|TIME>', 'as it was at a past tick or time')
     .option('--limit <N>', 'events listed at most')
+    .addOption(actAs())
     .option('--json', "print the server's answer")
     .action((view: string, where: readonly string[], flags: WhyFlags) => ends(why(view, where, flags)))
   program
@@ -27,6 +28,7 @@ export function addWhy(program: Command, ends: (action: Promise<number>) => Prom
     .argument('<topic>')
     .argument('<offset>')
     .addOption(new Option('--url <URL>', 'the running server').default(defaultUrl))
+    .addOption(actAs())
     .option('--json', "print the server's answer")
     .action((topic: string, offset: string, flags: Answered) => ends(journey(topic, offset, flags)))
   program
@@ -37,17 +39,20 @@ export function addWhy(program: Command, ends: (action: Promise<number>) => Prom
     .addOption(new Option('--url <URL>', 'the running server').default(defaultUrl))
     .option('--is-null <COLUMN>', 'a column that is NULL; may be repeated', repeated, [])
     .option('--limit <N>', 'events listed at most')
+    .addOption(actAs())
     .option('--json', "print the server's answer")
     .action((topic: string, where: readonly string[], flags: WhyFlags) => ends(find(topic, where, flags)))
 }
 
 interface Answered {
   readonly url: string
+  readonly as?: string
   readonly json?: boolean
 }
 
 interface WhyFlags {
   readonly url: string
+  readonly as?: string
   readonly isNull: readonly string[]
   readonly asOf?: string
   readonly limit?: string
@@ -76,11 +81,11 @@ async function find(topic: string, where: readonly string[], flags: WhyFlags): P
 }
 
 async function answered(
-  { url, json = false }: Answered,
+  { url, as, json = false }: Answered,
   path: string,
   text: (answer: string) => string,
 ): Promise<number> {
-  const answer = await (await connect(url).open(path)).text()
+  const answer = await (await connect(url, as).open(path)).text()
   await writeOut(json ? answer : text(answer))
   return 0
 }

@@ -52,6 +52,8 @@ export class Access {
         return this.seesWhole(caller, name)
       case 'trace view':
         return this.mayTrace(caller, name)
+      case 'trace topic':
+        return this.#mayFollow(caller, name)
       case 'append topic':
         return this.mayAppend(caller, name)
       case 'append':
@@ -91,6 +93,19 @@ export class Access {
   /** Whether the caller sees a view and all that it is computed from. */
   mayTrace(caller: Caller, view: string): boolean {
     return caller.admin || this.#below(view).every((name) => this.seesWhole(caller, name))
+  }
+
+  /**
+   * Whether the caller sees a topic, all views that its events reach, and all that these are computed from: an event's
+   * journey shows rows of them, and of what they join it with.
+   */
+  #mayFollow(caller: Caller, topic: string): boolean {
+    if (!this.seesWhole(caller, topic)) return false
+    const { views } = this.#database.catalog()
+    return views
+      .map(({ name }) => this.#below(name))
+      .filter((names) => names.some((name) => same(name, topic)))
+      .every((names) => names.every((name) => this.seesWhole(caller, name)))
   }
 
   /** A view's name and those of all relations below it. */
@@ -158,6 +173,8 @@ function deedOf(needs: Permission, name: string): string {
       return `see all rows and columns of ${name}, as this call has to`
     case 'trace view':
       return `see all that ${name} is computed from`
+    case 'trace topic':
+      return `see all views that events of ${name} reach, and all that these are computed from`
     case 'append topic':
       return `append to ${name}`
     case 'append':

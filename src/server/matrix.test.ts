@@ -47,6 +47,7 @@ const granted: Readonly<Record<Exclude<Permission, 'public'>, readonly Role[]>> 
   'trace view': ['admin', 'reader'],
   'read topic': ['admin', 'reader', 'tenant'],
   'read topic whole': ['admin', 'reader'],
+  'trace topic': ['admin', 'reader'],
   'append topic': ['admin', 'writer'],
   append: ['admin', 'writer'],
   sql: ['admin', 'tenant', 'querier'],

@@ -272,6 +272,50 @@ describe('policies', () => {
     expect(body.views).toMatchObject([{ rows: 0, sql: '' }, { rows: 0 }])
   })
 
+  it('let see a journey only who sees all of what its event reaches', async () => {
+    const all = ['sale', 'customer', 'revenue', 'people', 'hidden']
+    const reading = (...read: readonly string[]) => ({ read })
+    const gateway = gatewayOf(path.join(folder, 'keys.json'), {
+      roles: {
+        ...roles,
+        whole: reading(...all),
+        some: reading('sale', 'revenue'),
+        blind: reading('revenue', 'hidden'),
+        masked: reading(...all),
+        filtered: reading(...all),
+      },
+      policies: [
+        policy('revenue', { role: 'masked', mask: { email: 'null' } }),
+        policy('sale', { role: 'filtered', rows: 'amount > 0' }),
+      ],
+    })
+    running = await startRunning({ gateway }, app)
+    const token = await signer.sign({ role: 'boss' })
+    await ask('/v1/topics/sale/events', token, sales)
+    await ask('/v1/topics/customer/events', token, customers)
+    const journey = async (topic: string, role: string, headers = {}): Promise<number> => {
+      const own = bearer(await signer.sign({ role: Object.keys(headers).length > 0 ? 'boss' : role }))
+      const target = `${running!.url}/v1/topics/${topic}/events/0/journey`
+      const response = await fetch(target, { headers: { ...own, ...headers } })
+      const text = await response.text()
+      if (response.status !== 200)
+        for (const secret of ['hidden', 'ann@a', '"rows"']) expect(text).not.toContain(secret)
+      return response.status
+    }
+    for (const [role, sale, customer] of [
+      ['boss', 200, 200],
+      ['whole', 200, 200],
+      ['some', 403, 403],
+      ['blind', 403, 403],
+      ['masked', 403, 200],
+      ['filtered', 403, 200],
+    ] as const) {
+      expect([role, await journey('sale', role), await journey('customer', role)]).toEqual([role, sale, customer])
+      const acting = { 'millrace-act-as': JSON.stringify({ role }) }
+      if (role !== 'boss') expect(await journey('sale', role, acting)).toBe(sale)
+    }
+  })
+
   it('order a live view that is redefined by nothing that is masked', async () => {
     await start()
     const response = await fetch(`${running!.url}/v1/views/people/live`, { headers: bearer(await tenant('a')) })

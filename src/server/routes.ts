@@ -15,6 +15,7 @@ import type { TakeShare } from './shares.ts'
  * - `read view`, `read topic`: the relation may be read, and the answer itself keeps to the caller's rows and columns
  * - `read view whole`, `read topic whole`: all rows and columns of it, as the answer knows nothing of policies
  * - `trace view`: the same, and of all topics and views that the view is computed from
+ * - `trace topic`: the same of the topic, of all views that its events reach, and of what these are computed from
  * - `append topic`; `append`: the answer itself asks for each topic that the body names
  * - `sql`: queries; their answers see the caller's relations only
  * - `status`: figures of everything, without rows
@@ -28,6 +29,7 @@ export const permissions = [
   'trace view',
   'read topic',
   'read topic whole',
+  'trace topic',
   'append topic',
   'append',
   'sql',

@@ -20,10 +20,9 @@ export function whyRoutes(server: QueryServer): readonly Route[] {
       '/v1/topics/{topic}/find',
       on('GET', 'read topic whole', 'explain', (call) => find(server, call)),
     ),
-    // It shows rows of all views that the event reaches, and of what they join it with.
     route(
       '/v1/topics/{topic}/events/{offset}/journey',
-      on('GET', 'admin', 'explain', (call) => journey(server, call)),
+      on('GET', 'trace topic', 'explain', (call) => journey(server, call)),
     ),
   ]
 }
