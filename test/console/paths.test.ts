@@ -238,6 +238,13 @@ describe.skipIf(noBrowser !== null)(`ways through the console${noBrowser === nul
       await about.waitFor({ state: 'detached' })
       await page.getByLabel('Show').selectOption('busiest_couriers')
       await node.waitFor({ state: 'detached' })
+      const follower = new AbortController()
+      await fetch(`${scene.url}/v1/views/busiest_couriers/live`, { signal: follower.signal })
+      await page
+        .getByRole('button', { name: /^subscribers/ })
+        .getByText('1 live stream')
+        .waitFor()
+      follower.abort()
     }),
   )
 

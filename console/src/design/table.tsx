@@ -24,7 +24,7 @@ interface TableProps<Row> {
   readonly onOrder?: (order: string) => void
   readonly onOpen?: (row: Row, column: TableColumn<Row>) => void
   /** Whether a cell lights up, having just changed. */
-  readonly lit?: (row: Row, column: string) => '' | 'flash' | 'flash-gone'
+  readonly lit?: (row: Row, column: string) => '' | 'flash'
   readonly chosen?: string | null
   /** Rows that are there, where not all of them are at hand. */
   readonly rowCount?: number
@@ -113,13 +113,16 @@ export function Table<Row>(props: TableProps<Row>): JSX.Element {
             {rows.slice(first, last).map((row, i) => {
               const index = first + i
               const key = keyOf(row, index)
+              const lights = columns.map(({ name }) => lit?.(row, name) ?? '')
+              // A row that lights up as a whole does so as one.
+              const whole = lights.every((light) => light === lights[0]) ? (lights[0] ?? '') : ''
               return (
                 <div
                   key={key}
                   role="row"
                   aria-rowindex={index + 2}
                   aria-selected={chosen === null ? undefined : key === chosen}
-                  class={key === chosen ? 'table-row body chosen' : 'table-row body'}
+                  class={`table-row body${key === chosen ? ' chosen' : ''}${whole === '' ? '' : ` ${whole}`}`}
                   style={style}
                 >
                   {columns.map((column, c) => (
@@ -129,7 +132,7 @@ export function Table<Row>(props: TableProps<Row>): JSX.Element {
                       row={row}
                       column={column}
                       active={active?.row === index && active.column === c}
-                      lit={lit?.(row, column.name) ?? ''}
+                      lit={whole === '' ? lights[c] : ''}
                       onClick={() => {
                         setActive({ row: index, column: c })
                         onOpen?.(row, column)

@@ -1,4 +1,6 @@
+import type { TopologyBody } from 'millrace/client'
 import type { JSX } from 'preact'
+import { useMemo } from 'preact/hooks'
 import { useAsked } from '../ask/asked.ts'
 import { views } from '../ask/catalog.ts'
 import { CopyAs } from '../design/copy-as.tsx'
@@ -6,13 +8,14 @@ import { Empty, Trouble, Waiting } from '../design/empty.tsx'
 import { PageHead } from '../shell/page-head.tsx'
 import { query, setQuery } from '../shell/place.ts'
 import { count, plural } from '../text/numbers.ts'
-import { Graph } from '../topology/graph.tsx'
+import { Graph, within } from '../topology/graph.tsx'
 import { NodeDetail } from '../topology/node-detail.tsx'
 import '../topic/topic.css'
 import '../topology/topology.css'
 import '../why/why.css'
 
 const everyMs = 2000
+const nothing: TopologyBody = { tick: 0, nodes: [], edges: [] }
 
 const snippets = {
   curl: `curl '${location.origin}/v1/topology'`,
@@ -25,12 +28,13 @@ export function Page(): JSX.Element {
   const { value, refusal } = asked.value
   const view = query.value.get('view')
   const chosen = query.value.get('node')
+  const shown = useMemo(() => (value === null ? nothing : within(value, view)), [value, view])
   const node = value?.nodes.find(({ id }) => id === chosen)
   return (
     <div class="page whole">
       <PageHead
         title="Topology"
-        note={value !== null && <span>{`${plural(value.nodes.length, 'part')}, at tick ${count(value.tick)}`}</span>}
+        note={value !== null && <span>{`${plural(shown.nodes.length, 'part')}, at tick ${count(value.tick)}`}</span>}
         actions={
           <>
             <label class="line">
@@ -64,7 +68,7 @@ export function Page(): JSX.Element {
         </Empty>
       ) : (
         <div class="topology">
-          <Graph topology={value} view={view} />
+          <Graph shown={shown} />
           {node !== undefined && <NodeDetail key={node.id} node={node} />}
         </div>
       )}

@@ -2,7 +2,7 @@ import type { TopologyBody } from 'millrace/client'
 import type { JSX } from 'preact'
 import { useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { query, setQuery } from '../shell/place.ts'
-import { bytes, short } from '../text/numbers.ts'
+import { bytes, plural, short } from '../text/numbers.ts'
 import { microsToMs, moment } from '../text/times.ts'
 import { edgePath, layOut, nodeHeight, nodeWidth } from './layout.ts'
 
@@ -15,14 +15,11 @@ const leastRate = 0.05
 const leastZoom = 0.8
 
 interface GraphProps {
-  readonly topology: TopologyBody
-  /** Only what this view is made of; null: everything. */
-  readonly view: string | null
+  readonly shown: TopologyBody
 }
 
 /** Topics, operators, views and who follows them, with what flows between them. */
-export function Graph({ topology, view }: GraphProps): JSX.Element {
-  const shown = useMemo(() => within(topology, view), [topology, view])
+export function Graph({ shown }: GraphProps): JSX.Element {
   // Figures change all the time, places only with the definitions.
   const signature = `${shown.nodes.map(({ id }) => id).join()}|${shown.edges.map(({ from, to }) => `${from}>${to}`).join()}`
   const placed = useMemo(() => layOut(shown), [signature])
@@ -95,7 +92,7 @@ function Inside({ node }: { readonly node: TopologyNode }): JSX.Element {
   ].filter((note) => note !== '')
   return (
     <>
-      <span class="node-name cut">{kind === 'operator' ? label : name === '' ? label : name}</span>
+      <span class="node-name cut">{kind === 'topic' || kind === 'table' || kind === 'view' ? name : label}</span>
       <span class="node-detail cut">{kind === 'operator' ? detail : kindOf(node)}</span>
       <span class="node-notes num cut">{notes.join(' · ')}</span>
       {busy > 0 && <span class="node-busy" style={{ width: `${Math.min(100, busy * 100)}%` }} aria-hidden="true" />}
@@ -106,14 +103,20 @@ function Inside({ node }: { readonly node: TopologyNode }): JSX.Element {
 const dayMs = 86_400_000
 
 /** What it is; of a topic that has one, its watermark. */
-function kindOf({ kind, watermark_micros: watermark }: TopologyNode): string {
+function kindOf({ kind, detail, watermark_micros: watermark }: TopologyNode): string {
+  if (kind === 'subscribers') return plural(Number(detail), 'live stream')
   if (watermark === null || kind === 'view') return kind
   const at = moment(watermark)
   const recent = Math.abs(Date.now() - microsToMs(watermark)) < dayMs
   return `watermark ${recent ? at.slice(11) : at.slice(0, 10)}`
 }
 
-function within({ tick, nodes, edges }: TopologyBody, view: string | null): TopologyBody {
+function isSubscribers(nodes: readonly TopologyNode[], id: string): boolean {
+  return nodes.some((node) => node.id === id && node.kind === 'subscribers')
+}
+
+/** What a view is made of, and who follows it. */
+export function within({ tick, nodes, edges }: TopologyBody, view: string | null): TopologyBody {
   if (view === null) return { tick, nodes, edges }
   const reading = new Map<string, string[]>()
   for (const { from, to } of edges) reading.set(to, [...(reading.get(to) ?? []), from])
@@ -125,6 +128,7 @@ function within({ tick, nodes, edges }: TopologyBody, view: string | null): Topo
     kept.add(id)
     queue.push(...(reading.get(id) ?? []))
   }
+  for (const { from, to } of edges) if (from === root?.id && isSubscribers(nodes, to)) kept.add(to)
   return {
     tick,
     nodes: nodes.filter(({ id }) => kept.has(id)),

@@ -57,7 +57,7 @@ export function ViewChanges({ view, shape }: ViewChangesProps): JSX.Element {
         columns={columns}
         rows={changes}
         keyOf={({ key }) => key}
-        lit={({ litAt, weight }) => (litAt === 0 || now - litAt > litMs ? '' : weight > 0 ? 'flash' : 'flash-gone')}
+        lit={({ litAt }) => (litAt > 0 && now - litAt < litMs ? 'flash' : '')}
       />
     </>
   )
