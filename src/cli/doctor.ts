@@ -148,8 +148,8 @@ async function checkServer(url: string): Promise<Finding> {
   }
   const body = (await response.json().catch(() => null)) as Partial<ReadyBody> | null
   const { status, tick, detail } = body ?? {}
-  if (status === 'failed') {
-    const shown = `${url} has failed: ${detail ?? 'it does not say why'}`
+  if (status === 'failed' || status === 'stuck') {
+    const shown = `${url} ${status === 'failed' ? 'has failed' : 'is stuck'}: ${detail ?? 'it does not say why'}`
     return { check: 'server', state: 'fail', detail: shown, hint: 'see its output, and start it again' }
   }
   if (status === 'ready' || status === 'replaying') {

@@ -19,11 +19,13 @@ import { baseMissing, firstProgram, newStarts } from './first-program.ts'
 import { LiveQueries } from './live-queries.ts'
 import { LogPast } from './log-past.ts'
 import { madeAnew } from './made-anew.ts'
+import { nameIn } from './names.ts'
 import { replayFailed } from './refusals.ts'
 import { letGo } from './retention.ts'
 import { keepsState, Running, type Surroundings } from './running.ts'
 import { SnapshotSchedule } from './snapshot-schedule.ts'
 import { Snapshots } from './snapshots.ts'
+import { stuckWords } from './stuck.ts'
 import { atOneTick, end, prepare, type Stage, succeed } from './take-over.ts'
 import { Vitals } from './vitals.ts'
 
@@ -54,7 +56,7 @@ export class Programs {
 
   private constructor({ options, log, past, snapshots }: Surroundings, first: Running) {
     this.current = first
-    this.vitals = new Vitals(options.io.clock, (id) => nameOf(this.current.program, id))
+    this.vitals = new Vitals(options.io.clock, (id) => nameIn(this.current.program, id))
     this.#options = options
     this.#log = log
     this.#past = past
@@ -100,6 +102,7 @@ export class Programs {
       else schedule.exclusively(() => this.#startAnew(snapshots, error)).catch(() => {})
     }
     this.vitals.restarted()
+    this.vitals.onStuck = (ms) => this.#tell(stuckWords(this.current.program, this.current.views.tick, ms))
     driver.onHanded = (tick) => this.vitals.handed(tick)
     driver.onAnswered = (tick) => this.vitals.traces.answered(tick)
     driver.onFinished = (output, blocks, bytes) => {
@@ -384,12 +387,9 @@ export class Programs {
     await this.#changing
     this.current.driver.giveUp(closed)
     await this.current.stop()
+    this.vitals.restarted()
     await this.#snapshots?.close()
   }
-}
-
-function nameOf({ topics, views }: Program, relation: number): string {
-  return [...topics, ...views].find(({ id }) => id === relation)?.name ?? `#${relation}`
 }
 
 function describePairs(pairs: readonly Pair[]): string {

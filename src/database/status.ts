@@ -4,6 +4,7 @@ import type { StatusBody, TopicStatusBody, ViewStatusBody } from '../protocol/te
 import type { DatabaseStatus } from './contract.ts'
 import type { Programs } from './programs.ts'
 import { quantileSeconds, rateSeconds, ringSeconds } from './rings.ts'
+import { stuckMs, stuckWords } from './stuck.ts'
 import { verdictOf } from './verdict.ts'
 import type { Vitals } from './vitals.ts'
 
@@ -32,6 +33,12 @@ export interface StatusSources {
   readonly server: ServerFigures
 }
 
+/** What is known of an engine that is stuck; null: it isn't. */
+export function stuckNow({ vitals, current }: Programs, nowMs: number): string | null {
+  const waitingMs = vitals.waitingSinceMs === null ? 0 : nowMs - vitals.waitingSinceMs
+  return waitingMs < stuckMs ? null : stuckWords(current.program, current.views.tick, waitingMs)
+}
+
 /** GET /v1/status */
 export function statusBody(sources: StatusSources): StatusBody {
   const { io, programs, status, memoryBytes, engineBytes, disk, server } = sources
@@ -39,7 +46,7 @@ export function statusBody(sources: StatusSources): StatusBody {
   const { clock } = io
   const ms = clock.monotonicMs()
   const since = vitals.startedMs
-  const waitingMs = vitals.waitingSinceMs === null ? null : ms - vitals.waitingSinceMs
+  const stuck = stuckNow(programs, ms)
   const lastEvent = status.topics.reduce((sum, { nextOffset }) => sum + nextOffset, 0)
   const lately = programs.current.program.topics.map(({ id, name }) => ({ topic: name, ...vitals.lately(id) }))
   const window = Math.min(quantileSeconds, Math.ceil((ms - since) / 1000))
@@ -50,7 +57,7 @@ export function statusBody(sources: StatusSources): StatusBody {
     sealed_tick: status.sealedTick,
     state: status.failure !== null ? 'failed' : status.caughtUp ? 'ready' : 'replaying',
     ...(status.failure === null ? {} : { detail: status.failure.message }),
-    verdict: verdictOf({ status, lastEvent, waitingMs, lately, disk: disk?.space ?? null, memoryBytes }),
+    verdict: verdictOf({ status, lastEvent, stuck, lately, disk: disk?.space ?? null, memoryBytes }),
     uptime_seconds: Math.floor((ms - since) / 1000),
     version,
     data: disk === null ? 'memory' : 'folder',

@@ -12,7 +12,7 @@ import type { DatabaseOptions, DatabaseStatus } from './contract.ts'
 import type { Programs } from './programs.ts'
 import type { Running } from './running.ts'
 import { latestChanges, type Sample, sampleOperator, sampleTopic } from './sample.ts'
-import { type DiskFigures, type ServerFigures, statusBody } from './status.ts'
+import { type DiskFigures, type ServerFigures, statusBody, stuckNow } from './status.ts'
 import { timeBody } from './time-status.ts'
 import { topologyBody } from './topology-status.ts'
 import { volumeBody } from './volume.ts'
@@ -66,6 +66,11 @@ export class Telemetry {
     const engineBytes = (await this.#figures())?.memoryBytes ?? 0
     const status = this.#status()
     return statusBody({ io, programs: this.#programs, status, memoryBytes, engineBytes, disk, server })
+  }
+
+  /** What is known of an engine that has worked on one tick for too long; null: it hasn't. */
+  stuck(): string | null {
+    return stuckNow(this.#programs, this.#options.io.clock.monotonicMs())
   }
 
   /** GET /v1/topology */

@@ -20,7 +20,7 @@ const gibibyte = 2 ** 30
 const well: Standings = {
   status,
   lastEvent: 10,
-  waitingMs: null,
+  stuck: null,
   lately: [{ topic: 't', events: 1000, late: 0 }],
   disk: { freeBytes: 50 * gibibyte, totalBytes: 100 * gibibyte },
   memoryBytes: gibibyte,
@@ -43,15 +43,14 @@ describe('the verdict', () => {
     expect(failed.problems).toMatchObject([{ code: 'poisoned', hint: 'check it' }])
     expect(codes({ status: { ...status, failure: new MillraceError('engine/memory', 'full') } })).toEqual(['failed'])
     expect(codes({ status: { ...status, caughtUp: false } })).toEqual(['replaying'])
-    expect(codes({ waitingMs: 9_999 })).toEqual([])
-    expect(codes({ waitingMs: 10_000 })).toEqual(['stuck'])
+    expect(codes({ stuck: 'views stand at tick 7' })).toEqual(['stuck'])
     expect(codes({ disk: { freeBytes: 2 * gibibyte, totalBytes: 100 * gibibyte } })).toEqual(['disk-nearly-full'])
     expect(codes({ disk: { freeBytes: 200 << 20, totalBytes: 3 * gibibyte } })).toEqual(['disk-nearly-full'])
     expect(codes({ disk: null })).toEqual([])
     expect(codes({ status: { ...status, stateBytes: 0.9 * gibibyte } })).toEqual(['memory-nearly-full'])
     expect(codes({ lately: [{ topic: 't', events: 1000, late: 10 }] })).toEqual(['late-events'])
     expect(codes({ lately: [{ topic: 't', events: 99, late: 99 }] })).toEqual([])
-    for (const { hint, message } of verdictOf({ ...well, waitingMs: 60_000, memoryBytes: 0 }).problems) {
+    for (const { hint, message } of verdictOf({ ...well, stuck: 'views stand at tick 7', memoryBytes: 0 }).problems) {
       expect([hint, message].every((text) => text.length > 10)).toBe(true)
     }
   })

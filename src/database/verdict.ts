@@ -8,16 +8,14 @@ export interface Standings {
   readonly status: DatabaseStatus
   /** Events that the log has. */
   readonly lastEvent: number
-  /** How long the engine has had its oldest tick; null: it has none. */
-  readonly waitingMs: number | null
+  /** What is known of an engine that has worked on one tick for too long; null: it hasn't. */
+  readonly stuck: string | null
   /** By topic, over the last minute. */
   readonly lately: readonly { readonly topic: string; readonly events: number; readonly late: number }[]
   readonly disk: { readonly freeBytes: number; readonly totalBytes: number } | null
   readonly memoryBytes: number
 }
 
-/** A tick takes milliseconds: one that takes so long is stuck, or far too much for its engine. */
-const stuckMs = 10_000
 /** So many events at least before a share of them says something. */
 const enoughEvents = 100
 const lateShare = 0.01
@@ -45,18 +43,16 @@ function goodWords({ views, tick }: DatabaseStatus): string {
   return `All right: ${what}.`
 }
 
-function failures({ status, lastEvent, waitingMs }: Standings): ProblemBody[] {
+function failures({ status, lastEvent, stuck }: Standings): ProblemBody[] {
   const { failure, caughtUp, events } = status
   if (failure !== null) return [failed(failure)]
   if (!caughtUp) {
     const message = `the log is being replayed: ${events} of ${lastEvent} events`
     return [{ code: 'replaying', message, hint: 'wait: reads and appends are refused until it is done' }]
   }
-  if (waitingMs === null || waitingMs < stuckMs) return []
-  const message = `views stand at tick ${status.tick}: the engine has worked on one tick for ${seconds(waitingMs)}`
-  return [
-    { code: 'stuck', message, hint: 'look in the topology for the operator that is busy; append smaller batches' },
-  ]
+  if (stuck === null) return []
+  const hint = 'mend what is named and start again, or append smaller batches; the log takes events meanwhile'
+  return [{ code: 'stuck', message: stuck, hint }]
 }
 
 function failed(failure: MillraceError): ProblemBody {
@@ -100,10 +96,6 @@ function lateEvents({ lately }: Standings): ProblemBody[] {
       hint: `a longer lateness of ${topic} would let them in: GET /v1/time suggests one`,
       topic,
     }))
-}
-
-function seconds(ms: number): string {
-  return `${Math.round(ms / 1000)} s`
 }
 
 function megabytes(bytes: number): string {

@@ -7,6 +7,7 @@ import type { Append, AppendAnswer } from '../log/log.ts'
 import { FiguresRing } from './figures-ring.ts'
 import type { DecodedAppend } from './ingest.ts'
 import { DurationRing, quantileSeconds, ringSeconds, SecondRing } from './rings.ts'
+import { Watchdog } from './stuck.ts'
 import { TickTimes } from './tick-times.ts'
 import { Traces } from './traces.ts'
 
@@ -85,6 +86,9 @@ export class Vitals {
   readonly #handed: { readonly tick: number; readonly ms: number }[] = []
   /** By tick, when its appends arrived. */
   readonly #arrivals = new Map<number, number[]>()
+  readonly #watchdog: Watchdog
+  /** Told that the engine has worked on one tick for so long. */
+  onStuck: (waitingMs: number) => void = () => {}
   #finishedTick = 0
   #finishedMs = 0
 
@@ -93,6 +97,11 @@ export class Vitals {
     this.#clock = clock
     this.traces = new Traces(clock, nameOf)
     this.tickTimes = new TickTimes(clock)
+    this.#watchdog = new Watchdog(
+      clock,
+      () => this.waitingSinceMs,
+      (waitingMs) => this.onStuck(waitingMs),
+    )
     this.startedMs = clock.monotonicMs()
   }
 
@@ -193,6 +202,7 @@ export class Vitals {
   /** A tick is in the engine's hands. */
   handed(tick: number): void {
     this.#handed.push({ tick, ms: this.#clock.monotonicMs() })
+    this.#watchdog.watch()
     this.traces.handed(tick)
   }
 
@@ -204,6 +214,8 @@ export class Vitals {
     const ms = this.#clock.monotonicMs()
     let began = ms
     while (this.#handed.length > 0 && this.#handed[0].tick <= tick) began = this.#handed.shift()!.ms
+    if (this.#handed.length > 0) this.#watchdog.watch()
+    else this.#watchdog.rest()
     // The engine takes one after the other.
     this.ticks.add(ms, ms - Math.max(began, this.#finishedMs))
     this.#finishedMs = ms
@@ -258,6 +270,7 @@ export class Vitals {
   /** The program at work has changed: ticks that its engine had will not come back. */
   restarted(): void {
     this.#handed.length = 0
+    this.#watchdog.rest()
     this.figures.clear()
     this.traces.restarted()
   }

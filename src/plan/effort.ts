@@ -36,6 +36,6 @@ function stepsOf(plan: Plan, rows: ReadonlyMap<number, number>): number {
 }
 
 /** Whether a single cell may take for ever: by a regular expression, or by code of the app's. */
-function mayNeverEnd(plan: Plan): boolean {
+export function mayNeverEnd(plan: Plan): boolean {
   return /"fn":"(!?~\*?|regexp_\w+|substring)\(|"body":\{/.test(JSON.stringify(plan))
 }

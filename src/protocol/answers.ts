@@ -154,7 +154,8 @@ export interface CatalogBody {
 
 /** GET /readyz: 200 when ready, else 503. */
 export interface ReadyBody {
-  readonly status: 'ready' | 'replaying' | 'failed'
+  /** `stuck`: appends and reads of the last tick go on, views don't. */
+  readonly status: 'ready' | 'replaying' | 'stuck' | 'failed'
   readonly tick: number
   readonly sealed_tick: number
   readonly events: number

@@ -13,16 +13,18 @@ export function livez(database: Database): ApiAnswer {
   return jsonAnswer(503, { status: 'failed', detail: failure.message }, fresh)
 }
 
-/** GET /readyz: reads and appends are taken. */
+/** GET /readyz: reads and appends are taken, and views go on. */
 export function readyz(database: Database): ApiAnswer {
   const { tick, sealedTick, caughtUp, events, eventsPerSecond, failure } = database.status()
+  const stuck = failure === null && caughtUp ? database.telemetry.stuck() : null
+  const detail = failure?.message ?? stuck
   const body: ReadyBody = {
-    status: failure !== null ? 'failed' : caughtUp ? 'ready' : 'replaying',
+    status: failure !== null ? 'failed' : stuck !== null ? 'stuck' : caughtUp ? 'ready' : 'replaying',
     tick,
     sealed_tick: sealedTick,
     events,
     events_per_second: Math.round(eventsPerSecond),
-    ...(failure === null ? {} : { detail: failure.message }),
+    ...(detail === null ? {} : { detail }),
   }
   const ready = body.status === 'ready'
   return jsonAnswer(ready ? 200 : 503, body, ready ? fresh : { ...fresh, 'retry-after': '1' })

@@ -109,3 +109,22 @@ describe('what takes long over one event', { timeout: 60_000 }, () => {
     expect(answer).toMatchObject({ status: 200, searched: 1 })
   })
 })
+
+it('an engine that does not come to an end says so, and the log goes on', { timeout: 120_000 }, async () => {
+  const told = (): number => server.err.match(/has worked on one tick/g)?.length ?? 0
+  const before = told()
+  const { tick } = await ask('/readyz')
+  expect(await ask('/readyz')).toMatchObject({ status: 200 })
+  expect((await ask('/v1/topics/line/events', { id: 8, text: endlessText })).status).toBe(201)
+  let ready = await ask('/readyz')
+  for (; ready.status === 200; ready = await ask('/readyz')) await new Promise((resolve) => setTimeout(resolve, 200))
+  expect(ready.status).toBe(503)
+  const words = /^views stand at tick \d+: the engine has worked on one tick for \d+ s; .* are called by odd, spinning/
+  expect(ready['detail']).toMatch(words)
+  const status = (await ask('/v1/status')) as unknown as { verdict: { problems: { code: string; message: string }[] } }
+  expect(status.verdict.problems[0]).toMatchObject({ code: 'stuck', message: expect.stringMatching(words) })
+  expect(told()).toBe(before + 1)
+  expect(await ask('/livez')).toMatchObject({ status: 200 })
+  expect((await ask('/v1/topics/line/events', { id: 9, text: 'ok' })).status).toBe(201)
+  expect(await ask('/v1/views/plain')).toMatchObject({ status: 200, tick, rows: [{ id: 7 }] })
+})

@@ -173,7 +173,7 @@ export const bodies: Readonly<Record<string, JsonSchema>> = {
   Alive: objectOf({ status: { type: 'string', enum: ['alive', 'failed'] }, detail: text }, ['detail']),
   Ready: objectOf(
     {
-      status: { type: 'string', enum: ['ready', 'replaying', 'failed'] },
+      status: { type: 'string', enum: ['ready', 'replaying', 'stuck', 'failed'] },
       tick: integer,
       sealed_tick: integer,
       events: integer,
