@@ -93,9 +93,14 @@ export class Arrangement implements StatePart {
     this.#dirty.push(low)
   }
 
-  /** Brings in, for rows that are about to be located, the buckets that are not in memory. */
-  locating(columns: readonly Column[], rows: number, out: number): void {
-    if (this.#cold !== null) this.#faultIn(this.#cold, columns, rows, out)
+  /**
+   * Brings in, for rows that are about to be located, the buckets that are not in memory.
+   * @returns whether `out` holds what was found of them in memory before that, 0 where nothing was
+   */
+  locating(columns: readonly Column[], rows: number, out: number): boolean {
+    if (this.#cold === null) return false
+    this.#faultIn(this.#cold, columns, rows, out)
+    return true
   }
 
   /** What has to be captured before it changes is captured now. */

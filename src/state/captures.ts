@@ -27,6 +27,8 @@ export class Captures {
   /** How many buckets must have been faulted in before the next walk: those before it found nothing left to forget. */
   #nextWalk = 0
   #patience = walkSlots
+  /** All that had not changed for longer than since the last durable capture is forgotten, but for what came back. */
+  #oldGone = false
 
   /** @param cold where state is found from the start */
   constructor(parts: readonly StatePart[], heap: Heap, cold: ColdStore | null) {
@@ -80,6 +82,7 @@ export class Captures {
       this.#durable = this.#mark
       this.#nextWalk = 0
       this.#patience = walkSlots
+      this.#oldGone = false
     }
   }
 
@@ -88,7 +91,7 @@ export class Captures {
     if (this.#cold === null || this.#heap.usedBytes <= budgetBytes) return
     if (this.faults < this.#nextWalk) return
     const target = budgetBytes * 0.9
-    for (const second of [false, true]) {
+    for (const second of this.#oldGone ? [true] : [false, true]) {
       let left = this.#parts.reduce((sum, { slots }) => sum + slots, 0)
       while (left > 0) {
         const part = this.#parts[this.#clock++ % this.#parts.length]
@@ -98,6 +101,7 @@ export class Captures {
         if (part.evict(slots, this.#cold, second)) this.#heap.endTick()
         if (this.#heap.usedBytes <= target) return
       }
+      this.#oldGone = true
     }
     // What is brought in is mostly changed at once, and then has to wait for a capture.
     this.#nextWalk = this.faults + this.#patience

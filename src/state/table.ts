@@ -3,51 +3,14 @@ import { Bug } from '../data/errors.ts'
 import type { Arena, LinearMemory } from '../data/memory.ts'
 import type { Lane } from '../data/sql-type.ts'
 import type { Arrangement } from './arrangement.ts'
-import { compileHashMissing, compileHighOf, type HashMissing, type HighOf, weaken } from './bucket-hash.ts'
+import { compileHashMissing, compileHighOf, type HashMissing, type HighOf } from './bucket-hash.ts'
 import type { Heap } from './heap.ts'
 import { type Field, type Layout, layoutOf } from './layout.ts'
 import { compileLoad, type Load } from './load.ts'
-import {
-  declareColumn,
-  equalCell,
-  generate,
-  hashCell,
-  hashFinish,
-  refreshViews,
-  releaseCell,
-  storeCell,
-  viewNames,
-} from './row-code.ts'
+import { compileLocate, headerBytes, type Locate, modes, type TableState } from './locate-code.ts'
+import { declareColumn, equalCell, generate, releaseCell, storeCell, viewNames } from './row-code.ts'
 
-/**
- * An entry's own header: u32 hash, u32 stamp. The stamp is the epoch in which the owner last touched the entry, where
- * the owner says so; what is kept track of has stamps above `mark` when it was touched since then. The payload follows.
- */
-const headerBytes = 8
 const firstSlots = 16
-
-/** What generated code sees of a table. */
-interface TableState {
-  slots: number
-  mask: number
-  count: number
-  readonly mark: number
-  grow(): void
-  changing(hash: number): void
-}
-
-type Locate = (
-  memory: LinearMemory,
-  heap: Heap,
-  table: TableState,
-  columns: readonly Column[],
-  rows: number,
-  out: number,
-  mode: Mode,
-) => void
-
-type Mode = (typeof modes)[keyof typeof modes]
-const modes = { find: 0, change: 1, make: 2, restore: 3 } as const
 
 /**
  * The mutable head of an arrangement: a hash table from a key to one entry in linear memory. Entries never move, so
@@ -115,21 +78,21 @@ export class Table implements TableState {
    */
   locate(columns: readonly Column[], rows: number, out: number, insert: boolean): void {
     if (columns.length !== this.#keys.length) throw new Bug('a key of another width')
-    if (insert && this.arrangement !== null) this.arrangement.locating(columns, rows, out)
-    this.#locate(this.heap.memory, this.heap, this, columns, rows, out, insert ? modes.change : modes.find)
+    const searched = insert && (this.arrangement?.locating(columns, rows, out) ?? false)
+    this.#locate(this.heap.memory, this.heap, this, columns, rows, out, insert ? modes.change : modes.find, searched)
     if (insert && this.arrangement !== null) this.arrangement.located()
   }
 
   /** As `locate`, for an owner that says by `touch` which of the entries it is going to change. */
   make(columns: readonly Column[], rows: number, out: number): void {
-    if (this.arrangement !== null) this.arrangement.locating(columns, rows, out)
-    this.#locate(this.heap.memory, this.heap, this, columns, rows, out, modes.make)
+    const searched = this.arrangement?.locating(columns, rows, out) ?? false
+    this.#locate(this.heap.memory, this.heap, this, columns, rows, out, modes.make, searched)
     if (this.arrangement !== null) this.arrangement.preserve(out, rows)
   }
 
   /** As `locate`, for what comes back from outside: it counts as unchanged. */
   restore(columns: readonly Column[], rows: number, out: number): void {
-    this.#locate(this.heap.memory, this.heap, this, columns, rows, out, modes.restore)
+    this.#locate(this.heap.memory, this.heap, this, columns, rows, out, modes.restore, false)
   }
 
   /** To be called before an entry is changed that was not located in this tick. */
@@ -318,78 +281,6 @@ function compileEqualValues(fields: readonly Field[]): EqualValues {
     for (let i = 0, p = entries >>> 2; i < rows; i++, p++) {
       const e = u32[p];
       u8[flags + i] = ${['true', ...fields.map((field, k) => equalCell(k, field))].join(' && ')} ? 1 : 0;
-    }`,
-  )
-}
-
-function compileLocate(
-  layout: Layout,
-  keyCount: number,
-  payloadBytes: number,
-  skipNull: boolean,
-  weak: boolean,
-): Locate {
-  const fields = layout.fields.slice(0, keyCount)
-  const firstValue = layout.fields.slice(keyCount)
-  const zeroValues = firstValue
-    .map(
-      (f) =>
-        `i32[e + ${f.offset} >>> 2] = 0; ${f.lane === 'i32' ? '' : `i32[(e + ${f.offset} >>> 2) + 1] = 0;`} u8[e + ${f.state}] = 0;`,
-    )
-    .join(' ')
-  const nulls = fields.map((_, k) => `(s${k} !== 0 && u8[s${k} + i] !== 0)`).join(' || ') || 'false'
-  const zero: string[] = []
-  for (let word = 0; word < payloadBytes / 4; word++) zero.push(`u32[(e >>> 2) + ${headerBytes / 4 + word}] = 0;`)
-  const zeroPayload =
-    zero.length <= 16
-      ? zero.join(' ')
-      : `u32.fill(0, (e >>> 2) + ${headerBytes / 4}, (e >>> 2) + ${(headerBytes + payloadBytes) / 4});`
-  const equal = ['true', ...fields.map((field, k) => equalCell(k, field))].join(' && ')
-  return generate(
-    'locateEntries',
-    ['memory', 'heap', 'table', 'columns', 'rows', 'out', 'mode'],
-    `${viewNames}
-    ${fields.map((_, k) => declareColumn(k)).join('\n')}
-    const mark = table.mark, watched = mark >= 0 && mode === ${modes.change};
-    let slots = table.slots >>> 2, mask = table.mask, o = out >>> 2;
-    for (let i = 0; i < rows; i++, o++) {
-      ${skipNull ? `if (${nulls}) { u32[o] = 0; continue; }` : ''}
-      let h = 0x51ed270b;
-      ${fields.map((field, k) => hashCell(k, field)).join('\n')}
-      ${hashFinish}
-      ${weaken(weak)}
-      h = h >>> 0;
-      let slot = h & mask, e = 0;
-      for (;;) {
-        e = u32[slots + slot * 2 + 1];
-        if (e === 0) break;
-        if (u32[slots + slot * 2] === h && ${equal}) break;
-        slot = (slot + 1) & mask;
-      }
-      if (e !== 0) {
-        if (watched && u32[(e >>> 2) + 1] <= mark) {
-          table.changing(h);
-          ${refreshViews}
-          u32[(e >>> 2) + 1] = mark + 1;
-        }
-      } else if (mode !== ${modes.find}) {
-        if (mark >= 0 && mode !== ${modes.restore}) table.changing(h);
-        e = heap.allocate(${layout.bytes});
-        ${refreshViews}
-        u32[e >>> 2] = h;
-        u32[(e >>> 2) + 1] = mode === ${modes.restore} ? 0 : mark + 1;
-        ${zeroPayload}
-        ${zeroValues}
-        ${fields.map((field, k) => storeCell(k, field)).join('\n')}
-        u32[slots + slot * 2] = h;
-        u32[slots + slot * 2 + 1] = e;
-        if (++table.count * 3 > mask * 2) {
-          table.grow();
-          ${refreshViews}
-          slots = table.slots >>> 2; mask = table.mask;
-        }
-      }
-      u32[o] = e;
     }`,
   )
 }
