@@ -57,3 +57,10 @@ export function appSql(views: readonly ViewName[], retention: Retention): string
   })
   return topicsSql(retention) + statements.join('\n')
 }
+
+/** A view that the app may get beside others: one over another view where it can be. */
+export function addedTo(views: readonly ViewName[], choice: number): ViewName | undefined {
+  const possible = viewNames.filter((name) => !views.includes(name) && name !== 'rich_items')
+  const over = views.includes('per_item') && !views.includes('rich_items') && choice % 3 > 0
+  return over ? 'rich_items' : possible[choice % possible.length]
+}

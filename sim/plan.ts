@@ -44,6 +44,8 @@ export interface SimulationPlan {
   readonly views: readonly ViewName[]
   /** What the topics keep; null: they don't say, and nothing goes. */
   readonly retention: Retention | null
+  /** What they keep from the second life on, where that is something else. */
+  readonly laterRetention: Retention | null
   /** Views that the app got in the middle of a life stay; else the next life begins without them. */
   readonly keepViews: boolean
   readonly clients: number
@@ -95,6 +97,7 @@ export function planOf(seed: number): SimulationPlan {
     clients: 1 + prng.below(4),
     subscribers: prng.below(4),
     retention: null,
+    laterRetention: null,
     keepViews: prng.chance(0.5),
     lives: Array.from({ length: 1 + prng.below(4) }, () => lifeOf(prng)),
   }
@@ -110,6 +113,11 @@ const retentions: readonly Retention[] = [
   { bid: null, account: '0 seconds' },
 ]
 
+/** What topics keep in a life of a plan. */
+export function retentionIn({ retention, laterRetention }: SimulationPlan, life: number): Retention | null {
+  return life > 1 && laterRetention !== null ? laterRetention : retention
+}
+
 /** The same, with topics that keep little: events go again and again, and bases stand for them. */
 export function withRetention(plan: SimulationPlan): SimulationPlan {
   const { seed, snapshotBytes } = plan
@@ -121,13 +129,29 @@ export function withRetention(plan: SimulationPlan): SimulationPlan {
     redefineMs: life.redefineMs ?? ((seed * 7 + i) % 2 === 0 ? 300 + ((seed * 37 + i * 311) % 2500) : null),
   }))
   const retention = retentions[seed % retentions.length]
-  return { ...plan, retention, smallFiles: true, snapshotBytes: Math.min(snapshotBytes ?? 2048, 2048), lives }
+  const laterRetention = seed % 4 === 0 ? retentions[(seed + 1 + (seed % 3)) % retentions.length] : null
+  return {
+    ...plan,
+    retention,
+    laterRetention,
+    smallFiles: true,
+    snapshotBytes: Math.min(snapshotBytes ?? 2048, 2048),
+    lives,
+  }
 }
 
 /** The same, with the table compacted again and again. */
 export function withTrims(plan: SimulationPlan): SimulationPlan {
   const lives = plan.lives.map((life, i) => ({ ...life, trimMs: 100 + ((plan.seed * 37 + i * 311) % 1200) }))
-  return { ...plan, retention: null, snapshotBytes: null, stateBytes: null, smallFiles: true, lives }
+  return {
+    ...plan,
+    retention: null,
+    laterRetention: null,
+    snapshotBytes: null,
+    stateBytes: null,
+    smallFiles: true,
+    lives,
+  }
 }
 
 function lifeOf(prng: Prng): LifePlan {
@@ -178,10 +202,11 @@ export function* simplerPlans(plan: SimulationPlan): Iterable<SimulationPlan> {
     for (const operations of smaller(life.operations, 0)) yield withLife(i, { operations })
   }
   if (plan.stateBytes !== null) yield { ...plan, stateBytes: null }
-  if (plan.retention !== null) yield { ...plan, retention: null }
+  if (plan.laterRetention !== null) yield { ...plan, laterRetention: null }
+  if (plan.retention !== null) yield { ...plan, retention: null, laterRetention: null }
   if (plan.retention?.account) yield { ...plan, retention: { ...plan.retention, account: null } }
   if (plan.keepViews) yield { ...plan, keepViews: false }
-  if (plan.snapshotBytes !== null) yield { ...plan, retention: null, snapshotBytes: null }
+  if (plan.snapshotBytes !== null) yield { ...plan, retention: null, laterRetention: null, snapshotBytes: null }
   if (plan.reopen) yield { ...plan, reopen: false }
   if (plan.engine === 'worker') yield { ...plan, engine: 'inline' }
   if (!plan.smallFiles) yield { ...plan, smallFiles: true }

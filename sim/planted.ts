@@ -263,6 +263,7 @@ export function plantedPlan(seed: number, planted: Planted): SimulationPlan {
     return {
       ...plan,
       retention: null,
+      laterRetention: null,
       engine: 'worker',
       reopen: false,
       snapshotBytes: 128 << (seed % 3),

@@ -1,22 +1,40 @@
 // What may go of the log, said once more: what a topic keeps in any case, and where views begin that come later.
 import type { Log, Trim } from '../src/log/log.ts'
-import type { ViewDefinition } from '../src/plan/program.ts'
+import type { RetentionDefinition, ViewDefinition } from '../src/plan/program.ts'
 import type { ViewName } from './app.ts'
 import { type History, type TopicName, topicNames, Violation } from './history.ts'
 import type { SimulationPlan } from './plan.ts'
 import { definitionOf, topicOf } from './program.ts'
 import { readWholeTopic } from './topic-events.ts'
 
+/** Where a log could be cut, with the most bytes of each topic that lay behind it when somebody asked. */
+type Cuts = Map<number, { readonly timeMicros: bigint; readonly behind: Map<number, number> }>
+
 /** A log that notes all that goes of it before it does, and that none of it had to stay. */
-export function trimNoted(log: Log, history: History, plan: SimulationPlan): Log['trim'] {
-  return async (trims) => {
-    for (const trim of trims) {
-      const topic = nameOf(trim)
-      if (plan.retention !== null) await checkSpent(log, history, plan, trim)
-      history.trims.asks(topic, await readWholeTopic(log, topic), trim.throughTick)
-    }
-    await log.trim(trims)
-    for (const trim of trims) history.trims.answered(nameOf(trim), trim.throughTick)
+export function trimNoted(log: Log, history: History, plan: SimulationPlan): Pick<Log, 'cuts' | 'trim'> {
+  // Files that are merged take their cuts along, which are good all the same.
+  const known: Cuts = new Map()
+  return {
+    cuts: () => {
+      const cuts = log.cuts()
+      for (const { tick, timeMicros, bytes } of cuts) {
+        const behind = known.get(tick)?.behind ?? new Map<number, number>()
+        for (const [topic, all] of cuts.at(-1)!.bytes) {
+          behind.set(topic, Math.max(behind.get(topic) ?? 0, all - (bytes.get(topic) ?? 0)))
+        }
+        known.set(tick, { timeMicros, behind })
+      }
+      return cuts
+    },
+    trim: async (trims) => {
+      for (const trim of trims) {
+        const topic = nameOf(trim)
+        if (plan.retention !== null) await checkSpent(log, history, plan, trim, known)
+        history.trims.asks(topic, await readWholeTopic(log, topic), trim.throughTick)
+      }
+      await log.trim(trims)
+      for (const trim of trims) history.trims.answered(nameOf(trim), trim.throughTick)
+    },
   }
 }
 
@@ -25,23 +43,25 @@ function nameOf({ topic }: Trim): TopicName {
 }
 
 /** Nothing goes that is younger than what the topic keeps, or too little for its size. */
-async function checkSpent(log: Log, history: History, plan: SimulationPlan, trim: Trim): Promise<void> {
+async function checkSpent(log: Log, history: History, plan: SimulationPlan, trim: Trim, known: Cuts): Promise<void> {
   const name = nameOf(trim)
-  const { program } = await definitionOf([], plan.retention).plan({ topics: [], views: [] })
-  const retention = program.topics.find((topic) => topic.name === name)?.retention
-  const cuts = log.cuts()
-  const cut = cuts.find(({ tick }) => tick === trim.throughTick)
-  const behind = (cuts.at(-1)?.bytes.get(trim.topic) ?? 0) - (cut?.bytes.get(trim.topic) ?? 0)
+  const keeps: (RetentionDefinition | undefined)[] = []
+  for (const retention of [plan.retention, plan.laterRetention]) {
+    const { program } = await definitionOf([], retention).plan({ topics: [], views: [] })
+    if (retention !== null) keeps.push(program.topics.find((topic) => topic.name === name)?.retention)
+  }
+  const cut = known.get(trim.throughTick)
+  const behind = cut?.behind.get(trim.topic) ?? 0
   const time = history.tickTimes.get(trim.throughTick) ?? cut?.timeMicros
   const { timeMicros } = log.position()
-  const isAged =
-    retention !== undefined &&
-    retention.micros !== null &&
-    time !== undefined &&
-    time + BigInt(retention.micros) <= timeMicros
-  const isFull = retention !== undefined && retention.bytes !== null && behind >= retention.bytes
+  const isSpent = keeps.some((retention) => {
+    if (retention === undefined) return false
+    const { micros, bytes } = retention
+    const isAged = micros !== null && time !== undefined && time + BigInt(micros) <= timeMicros
+    return isAged || (bytes !== null && behind >= bytes)
+  })
   const told = `${name} up to ${trim.throughTick}, of ${time}, with ${behind} bytes behind it at ${timeMicros}`
-  if (cut === undefined || (!isAged && !isFull)) throw history.broke('what a topic keeps stays', told)
+  if (cut === undefined || !isSpent) throw history.broke('what a topic keeps stays', told)
   if ((name === 'bid') !== (trim.keep === 'nothing')) throw history.broke('rows of a table stay', told)
 }
 

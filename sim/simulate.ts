@@ -8,12 +8,13 @@ import { openFileLog } from '../src/log/file-log.ts'
 import type { Log, LogOptions } from '../src/log/log.ts'
 import { loadParser } from '../src/sql/parse.ts'
 import { keeperThread } from '../src/state/snapshots/keeper-thread.ts'
-import { type ViewName, viewNames } from './app.ts'
+import { addedTo, type ViewName } from './app.ts'
 import { BetweenLives, type Counts, noCounts } from './between-lives.ts'
 import { Client } from './client.ts'
+import { compact } from './compact.ts'
 import { History, Violation } from './history.ts'
 import { codeOf, Life } from './life.ts'
-import { type LifePlan, quietLife, type SimulationPlan } from './plan.ts'
+import { type LifePlan, quietLife, retentionIn, type SimulationPlan } from './plan.ts'
 import type { Planted } from './planted.ts'
 import { undoPlanted } from './planted-state.ts'
 import { basesOf, definitionOf, folder, logOf } from './program.ts'
@@ -184,7 +185,7 @@ export class Simulation {
     const working = Promise.all([
       ...this.#clients.map((client) => client.live(life)),
       this.#redefine(life),
-      this.#trim(life),
+      compact(life, this.#subscribers, this.counts),
     ])
     // A subscriber that ends early ends nothing; one that fails does.
     const followed = Promise.all(following).then(() => new Promise<never>(() => {}))
@@ -208,9 +209,9 @@ export class Simulation {
   /** The app gets one more view, if the plan says so. */
   async #redefine(life: Life): Promise<void> {
     const { redefineMs, failSync } = life.plan
-    const possible = viewNames.filter((name) => !life.views.includes(name) && name !== 'rich_items')
-    if (redefineMs === null || possible.length === 0) return
-    const added = possible[(this.plan.seed + life.number) % possible.length]
+    if (redefineMs === null) return
+    const added = addedTo(life.views, this.plan.seed + life.number)
+    if (added === undefined) return
     await life.sleep(redefineMs)
     if (life.over) return
     const views = [...life.views, added]
@@ -218,7 +219,10 @@ export class Simulation {
     // Whatever becomes of it, the next life has it.
     if (this.plan.keepViews) this.#views = views
     try {
-      await life.within('another view is defined', life.database.redefine(definitionOf(views, this.plan.retention)))
+      await life.within(
+        'another view is defined',
+        life.database.redefine(definitionOf(views, retentionIn(this.plan, life.number))),
+      )
       life.views = views
       this.counts.redefined++
       this.counts.begunBehind += this.#starts.check(life.database.catalog().views, this.history)
@@ -232,38 +236,6 @@ export class Simulation {
         (life.full && (code === 'log/full' || code === 'state/snapshot'))
       if (!explained) throw error
     }
-  }
-
-  /** The table is compacted, if the plan says so. */
-  async #trim(life: Life): Promise<void> {
-    const { trimMs } = life.plan
-    for (let i = 0; trimMs !== null && i < 4; i++) {
-      await life.sleep(trimMs)
-      if (life.over) return
-      try {
-        await this.#trimOnce(life)
-      } catch (error) {
-        const code = codeOf(error)
-        life.trace('the keeper of the log', `trims nothing: ${code}`)
-        const explained =
-          (life.plan.failSync !== null && code === 'log/poisoned') ||
-          (code === 'log/closed' && life.closing) ||
-          (life.full && code === 'log/full')
-        if (!explained) throw error
-      }
-    }
-  }
-
-  async #trimOnce(life: Life): Promise<void> {
-    // Who goes on from a tick before the cut would miss deletes.
-    const least = Math.min(...this.#subscribers.map(({ tick }) => tick ?? Number.POSITIVE_INFINITY))
-    const cuts = life.log.cuts().filter(({ tick }) => tick <= least)
-    const cut = cuts[Math.floor((cuts.length * (1 + (life.number % 2))) / 2) - 1]
-    if (cut === undefined || life.over) return
-    const { id } = life.database.topic('account')
-    life.trace('the keeper of the log', `trims up to ${cut.tick}`)
-    await life.within('trimming', life.log.trim([{ topic: id, throughTick: cut.tick, keep: { key: [0] } }]))
-    this.counts.trimmed++
   }
 
   /** @returns null where the plan explains why it can't be opened */
@@ -297,7 +269,7 @@ export class Simulation {
     const onlyBase = basesBefore.length > 0 && !io.disk.paths.some((path) => /\/snapshot-\d+\.json$/.test(path))
     const database = await Database.open({
       io: withClock(this.#planted?.io?.(io) ?? io, plan.clockMs),
-      definition: definitionOf(views, this.plan.retention),
+      definition: definitionOf(views, retentionIn(this.plan, number)),
       data: folder,
       engine: this.plan.engine,
       reopen: this.plan.reopen,

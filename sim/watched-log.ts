@@ -46,8 +46,7 @@ export function watchedLog(log: Log, history: History, plan: SimulationPlan): Lo
     position: () => log.position(),
     starts: () => log.starts(),
     reader: (mostIdleMs) => log.reader(mostIdleMs),
-    cuts: () => log.cuts(),
-    trim: trimNoted(log, history, plan),
+    ...trimNoted(log, history, plan),
     backup: (folder, options) => log.backup(folder, options),
     close: () => log.close(),
   }
