@@ -13,6 +13,7 @@ import { planSelect } from '../../src/plan/optimise.ts'
 import type { Program, TopicDefinition, ViewDefinition } from '../../src/plan/program.ts'
 import { loadParser, parseSql } from '../../src/sql/parse.ts'
 import { type CaseEvent, eventData, printEvent } from './case-file.ts'
+import { runLive } from './live-mode.ts'
 import { startEngine } from './state-modes.ts'
 import type { StateMode, Subject, SubjectOptions, ViewState, ViewStates } from './subject.ts'
 import { runTrimmed } from './trimmed-mode.ts'
@@ -40,7 +41,8 @@ export class EngineSubject implements Subject {
     if (state === 'trimmed') {
       const bind = options.plain ? bindSelect : planSelect
       yield* runTrimmed(definition, ticks, timeOf, startMicros, bind)
-    } else yield* this.runProgram(this.define(definition, options.plain), ticks, { ...others, state })
+    } else if (state === 'live') yield* runLive(definition, ticks, timeOf, startMicros)
+    else yield* this.runProgram(this.define(definition, options.plain), ticks, { ...others, state })
   }
 
   /** Answers a query over what the ticks brought, as an ad-hoc query would be. */

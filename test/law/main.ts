@@ -1,7 +1,7 @@
 // `npm run law`: all cases, then random ones for as long as asked.
 //   --seconds N   how long to fuzz (60)      --seed N      where to start (the clock's)
 //   --cases TEXT  only cases with TEXT in their name       --failures N  stop after so many (5)
-//   --mode MODE   only this one of the modes: reopen, incremental, spill, disk, trimmed
+//   --mode MODE   only this one of the modes: reopen, incremental, spill, disk, trimmed, live
 import { parseArgs } from 'node:util'
 import { readCases, writeRegression } from './cases.ts'
 import { EngineSubject } from './engine-subject.ts'

@@ -23,6 +23,12 @@ export const trimmedRuns: readonly Run[] = [
   { size: 5, state: 'trimmed' },
 ]
 
+/** Each view's query is followed from the middle on. */
+export const liveRuns: readonly Run[] = [
+  { size: 1, state: 'live' },
+  { size: 5, state: 'live' },
+]
+
 /** What takes longer: `npm run law` has the time. */
 export const allRuns: readonly Run[] = [
   ...runs,
@@ -34,6 +40,7 @@ export const allRuns: readonly Run[] = [
   { size: 4, state: 'spill' },
   { size: 2, state: 'disk' },
   ...trimmedRuns,
+  ...liveRuns,
 ]
 
 /** @returns null where the law holds, else what to tell */

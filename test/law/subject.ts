@@ -23,8 +23,11 @@ export type ViewStates = ReadonlyMap<string, ViewState>
  */
 export type StateMode = 'reopen' | 'incremental' | 'spill' | 'disk'
 
-/** The same, or `trimmed`: a whole database, whose past is thrown away in the middle, and which starts from the base. */
-export type Mode = StateMode | 'trimmed'
+/**
+ * The same, or a whole database: `trimmed`, whose past is thrown away in the middle, and which starts from the base;
+ * `live`, whose views are followed as live queries.
+ */
+export type Mode = StateMode | 'trimmed' | 'live'
 
 export interface SubjectOptions {
   readonly state?: Mode

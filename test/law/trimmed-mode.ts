@@ -106,13 +106,8 @@ class Site {
   /** One tick. */
   async feed(events: readonly CaseEvent[], counts: boolean): Promise<void> {
     if (!counts) return
-    const list = events.flatMap((event) => {
-      if (event.topic === null) return []
-      const operation = event.operation === 'delete' ? '"op":"delete",' : ''
-      return [`{"topic":${JSON.stringify(event.topic)},${operation}"data":${eventData(event)}}`]
-    })
-    list.push(`{"topic":"${filler}","data":{"text":"${fill}"}}`)
-    const { tick } = await this.database.appendMixed(new TextEncoder().encode(`{"events":[${list.join()}]}`))
+    const body = bodyOf(events, `{"topic":"${filler}","data":{"text":"${fill}"}}`)
+    const { tick } = await this.database.appendMixed(body)
     await this.database.waitForTick(tick)
   }
 
@@ -177,11 +172,21 @@ function keepingNothing(text: string, select: BindSelect | undefined): KeepingNo
   }
 }
 
+/** Events as POST /v1/append takes them. @param more as JSON */
+export function bodyOf(events: readonly CaseEvent[], ...more: readonly string[]): Uint8Array {
+  const list = events.flatMap((event) => {
+    if (event.topic === null) return []
+    const operation = event.operation === 'delete' ? '"op":"delete",' : ''
+    return [`{"topic":${JSON.stringify(event.topic)},${operation}"data":${eventData(event)}}`]
+  })
+  return new TextEncoder().encode(`{"events":[${[...list, ...more].join()}]}`)
+}
+
 function isTable({ primaryKey }: TopicDefinition): boolean {
   return primaryKey.length > 0
 }
 
-function stateOf({ view, rows, errors }: ReadAnswer): ViewState {
+export function stateOf({ view, rows, errors }: ReadAnswer): ViewState {
   const texts = compileRowTexts(rows.columns)
   const printed: (string | null)[][] = []
   rows.forEach((page, row, weight) => {

@@ -82,6 +82,7 @@ describe('what takes long over one event', { timeout: 60_000 }, () => {
     ['a query', '/v1/sql', { sql: `SELECT id FROM line WHERE '${endlessText}' ~ '^(a+)+$'` }],
     ['a query over events', '/v1/sql', { sql: "SELECT id FROM line WHERE regexp_like(text, '^(a+)+$')" }],
     ['a query with a function of the app', '/v1/sql', { sql: 'SELECT spun(text) AS n FROM line' }],
+    ['a live query', '/v1/sql/live', { sql: "SELECT id FROM line WHERE regexp_like(text, '^(a+)+$')" }],
     ['why a row is there', '/v1/views/odd/why?id=7', undefined],
     ['why a row is there that a function made', '/v1/views/spinning/why?id=7', undefined],
     ['error rows', '/v1/views/failing/errors', undefined],
