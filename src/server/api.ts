@@ -274,7 +274,7 @@ export class Api {
       if (!(error instanceof MillraceError) && !request.signal.aborted) this.#options.onMistake(error)
       const isNowhere = route === null && error instanceof MillraceError && error.code === 'not-found'
       answer =
-        (isNowhere ? await this.#page.missing(request) : null) ??
+        (isNowhere ? await this.#page.missing(request).catch(() => null) : null) ??
         problemAnswer(error, error instanceof WrongMethod ? { allow: error.allow } : refusalHeaders(error))
     }
     const seconds = (clock.monotonicMs() - start) / 1000
@@ -282,7 +282,7 @@ export class Api {
     this.#front.journals.answered(request, route?.pattern ?? 'none', seen.caller, answer.status, seconds)
     const { vary } = answer.headers
     const shared = this.#crossOrigin(request, answer, vary === undefined ? 'Origin' : `${vary}, Origin`)
-    return { ...answer, headers: { ...safeHeaders, ...answer.headers, ...shared } }
+    return { status: answer.status, body: answer.body, headers: { ...safeHeaders, ...answer.headers, ...shared } }
   }
 
   async #call(request: ApiRequest, found: Found, seen: { caller: string | null }): Promise<ApiAnswer> {
@@ -323,7 +323,7 @@ export class Api {
       return {
         ...answer,
         headers: { ...headers, ...answer.headers },
-        body: holding(answer.body, request.signal, leave),
+        body: holding(answer.body, request, leave),
       }
     } catch (error) {
       leave()

@@ -1,7 +1,7 @@
 import { MillraceError } from '../data/errors.ts'
 import { type AsOf, parseMoment, StillReplaying } from '../database.ts'
 import type { ReplayingBody } from '../protocol/answers.ts'
-import { type ApiAnswer, jsonAnswer } from './exchange.ts'
+import { type ApiAnswer, type ApiRequest, jsonAnswer } from './exchange.ts'
 import type { Limits } from './limits.ts'
 import { type Parameters, refused } from './parameters.ts'
 
@@ -13,7 +13,7 @@ export function asOfParameter(
   text: string | null,
   parameters: Parameters,
   limits: Limits,
-  signal: AbortSignal,
+  request: Pick<ApiRequest, 'signal'>,
 ): AsOf | null {
   const replay = parameters.choice('replay', ['true', 'false']) === 'true'
   if (text === null) {
@@ -26,7 +26,7 @@ export function asOfParameter(
     throw refused('as_of', `is a tick or a time, not ${JSON.stringify(text)}`, hint)
   }
   if (!replay) return { at }
-  return { at, replay: { waitMs: limits.replayWaitMs, mostMs: limits.replayMs, signal } }
+  return { at, replay: { waitMs: limits.replayWaitMs, mostMs: limits.replayMs, signal: request.signal } }
 }
 
 /** 202 where a replay isn't through yet. @throws anything else */

@@ -1,15 +1,20 @@
-import type { ApiAnswer } from './exchange.ts'
+import type { ApiAnswer, ApiRequest } from './exchange.ts'
 
 /**
  * An answer's body that keeps something until it has been taken, or nobody wants it any more.
- * @param gone aborted when nobody waits for the answer any more
+ * @param request its signal is aborted when nobody waits for the answer any more
  * @param leave may be called more than once
  */
-export function holding(body: ApiAnswer['body'], gone: AbortSignal, leave: () => void): ApiAnswer['body'] {
+export function holding(
+  body: ApiAnswer['body'],
+  request: Pick<ApiRequest, 'signal'>,
+  leave: () => void,
+): ApiAnswer['body'] {
   if (body === null || body instanceof Uint8Array) {
     leave()
     return body
   }
+  const gone = request.signal
   const pieces = body[Symbol.asyncIterator]()
   const end = (): void => {
     gone.removeEventListener('abort', end)

@@ -15,7 +15,9 @@ import { BodyBuffer, bodyTooSlow } from './body.ts'
 import { type Certificate, readCertificate, type TlsOptions, watchCertificate } from './certificate.ts'
 import { Connections } from './connections.ts'
 import { type ApiAnswer, type ApiRequest, problemAnswer } from './exchange.ts'
+import { Gone } from './gone.ts'
 import { defaultLimits, defaultPort, Gate, type Limits } from './limits.ts'
+import { hasBody, headerOf } from './message.ts'
 import { Proxies } from './origin.ts'
 import type { Project } from './project.ts'
 
@@ -197,9 +199,9 @@ class Door {
 
   async #exchange(target: string, message: IncomingMessage, response: ServerResponse): Promise<void> {
     const start = this.#clock.monotonicMs()
-    const gone = new AbortController()
+    const gone = new Gone()
     response.once('close', () => {
-      if (!response.writableFinished) gone.abort(hungUp)
+      if (!response.writableFinished) gone.now()
     })
     const { socket } = message
     const endWork = this.#connections.work(socket)
@@ -220,7 +222,9 @@ class Door {
         this.#api.metrics.countBody(body.bytes.length)
         return body.bytes
       },
-      signal: gone.signal,
+      get signal() {
+        return gone.signal
+      },
     }
     try {
       const answer = await this.#api.answer(request)
@@ -232,7 +236,7 @@ class Door {
     } catch (error) {
       // The answer had begun: all that can be said is that it is not whole.
       response.destroy()
-      if (!gone.signal.aborted) this.#logger?.error({ err: error }, 'an answer broke off')
+      if (!gone.is) this.#logger?.error({ err: error }, 'an answer broke off')
     } finally {
       release()
       endWork()
@@ -279,12 +283,11 @@ class Door {
     }
     // What is left of a body that nobody wanted is not waited for.
     const unread = !message.complete && hasBody(message)
-    response.writeHead(status, {
-      ...headers,
-      ...(this.#secure ? { 'strict-transport-security': 'max-age=31536000' } : {}),
-      ...(body instanceof Uint8Array ? { 'content-length': body.length } : {}),
-      ...(unread ? { connection: 'close' } : {}),
-    })
+    const all: Record<string, string | number> = { ...headers }
+    if (this.#secure) all['strict-transport-security'] = 'max-age=31536000'
+    if (body instanceof Uint8Array) all['content-length'] = body.length
+    if (unread) all.connection = 'close'
+    response.writeHead(status, all)
     if (empty || body === null || body instanceof Uint8Array) {
       const bytes = !empty && body instanceof Uint8Array ? body : undefined
       if (unread) this.#endBeforeBody(message, response, bytes)
@@ -355,20 +358,8 @@ class Door {
   }
 }
 
-/** Made once: an error with its stack for each reader that goes away would cost more than the request. */
-const hungUp = new MillraceError('request/slow', 'nobody waits for the answer any more')
-
 async function closeBody(body: ApiAnswer['body']): Promise<void> {
   if (body !== null && !(body instanceof Uint8Array)) await body[Symbol.asyncIterator]().return?.()
-}
-
-function hasBody({ headers }: IncomingMessage): boolean {
-  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
-}
-
-function headerOf({ headers }: IncomingMessage, name: string): string | null {
-  const value = headers[name]
-  return value === undefined ? null : Array.isArray(value) ? value.join(', ') : value
 }
 
 function isLoopback(address: string): boolean {

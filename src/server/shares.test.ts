@@ -76,7 +76,7 @@ describe('shares', () => {
     const held = (signal = gone.signal) => {
       counts.push(0)
       const at = counts.length - 1
-      return holding(body(), signal, () => {
+      return holding(body(), { signal }, () => {
         counts[at] = 1
       }) as AsyncIterableIterator<Uint8Array>
     }

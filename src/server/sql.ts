@@ -32,7 +32,7 @@ async function answerSql(
   requireJson(request)
   const { database, clock, limits } = server
   const { sql, params, asOf: moment } = readSqlBody(await request.readBody())
-  const asOf = asOfParameter(moment, parameters, limits, request.signal)
+  const asOf = asOfParameter(moment, parameters, limits, request)
   parameters.end()
   const { tick, columns, rows } = await bounded(server, request.signal, (signal) => {
     const options = {

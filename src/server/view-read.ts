@@ -54,7 +54,7 @@ async function readRows(
   const numbers = parameters.choice('numbers', numberForms) ?? 'exact'
   const minTick = parameters.integer('min_tick')
   const limit = parameters.integer('limit')
-  const asOf = asOfParameter(parameters.one('as_of'), parameters, limits, request.signal)
+  const asOf = asOfParameter(parameters.one('as_of'), parameters, limits, request)
   const order = parameters.all('order').flatMap((text) => ordersOf(view, text))
   const where = equalities(view, parameters)
   if (minTick !== null) await database.waitForTick(minTick, limits.minTickMs)

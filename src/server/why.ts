@@ -33,7 +33,7 @@ async function why(server: QueryServer, { request, name, query }: Call): Promise
   const view = database.view(name)
   const parameters = new Parameters(query)
   const limit = limitOf(parameters)
-  const asOf = asOfParameter(parameters.one('as_of'), parameters, limits, request.signal)
+  const asOf = asOfParameter(parameters.one('as_of'), parameters, limits, request)
   const where = equalities(view, parameters)
   const options = { where, limit, ...(asOf === null ? {} : { asOf }) }
   const body: WhyBody = await bounded(server, request.signal, (signal) =>
