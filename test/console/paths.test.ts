@@ -258,6 +258,7 @@ describe.skipIf(noBrowser !== null)(`ways through the console${noBrowser === nul
       expect(await weights()).toBe(ticks)
       expect(await grid.getByRole('gridcell').first().textContent()).toBe(String(tick))
       for (let n = 0; n < 3; n++) await scene.orders(1)
+      await scene.database.waitForTick(scene.database.status().sealedTick)
       await expect.poll(weights).toBe((await changesKnown(scene, 'orders_per_minute')).ticks)
     }),
   )
@@ -275,6 +276,27 @@ describe.skipIf(noBrowser !== null)(`ways through the console${noBrowser === nul
       await page.route('**/page/topology-*.js', (route) => route.fulfill({ status: 404 }))
       await page.getByRole('link', { name: 'Topology' }).click()
       await page.getByRole('button', { name: 'Load it again' }).waitFor()
+    }),
+  )
+
+  it(
+    'fits a phone, where the menu unfolds and folds again',
+    walking('/', async (page) => {
+      await page.setViewportSize({ width: 390, height: 844 })
+      await page.getByRole('heading', { name: 'Overview' }).waitFor()
+      const link = page.getByRole('navigation', { name: 'Console' }).getByRole('link', { name: /^busiest_couriers/ })
+      expect(await link.isVisible()).toBe(false)
+      await page.getByRole('button', { name: 'Menu' }).press('Enter')
+      await link.press('Enter')
+      await page.getByRole('gridcell', { name: 'c01' }).waitFor()
+      expect(await link.isVisible()).toBe(false)
+      const grid = (await page.getByRole('grid').boundingBox())!
+      expect(grid.height).toBeGreaterThan(400)
+      for (const address of ['/topics/orders?event=500', '/views/revenue_by_city/why?eq.city=Oslo', '/time']) {
+        await page.goto(scene.url + address)
+        await page.getByRole('heading', { level: 1 }).waitFor()
+        expect([address, await page.evaluate('document.documentElement.scrollWidth')]).toEqual([address, 390])
+      }
     }),
   )
 

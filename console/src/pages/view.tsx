@@ -12,7 +12,7 @@ import { PageHead } from '../shell/page-head.tsx'
 import { query } from '../shell/place.ts'
 import type { PageProps } from '../shell/routes.ts'
 import { count, plural } from '../text/numbers.ts'
-import { viewSnippets } from '../view/snippets.ts'
+import { tabSnippets } from '../view/snippets.ts'
 import { ViewChanges } from '../view/view-changes.tsx'
 import { ViewChart } from '../view/view-chart.tsx'
 import { ViewDefinition } from '../view/view-definition.tsx'
@@ -61,7 +61,7 @@ function View({ view }: { readonly view: ViewInfo }): JSX.Element {
             {errors > 0 && <Badge tone="bad">{plural(errors, 'error row')}</Badge>}
           </>
         }
-        actions={<CopyAs snippets={viewSnippets(name, order, query.value.get('as_of'))} />}
+        actions={<CopyAs snippets={tabSnippets(tab, name, order, query.value.get('as_of'))} />}
       />
       <Tabs label={`Parts of ${name}`} tabs={tabs} />
       <TabPanel tab={tab}>

@@ -46,6 +46,32 @@ export function liveSnippets(view: string): Snippets {
   }
 }
 
+/** What is known of a view and can't be asked of the view itself: by an operator's client. */
+function inspected(path: string, call: string): Snippets {
+  return {
+    curl: `curl '${origin()}${path}'`,
+    typescript: `import { createInspector } from 'millrace/client'\n\nconst server = createInspector({ url: '${origin()}' })\n${call}\n`,
+  }
+}
+
+/** A part of a view's page: what it shows there, to be asked for elsewhere. */
+export function tabSnippets(tab: string, view: string, order: string | null, asOf: string | null): Snippets {
+  const name = JSON.stringify(view)
+  switch (tab) {
+    case 'changes':
+      return liveSnippets(view)
+    case 'errors':
+      return inspected(
+        `/v1/views/${encodeURIComponent(view)}/errors`,
+        `const { rows } = await server.relations.errors(${name})`,
+      )
+    case 'definition':
+      return inspected('/v1/topology', 'const { nodes, edges } = await server.topology()')
+    default:
+      return viewSnippets(view, order, asOf)
+  }
+}
+
 /** Reading and appending events. */
 export function topicSnippets(topic: string, from: number, example: Readonly<Record<string, unknown>>): Snippets {
   const path = `${origin()}/v1/topics/${encodeURIComponent(topic)}/events`
