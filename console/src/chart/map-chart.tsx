@@ -24,6 +24,8 @@ const unit = 2
 const graticule = 30
 const largest = 9
 const mostNamed = 16
+/** A letter's width, as a share of its height. */
+const letterShare = 0.6
 
 /** Points on the earth, each as large as its value: an equirectangular plot, cut to where the points are. */
 export function MapChart({ label, measure, points, nameSize = 10 }: MapChartProps): JSX.Element {
@@ -53,17 +55,24 @@ export function MapChart({ label, measure, points, nameSize = 10 }: MapChartProp
             <title>{`${name}: ${measure} ${short(value)}`}</title>
           </circle>
         ))}
-        {sorted.slice(0, mostNamed).map(({ label: name, latitude, longitude, value }) => (
-          <text
-            key={name}
-            class="map-name"
-            x={longitude * unit + radiusOf(value) + scale * 4}
-            y={-latitude * unit + scale * nameSize * 0.35}
-            style={{ fontSize: `${scale * nameSize}px`, strokeWidth: (scale * nameSize) / 4 }}
-          >
-            {name}
-          </text>
-        ))}
+        {sorted.slice(0, mostNamed).map(({ label: name, latitude, longitude, value }) => {
+          const away = radiusOf(value) + scale * 4
+          const room = left + width - longitude * unit - away
+          // At the frame's right edge there is room on the other side only.
+          const turned = room < name.length * nameSize * letterShare * scale
+          return (
+            <text
+              key={name}
+              class="map-name"
+              text-anchor={turned ? 'end' : 'start'}
+              x={longitude * unit + (turned ? -away : away)}
+              y={-latitude * unit + scale * nameSize * 0.35}
+              style={{ fontSize: `${scale * nameSize}px`, strokeWidth: (scale * nameSize) / 4 }}
+            >
+              {name}
+            </text>
+          )
+        })}
       </svg>
     </figure>
   )
