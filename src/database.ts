@@ -303,6 +303,7 @@ export class Database {
   async changes(name: string, fromTick: number): Promise<{ readonly tick: number; readonly rows: Rows } | null> {
     this.#checkOpen()
     const view = this.#view(name)
+    await view.retained.recall(fromTick)
     const { tick } = this.#running.views
     const retained = fromTick > tick ? null : view.retained.since(fromTick)
     if (retained === null) return null

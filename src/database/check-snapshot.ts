@@ -3,6 +3,8 @@ import { checkRun } from '../state/runs/run-check.ts'
 import type { Manifest } from '../state/snapshots/manifest.ts'
 import { PageFile } from '../views/page-file.ts'
 import type { Slices } from '../views/slices.ts'
+import { isDamage } from '../views/view-files.ts'
+import type { About } from './snapshot-notes.ts'
 
 /**
  * Reads every byte of a snapshot or a base that stands under a checksum.
@@ -13,7 +15,7 @@ export async function checkSnapshot(
   disk: Disk,
   folder: string,
   { files, about }: Manifest,
-  slices: Pick<Slices, 'due' | 'pause'>,
+  slices: Pauses,
 ): Promise<{ readonly files: number; readonly bytes: number }> {
   let bytes = 0
   for (const file of files) {
@@ -22,16 +24,36 @@ export async function checkSnapshot(
       if (slices.due) await slices.pause()
     }
   }
-  for (const name of about.files) {
-    const file = await PageFile.open(disk, `${folder}/${name}`)
-    try {
-      for (let page = 0; page < file.count; page++) {
-        bytes += (await file.checked(page)).byteLength
-        if (slices.due) await slices.pause()
-      }
-    } finally {
-      await file.close()
-    }
-  }
+  for (const name of about.files) bytes += await checkPages(disk, `${folder}/${name}`, slices)
   return { files: files.length + about.files.length, bytes }
+}
+
+/** What is wrong with the files that hold what a snapshot's views retain; null: nothing. */
+export async function damagedPast(disk: Disk, folder: string, { about }: Manifest): Promise<string | null> {
+  try {
+    for (const name of (about as About).pasts?.files ?? []) await checkPages(disk, `${folder}/${name}`, withoutPause)
+    return null
+  } catch (error) {
+    if (!isDamage(error)) throw error
+    return (error as Error).message
+  }
+}
+
+type Pauses = Pick<Slices, 'due' | 'pause'>
+
+/** For who holds up nobody. */
+export const withoutPause: Pauses = { due: false, pause: async () => {} }
+
+async function checkPages(disk: Disk, path: string, slices: Pauses): Promise<number> {
+  let bytes = 0
+  const file = await PageFile.open(disk, path)
+  try {
+    for (let page = 0; page < file.count; page++) {
+      bytes += (await file.checked(page)).byteLength
+      if (slices.due) await slices.pause()
+    }
+  } finally {
+    await file.close()
+  }
+  return bytes
 }

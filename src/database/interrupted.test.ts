@@ -88,7 +88,7 @@ describe('what is interrupted', () => {
       get(target, name) {
         if (name === 'open')
           return (path: string, options: Parameters<typeof io.disk.open>[1]) => {
-            if (!refuses || !path.endsWith('.pages')) return target.open(path, options)
+            if (!refuses || !/views-.*\.pages$/.test(path)) return target.open(path, options)
             refused++
             return Promise.reject(new IoError('full', path))
           }

@@ -81,7 +81,7 @@ export class MadeAgain {
     if (tick >= knownFrom) return
     const kept = (await this.#around.snapshots?.ticksOf(part)) ?? []
     if (kept.some((one) => one <= tick)) return
-    const held = wanted.reduce((oldest, { retained }) => Math.max(oldest, retained.expiredTick), 0)
+    const held = wanted.reduce((oldest, { retained }) => Math.max(oldest, retained.knownTick), 0)
     const names = wanted.map(({ definition }) => definition.name).join(', ')
     throw eventsGone(`events that made ${names}`, tick, Math.min(knownFrom, held, ...kept))
   }

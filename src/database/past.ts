@@ -72,6 +72,7 @@ export class Past {
     if (mark.tick > this.#views.tick) throw this.#succeeded(mark.tick)
     this.#checkTopics(mark.tick, relations)
     const wanted = this.#views.views.filter(({ definition }) => relations.has(definition.id))
+    await this.#views.recall(mark.tick, wanted)
     if (this.#views.knowsPast(mark.tick, wanted)) return this.#retained(mark, wanted)
     const ids = new Set(wanted.map(({ definition }) => definition.id))
     if (replay === undefined) {
@@ -99,6 +100,7 @@ export class Past {
   async check(tick: number, promised: number, view: View): Promise<void> {
     // Before the first tick there is nothing: its number may be asked for, too.
     if (tick > 0) await this.#find({ tick }, promised)
+    await this.#views.recall(tick, [view])
     this.#views.checkKnown(tick, [view])
   }
 

@@ -6,7 +6,7 @@ import { type Log, type LogReads, readInSteps, type SealedTick } from '../log/lo
 import type { Program } from '../plan/program.ts'
 import { TickDriver } from '../views/driver.ts'
 import { columnsRead, mergeableRows } from '../views/replay.ts'
-import type { ViewState } from '../views/view.ts'
+import type { View, ViewState } from '../views/view.ts'
 import { ViewSet } from '../views/view-set.ts'
 import { budgetOf } from './budget.ts'
 import type { DatabaseCatalog, DatabaseOptions } from './contract.ts'
@@ -23,6 +23,8 @@ const sliceMs = 1
 const sliceBytes = 1024 * 1024
 /** Ticks replayed one by one at most: they take longer than the same events in a few. */
 const mostRemembered = 100_000
+/** The same behind a snapshot, so that what views know of before it goes on: a start is not to take much longer. */
+const mostGoneOnWith = 25_000
 
 /** What programs at work stand on. */
 export interface Surroundings {
@@ -81,6 +83,8 @@ export class Running {
   readonly #log: Log
   readonly #past: LogPast
   readonly #options: DatabaseOptions
+  /** Ticks came together that views are to know apart: until these are forgotten nobody may go by what is retained. */
+  #merging = false
   /** Null before the start. */
   #host: EngineHost | null = null
 
@@ -157,18 +161,23 @@ export class Running {
     const gone = this.#past.goneThrough(this.program)
     const remembered = Math.min(tick, Math.max(await this.#rememberedFrom(), gone))
     if (remembered > this.views.tick) {
+      this.#merging = true
       const rows = mergeableRows(this.program, replayMergeRows)
       await log.replay(each, rows, this.views.tick, remembered, columns)
       await this.driver.drained()
       this.expireChanges()
+      this.#merging = false
     }
     await log.replay(each, 0, Math.max(remembered, this.views.tick), tick, columns)
     await this.driver.drained()
   }
 
-  /** The tick after which some view is to know each tick: it retains a time that began there. */
+  /** The tick after which some view is to know each tick: it retains a time that began there, or knows what was before. */
   async #rememberedFrom(): Promise<number> {
     const { tick, timeMicros } = this.#log.position()
+    const { views } = this
+    const known = views.views.some(({ retained }) => retained.knownTick < views.tick)
+    if (known && tick - views.tick <= mostGoneOnWith) return views.tick
     let longest: bigint | null = null
     for (const { retain } of this.program.views) {
       const micros = retain === undefined || retain.micros === null ? null : BigInt(retain.micros)
@@ -201,7 +210,7 @@ export class Running {
         (reached) => {
           const { timeMicros, views } = this.views
           const { events } = this.driver
-          resolve(reached ? { timeMicros, events, states: views.map((view) => view.state()) } : null)
+          resolve(reached ? { timeMicros, events, states: views.map((view) => this.#stateOf(view)) } : null)
         },
       )
     })
@@ -209,6 +218,10 @@ export class Running {
     // Whoever joins several captures gives up at the first that fails.
     begun.catch(() => {})
     return { running: this, status: begun, pinned }
+  }
+
+  #stateOf(view: View): ViewState {
+    return this.#merging ? view.state() : { ...view.state(), past: view.retained.state() }
   }
 
   /** More of the capture that was begun, about as much as the engine makes of it in a millisecond. */

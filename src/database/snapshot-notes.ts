@@ -1,10 +1,11 @@
 import { MillraceError } from '../data/errors.ts'
 import { arrangementsOf } from '../engine/engine.ts'
 import { sha256 } from '../io/digest.ts'
-import type { Disk } from '../io/io.ts'
+import type { Disk, IoError } from '../io/io.ts'
 import { viewMeaning } from '../plan/fingerprint.ts'
 import type { Program, ViewDefinition } from '../plan/program.ts'
 import { type Manifest, readManifest, type SnapshotNotes, stateNames } from '../state/snapshots/manifest.ts'
+import type { StoredPasts } from '../views/past-files.ts'
 import { isDamage, type StoredView } from '../views/view-files.ts'
 import type { TimeMark } from './marks.ts'
 
@@ -17,6 +18,8 @@ export interface About extends SnapshotNotes {
   readonly arrangements: readonly string[]
   readonly timeMicros: string
   readonly events: number
+  /** What the views retain of their past; the snapshot is whole without it. A base has none. */
+  readonly pasts?: StoredPasts | null
   /** Of a base alone. */
   readonly base?: BaseNotes
 }
@@ -100,4 +103,13 @@ export function meaningsOf(program: Program): readonly string[] {
 export function meaningOf(program: Program, view: ViewDefinition): string {
   const digest = sha256(new TextEncoder().encode(viewMeaning(program, view)))
   return Buffer.from(digest.subarray(0, 16)).toString('hex')
+}
+
+export function notWritten(error: IoError): MillraceError {
+  const full = error.failure === 'full'
+  return new MillraceError('state/snapshot', `a snapshot could not be written: ${error.message}`, {
+    hint: full ? 'free some space: the next one is tried then' : 'check the disk: the log is not touched by this',
+    place: { file: error.path },
+    cause: error,
+  })
 }

@@ -7,6 +7,8 @@ const everyBytesDefault = 64 << 20
 const closeBytesDefault = 1 << 20
 /** What an empty tick counts: it has to be replayed, too. */
 const tickBytes = 64
+/** What views know of their past goes on behind a restart that has no more ticks to replay than about that. */
+const everyTicks = 16_384
 /** After one that could not be taken, the next attempt waits for so many times as much log, at most. */
 const patienceMost = 64
 
@@ -19,6 +21,7 @@ export class SnapshotSchedule {
   readonly #taken: () => Promise<void>
   /** Bytes of log behind the last snapshot. */
   #bytes = 0
+  #ticks = 0
   #patience = 1
   #taking: Promise<void> | null = null
   /** Ends when all that was asked for so far has ended. */
@@ -45,8 +48,10 @@ export class SnapshotSchedule {
   /** Counts a tick that went through the engine. */
   count(bytes: number, wanted: boolean): void {
     this.#bytes += tickBytes + bytes
+    this.#ticks++
     const enough = (this.#options.everyBytes ?? everyBytesDefault) * this.#patience
-    if ((wanted || this.#bytes >= enough) && !this.#closed) void this.take()
+    const due = this.#bytes >= enough || this.#ticks >= everyTicks * this.#patience
+    if ((wanted || due) && !this.#closed) void this.take()
   }
 
   /** Takes one now, or waits for the one under way. What goes wrong is told; the snapshots before it stay. */
@@ -65,11 +70,12 @@ export class SnapshotSchedule {
   }
 
   async #take(): Promise<void> {
-    const before = this.#bytes
+    const [before, ticks] = [this.#bytes, this.#ticks]
     if (this.#running().driver.failure !== null) return
     try {
       await this.#snapshots.take(this.#running())
       this.#bytes -= before
+      this.#ticks -= ticks
       this.#patience = 1
       await this.#taken()
       this.onTaken()

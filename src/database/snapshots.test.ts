@@ -225,7 +225,7 @@ describe('snapshots', () => {
       io = io.rerun({ threads: { engine: engineThread, keeper: keeperThread }, idle: 'advance' })
       const { db, notices, replayed } = await open(io, { snapshots: { everyBytes: 1 << 30, closeBytes: 1 } })
       expect([replayed, notices]).toEqual([[], []])
-      const [path] = (await io.disk.list('data/state')).filter((name) => name.endsWith('.pages'))
+      const [path] = (await io.disk.list('data/state')).filter((name) => name.startsWith('views-'))
       const length = io.disk.contentOf(`data/state/${path}`).byteLength
       // Behind the directory, which was read, every page.
       for (let byte = 400; byte < length; byte += 61) io.disk.flipBit(`data/state/${path}`, byte, 3)

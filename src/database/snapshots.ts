@@ -1,4 +1,4 @@
-import { Bug, invariant, MillraceError } from '../data/errors.ts'
+import { invariant, type MillraceError } from '../data/errors.ts'
 import type { StateFiles } from '../engine/port.ts'
 import { type Io, IoError } from '../io/io.ts'
 import type { SettledBase } from '../log/backup.ts'
@@ -8,6 +8,8 @@ import { findBase, settledBase } from '../state/snapshots/base.ts'
 import { type Keeper, startKeeper } from '../state/snapshots/keeper.ts'
 import { type Manifest, openSnapshots } from '../state/snapshots/manifest.ts'
 import { PageCache } from '../views/page-cache.ts'
+import { type KeptPast, PastFiles, type StoredPasts } from '../views/past-files.ts'
+import { retentionOf } from '../views/retained.ts'
 import type { ViewState } from '../views/view.ts'
 import { filesOf, isDamage, ViewFiles } from '../views/view-files.ts'
 import type { ViewSet } from '../views/view-set.ts'
@@ -16,8 +18,9 @@ import { checkSnapshot } from './check-snapshot.ts'
 import type { DatabaseOptions } from './contract.ts'
 import type { LogPast } from './log-past.ts'
 import type { TimeMark } from './marks.ts'
-import type { BegunCapture, Pinned, Restored, Running } from './running.ts'
-import { type About, type BaseNotes, checkEnd, meaningOf, meaningsOf, needsOf, refusalOf } from './snapshot-notes.ts'
+import { type Captured, pinnedStates } from './pinned-states.ts'
+import type { BegunCapture, Restored, Running } from './running.ts'
+import { type About, type BaseNotes, checkEnd, meaningsOf, needsOf, notWritten, refusalOf } from './snapshot-notes.ts'
 
 const nothing: Program = { topics: [], views: [] }
 const notLookedAt = 'it is not looked at'
@@ -34,6 +37,7 @@ export class Snapshots {
   readonly #past: LogPast
   /** Where views' pages stay that were read. */
   readonly #pages: PageCache
+  readonly #pasts: PastFiles
   #files: ViewFiles
   #keeper: Keeper | null = null
   #tell: Tell = () => {}
@@ -50,13 +54,22 @@ export class Snapshots {
   #holders = 0
   #dropping: Promise<unknown> = Promise.resolve()
 
-  private constructor(io: Io, folder: string, log: Log, past: LogPast, pages: PageCache, files: ViewFiles) {
+  private constructor(
+    { io, data }: DatabaseOptions,
+    log: Log,
+    past: LogPast,
+    pages: PageCache,
+    files: ViewFiles,
+    pasts: PastFiles,
+  ) {
     this.#io = io
-    this.#folder = folder
+    this.#folder = `${data}/state`
     this.#log = log
     this.#past = past
     this.#pages = pages
     this.#files = files
+    this.#pasts = pasts
+    pasts.onLost = (line) => this.#tell(line)
     files.onDamage = (error) => this.onDamage(error)
   }
 
@@ -69,7 +82,8 @@ export class Snapshots {
     const folder = `${data}/state`
     const pages = new PageCache(budgetOf(options).pageBytes)
     await io.disk.makeFolder(folder)
-    const snapshots = new Snapshots(io, folder, log, past, pages, await ViewFiles.open(io.disk, folder, pages))
+    const files = await ViewFiles.open(io.disk, folder, pages)
+    const snapshots = new Snapshots(options, log, past, pages, files, await PastFiles.open(io.disk, folder))
     await checkEnd(io.disk, folder, { identity: log.identity, tick: log.position().tick })
     await snapshots.#findBase()
     return snapshots
@@ -142,10 +156,13 @@ export class Snapshots {
   async #load(manifest: Manifest, program: Program, views: ViewSet): Promise<Restored> {
     const meanings = meaningsOf(program)
     const about = manifest.about as About
-    const stored = new Map(about.views.map((view) => [view.meaning, view.stored]))
+    const stored = new Map(about.views.map((view, i) => [view.meaning, { ...view, i }]))
     const states: ViewState[] = []
     for (const [i, view] of views.views.entries()) {
-      states.push(await this.#files.load(view, stored.get(meanings[i])!))
+      const found = stored.get(meanings[i])!
+      const past = this.#pasts.load(about.pasts, found.i, manifest.tick, view.definition.columns)
+      const state = await this.#files.load(view, found.stored)
+      states.push(past === null ? state : { ...state, past })
     }
     return { timeMicros: BigInt(about.timeMicros), events: about.events, from: this.#filesOf(manifest), views: states }
   }
@@ -164,7 +181,9 @@ export class Snapshots {
     const { manifest } = await this.#write(running.program, [running.beginCapture()])
     const kept = await this.#adopt(running, manifest)
     // Only now: while another is taken, its files are there and nobody names them yet.
-    if (kept.length > 0) await this.#files.removeOthers(new Set(kept.flatMap(({ about }) => about.files)))
+    if (kept.length === 0) return
+    await this.#files.removeOthers(new Set(kept.flatMap(({ about }) => about.files)))
+    await this.#pasts.removeOthers(new Set(kept.flatMap(({ about }) => (about as About).pasts?.files ?? [])))
   }
 
   /**
@@ -174,7 +193,7 @@ export class Snapshots {
   async pin({ text, program }: Pick<Running, 'text' | 'program'>, marks: readonly TimeMark[]): Promise<void> {
     invariant(this.#keeper !== null, 'a base is pinned before the state was restored')
     const base: BaseNotes = { text, program, marks }
-    this.#base = await this.#keeper.pin(this.newestTick(program), { base })
+    this.#base = await this.#keeper.pin(this.newestTick(program), { base, pasts: null })
     this.#past.marks = marks
   }
 
@@ -241,7 +260,7 @@ export class Snapshots {
       }
       // What is not of the program that the snapshot before is of was captured whole: an earlier life of it is over.
       const { arrangements: goOn } = await begun[0].status
-      const { states, pinned, views } = await saving
+      const { states, pinned, views, pasts } = await saving
       const about: About = {
         files: filesOf(views.map(({ stored }) => stored)),
         log: this.#log.identity,
@@ -249,6 +268,7 @@ export class Snapshots {
         arrangements: [...taken],
         timeMicros: String(pinned.timeMicros),
         events: pinned.events,
+        pasts,
       }
       const manifest = await keeper.commit(tick, about, goOn)
       this.#newest = { tick, program }
@@ -277,27 +297,20 @@ export class Snapshots {
   }
 
   async #saveViews(program: Program, begun: readonly BegunCapture[]): Promise<Saved> {
-    const held = new Map<string, ViewState>()
-    const captured: Pinned[] = []
-    for (const { running, pinned } of begun) {
-      const found = await pinned
-      if (found === null) throw running.driver.failure ?? new Bug('an engine did not come to its tick')
-      captured.push(found)
-      running.program.views.forEach((view, i) => {
-        const meaning = meaningOf(running.program, view)
-        if (!held.has(meaning)) held.set(meaning, found.states[i])
-      })
-    }
-    const meanings = meaningsOf(program)
-    const states = meanings.map((meaning, i) => {
-      const state = held.get(meaning)
-      if (state === undefined) throw new Bug(`nobody has captured ${program.views[i].name}`)
-      return state
+    const { states, pinned } = await pinnedStates(program, begun)
+    const kept = states.map(({ past }, i): KeptPast | null => {
+      const view = program.views[i]
+      return past === undefined ? null : { state: past, schema: view.columns, retention: retentionOf(view) }
     })
-    const stored = await this.#files.save(states, begun[0].running.views.slices()).catch((error: unknown) => {
+    const slices = begun[0].running.views.slices()
+    try {
+      const stored = await this.#files.save(states, slices)
+      const pasts = await this.#pasts.save(kept, pinned.timeMicros, slices)
+      const views = meaningsOf(program).map((meaning, i) => ({ meaning, stored: stored[i] }))
+      return { states, pinned, pasts, views }
+    } catch (error) {
       throw error instanceof IoError ? notWritten(error) : error
-    })
-    return { states, pinned: captured[0], views: meanings.map((meaning, i) => ({ meaning, stored: stored[i] })) }
+    }
   }
 
   /** Throws all snapshots away, but for the base. */
@@ -355,17 +368,13 @@ export class Snapshots {
   async close(): Promise<void> {
     await this.#keeper?.close()
     await this.#files.close()
+    await this.#pasts.close()
   }
-}
-
-interface Captured {
-  /** In the order of the program's views. */
-  readonly states: readonly ViewState[]
-  readonly pinned: Pinned
 }
 
 interface Saved extends Captured {
   readonly views: About['views']
+  readonly pasts: StoredPasts
 }
 
 interface Written extends Captured {
@@ -373,12 +382,3 @@ interface Written extends Captured {
 }
 
 type Tell = (line: string) => void
-
-function notWritten(error: IoError): MillraceError {
-  const full = error.failure === 'full'
-  return new MillraceError('state/snapshot', `a snapshot could not be written: ${error.message}`, {
-    hint: full ? 'free some space: the next one is tried then' : 'check the disk: the log is not touched by this',
-    place: { file: error.path },
-    cause: error,
-  })
-}

@@ -28,7 +28,7 @@ export function standingOf({ driver, views, program }: Running, log: Log, caught
       name: definition.name,
       rows: version.rows,
       errors: version.errors,
-      oldestTick: retained.expiredTick,
+      oldestTick: retained.knownTick,
     })),
     failure,
   }

@@ -4,7 +4,7 @@ import { IoError } from '../io/io.ts'
 import { checkLog, holdsLog, type LogReport } from '../log/check.ts'
 import { readSnapshot, stateNames } from '../state/snapshots/manifest.ts'
 import { isDamage } from '../views/view-files.ts'
-import { checkSnapshot } from './check-snapshot.ts'
+import { checkSnapshot, damagedPast, withoutPause } from './check-snapshot.ts'
 import { EventChecker } from './event-checker.ts'
 import type { Differing } from './snapshot-replay.ts'
 import { replayCheck } from './verify-snapshots.ts'
@@ -63,8 +63,6 @@ function factsOf(report: LogReport): CheckFacts {
   return { facts: { files, bytes, commits, blocks, events, ticks: tick, keys }, notes }
 }
 
-const withoutPause = { due: false, pause: async (): Promise<void> => {} }
-
 /** The base is part of the log; a snapshot that is damaged costs time, and is worth a word. */
 const stateCheck: DataCheck = {
   name: 'state',
@@ -79,10 +77,14 @@ const stateCheck: DataCheck = {
     for (const name of all) {
       const isBase = name.startsWith('base-')
       try {
-        const checked = await checkSnapshot(disk, state, readSnapshot(disk, state, name, present), withoutPause)
+        const manifest = readSnapshot(disk, state, name, present)
+        const checked = await checkSnapshot(disk, state, manifest, withoutPause)
         facts[isBase ? 'bases' : 'snapshots']++
         facts.files += checked.files
         facts.bytes += checked.bytes
+        const lost = await damagedPast(disk, state, manifest)
+        if (lost !== null)
+          notes.push(`what views retain of their past with ${name} is damaged, replay tells it: ${lost}`)
       } catch (error) {
         if (!isDamage(error)) throw error
         const { message } = error as Error

@@ -173,6 +173,7 @@ export class LiveCursor implements AsyncIterableIterator<LiveMessage> {
 
   /** The net change since the cursor, or null when it has to look again. */
   async #change(from: number): Promise<LiveMessage | null> {
+    if (from < this.#view.retained.expiredTick) await this.#view.retained.recall(from)
     const { tick } = this.#set
     const single = from < this.#singlyThrough ? this.#view.retained.next(from) : null
     if (single && single.tick <= this.#singlyThrough) {

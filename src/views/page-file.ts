@@ -24,8 +24,14 @@ const pieceBytes = 4 << 20
 /** More pages than an engine's memory could ever have made. */
 const pagesMax = 1 << 22
 
+/** A page of rows, or bytes of another kind. */
+interface Written {
+  readonly memory: { readonly u8: Uint8Array }
+  readonly rows: number
+}
+
 /** A page, or what gives it when it is its turn. */
-export type PageToWrite = Page | (() => Page | Promise<Page>)
+export type PageToWrite = Written | (() => Written | Promise<Written>)
 
 /**
  * Writes pages into a new file and syncs it; its name is durable only after its folder is synced.

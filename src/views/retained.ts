@@ -1,11 +1,9 @@
 import type { ColumnSchema } from '../data/sql-type.ts'
 import type { ViewDefinition } from '../plan/program.ts'
-import { negated, type Page, slicePage } from './page.ts'
-import { packPages, type Run, runOf } from './run.ts'
+import { countThrough, looseBytes, type Pack, packOf, partOf, type RetainedChange, released, sumOf } from './pack.ts'
+import { negated, type Page } from './page.ts'
+import { type Run, runOf } from './run.ts'
 
-/** What keeping a tick with pages of its own costs beside their bytes, and one among others in a page. */
-const looseBytes = 2048
-const changeBytes = 96
 /** So many ticks are packed into one page, or fewer with so many rows: packing must not hold up anybody. */
 const packTicks = 256
 const packRows = 2048
@@ -30,16 +28,6 @@ const timedBytes = 256 * 1024 * 1024
 /** Kept whatever the time: subscribers that lag a little shall find what they lack. */
 export const usualBytes = 16 * 1024 * 1024
 
-/** One tick's net change of a view. */
-export interface RetainedChange {
-  readonly tick: number
-  readonly timeMicros: bigint
-  readonly pages: readonly Page[]
-  /** By how much the view's rows and error rows became more. */
-  readonly rows: number
-  readonly errors: number
-}
-
 /** All changes after a tick, oldest first. */
 export interface ChangesSince {
   readonly pages: readonly Page[]
@@ -48,29 +36,47 @@ export interface ChangesSince {
   readonly errors: number
 }
 
-/** Several ticks whose rows lie behind each other in one page, or one tick with pages of its own. */
-interface Pack {
-  readonly changes: readonly Omit<RetainedChange, 'pages'>[]
-  readonly pages: readonly Page[]
-  /** Of several ticks: where each one's rows begin. */
-  readonly starts: Uint32Array | null
-  readonly lastTick: number
-  readonly lastMicros: bigint
-  /** Of all its changes. */
-  readonly rows: number
-  readonly errors: number
-  readonly bytes: number
+/** Changes of before those that are in memory, on disk. */
+export interface StoredPast {
+  /** Changes of every tick after this one are there, up to those in memory. */
+  readonly expiredTick: number
+  /** Reads those after a tick. @returns null where they can't be read any more, which was told */
+  after(tick: number): Promise<RecalledPast | null>
 }
 
-const released: Pack = {
-  changes: [],
-  pages: [],
-  starts: null,
-  lastTick: 0,
-  lastMicros: 0n,
-  rows: 0,
-  errors: 0,
-  bytes: 0,
+export interface RecalledPast {
+  /** Changes of every tick after this one were read, oldest first. */
+  readonly expiredTick: number
+  readonly packs: readonly Pack[]
+  /** Null: there are no older ones. */
+  readonly older: StoredPast | null
+}
+
+/** What a view knows of its past at a tick, for who goes on from there. Immutable. */
+export interface RetainedState {
+  /** Changes of every tick after this one are in `packs`. */
+  readonly expiredTick: number
+  readonly packs: readonly Pack[]
+  /** From here on each pack is one tick, small and to be packed. */
+  readonly loose: number
+  readonly stored: StoredPast | null
+}
+
+/**
+ * Whether the oldest of some changes goes.
+ * @param bytes of all of them
+ * @param lastMicros the time of its last tick
+ */
+export function isExpired(
+  { micros, bytes: most }: Retention,
+  bytes: number,
+  lastMicros: bigint,
+  nowMicros: bigint,
+): boolean {
+  if (bytes > most) return true
+  if (micros === null || bytes <= Math.min(usualBytes, most)) return false
+  // Whoever asks for the time where the retention begins is shown this tick, which needs only those after it.
+  return lastMicros <= nowMicros - micros
 }
 
 /**
@@ -83,18 +89,18 @@ export class RetainedChanges {
   expiredTick = 0
   bytes = 0
   readonly #schema: readonly ColumnSchema[]
-  readonly #retention: Retention
-  readonly #floor: number
+  readonly retention: Retention
   #packs: Pack[] = []
   #first = 0
   /** From here on each pack is one tick, small and to be packed. */
   #loose = 0
   #looseRows = 0
+  #stored: StoredPast | null = null
+  #recalling: Promise<void> | null = null
 
   constructor(schema: readonly ColumnSchema[], retention: Retention) {
     this.#schema = schema
-    this.#retention = retention
-    this.#floor = Math.min(usualBytes, retention.bytes)
+    this.retention = retention
   }
 
   add({ pages, ...change }: RetainedChange): void {
@@ -113,7 +119,7 @@ export class RetainedChanges {
       this.#looseRows += rows
       if (this.#packs.length - this.#loose >= packTicks) this.#pack()
     }
-    while (this.#first < this.#packs.length && this.#mayExpire(lastMicros)) this.#expire()
+    this.#expireDue(lastMicros)
     if (this.#first > 64 && this.#first > this.#packs.length / 2) {
       this.#packs = this.#packs.slice(this.#first)
       this.#loose -= this.#first
@@ -124,43 +130,34 @@ export class RetainedChanges {
   /** Makes one of the loose packs. */
   #pack(): void {
     const loose = this.#packs.splice(this.#loose)
-    if (loose.length > 1) {
-      const pages = loose.flatMap((pack) => pack.pages)
-      const page = pages.length === 0 ? [] : [packPages(pages, this.#looseRows, this.#schema)]
-      const starts = new Uint32Array(loose.length)
-      let bytes = loose.length * changeBytes + looseBytes
-      let row = 0
-      loose.forEach((pack, i) => {
-        starts[i] = row
-        for (const { rows } of pack.pages) row += rows
-        this.bytes -= pack.bytes
-      })
-      for (const one of page) bytes += one.bytes
-      const changes = loose.flatMap((pack) => pack.changes)
-      const { lastTick, lastMicros } = loose[loose.length - 1]
-      const { rows, errors } = sumOf(changes, 0)
-      this.#packs.push({ changes, pages: page, starts, lastTick, lastMicros, rows, errors, bytes })
-      this.bytes += bytes
-    } else this.#packs.push(...loose)
+    if (loose.length > 0) {
+      const pack = packOf(loose, this.#schema)
+      for (const { bytes } of loose) this.bytes -= bytes
+      this.#packs.push(pack)
+      this.bytes += pack.bytes
+    }
     this.#loose = this.#packs.length
     this.#looseRows = 0
   }
 
-  #mayExpire(nowMicros: bigint): boolean {
-    const { micros, bytes } = this.#retention
-    if (this.bytes > bytes) return true
-    if (micros === null || this.bytes <= this.#floor) return false
-    // Whoever asks for the time where the retention begins is shown this tick, which needs only those after it.
-    return this.#packs[this.#first].lastMicros <= nowMicros - micros
+  #expireDue(nowMicros: bigint): void {
+    while (
+      this.#first < this.#packs.length &&
+      isExpired(this.retention, this.bytes, this.#packs[this.#first].lastMicros, nowMicros)
+    )
+      this.#expire()
   }
 
   /** Gives up the changes of every tick up to this one. */
   expireThrough(tick: number): void {
     while (this.#first < this.#packs.length && this.#packs[this.#first].lastTick <= tick) this.#expire()
     this.expiredTick = Math.max(this.expiredTick, tick)
+    this.#stored = null
   }
 
   #expire(): void {
+    // What is older goes with it.
+    this.#stored = null
     const { lastTick, bytes, pages } = this.#packs[this.#first]
     if (this.#first >= this.#loose) {
       this.#loose = this.#first + 1
@@ -169,6 +166,50 @@ export class RetainedChanges {
     this.#packs[this.#first++] = released
     this.expiredTick = Math.max(this.expiredTick, lastTick)
     this.bytes -= bytes
+  }
+
+  /** Changes of every tick after this one are here or on disk. */
+  get knownTick(): number {
+    return this.#stored?.expiredTick ?? this.expiredTick
+  }
+
+  /** Brings changes of every tick after this one into memory, if they are known. */
+  async recall(tick: number): Promise<void> {
+    while (tick < this.expiredTick && tick >= this.knownTick && this.#stored !== null) {
+      this.#recalling ??= this.#recall(this.#stored, tick).finally(() => {
+        this.#recalling = null
+      })
+      await this.#recalling
+    }
+  }
+
+  async #recall(stored: StoredPast, tick: number): Promise<void> {
+    const recalled = await stored.after(tick)
+    // What came meanwhile may have left no room for it.
+    if (this.#stored !== stored) return
+    this.#stored = recalled?.older ?? null
+    if (recalled === null) return
+    const { packs, expiredTick } = recalled
+    this.expiredTick = expiredTick
+    this.#packs = [...packs, ...this.#packs.slice(this.#first)]
+    this.#loose += packs.length - this.#first
+    this.#first = 0
+    for (const { bytes } of packs) this.bytes += bytes
+    this.#expireDue(this.#packs.at(-1)?.lastMicros ?? 0n)
+  }
+
+  state(): RetainedState {
+    const [from, stored] = [this.#first, this.#stored]
+    return { expiredTick: this.expiredTick, packs: this.#packs.slice(from), loose: this.#loose - from, stored }
+  }
+
+  /** Goes on from what was known at a tick; for one that knows nothing yet. */
+  goOnFrom({ expiredTick, packs, stored }: RetainedState): void {
+    this.expiredTick = expiredTick
+    this.#packs = [...packs]
+    this.#loose = packs.length
+    this.#stored = stored
+    for (const { bytes } of packs) this.bytes += bytes
   }
 
   /** @returns null when some of the changes after the tick have expired */
@@ -213,35 +254,6 @@ export class RetainedChanges {
   *pages(): Iterable<Page> {
     for (let i = this.#first; i < this.#packs.length; i++) yield* this.#packs[i].pages
   }
-}
-
-function sumOf(changes: Pack['changes'], from: number): { readonly rows: number; readonly errors: number } {
-  let rows = 0
-  let errors = 0
-  for (let i = from; i < changes.length; i++) {
-    rows += changes[i].rows
-    errors += changes[i].errors
-  }
-  return { rows, errors }
-}
-
-/** How many changes are not after a tick. */
-function countThrough(changes: Pack['changes'], tick: number): number {
-  let low = 0
-  for (let high = changes.length; low < high; ) {
-    const middle = (low + high) >>> 1
-    if (changes[middle].tick <= tick) low = middle + 1
-    else high = middle
-  }
-  return low
-}
-
-/** The rows of some of a pack's ticks. */
-function partOf({ pages, starts, changes }: Pack, from: number, to: number): readonly Page[] {
-  if (starts === null || pages.length === 0 || (from === 0 && to === changes.length)) return pages
-  const start = starts[from]
-  const end = to === changes.length ? pages[0].rows : starts[to]
-  return start === end ? [] : [slicePage(pages[0], start, end)]
 }
 
 /** A run that takes changes back. */

@@ -96,8 +96,7 @@ export class ViewSet {
     for (const view of this.views) {
       const state = states.get(view)
       invariant(state !== undefined, `nothing to restore ${view.definition.name} from`)
-      view.restore(state)
-      view.retained.expireThrough(tick)
+      view.restore(state, tick)
     }
     this.tick = tick
     this.timeMicros = timeMicros
@@ -123,14 +122,19 @@ export class ViewSet {
     return new Slices(this.#clock)
   }
 
-  /** Whether all that changed in these views after a tick is still known. */
+  /** Brings what changed in these views after a tick into memory, as far as it is known. */
+  async recall(tick: number, views: readonly View[]): Promise<void> {
+    for (const { retained } of views) await retained.recall(tick)
+  }
+
+  /** Whether all that changed in these views after a tick is in memory. */
   knowsPast(tick: number, views: readonly View[]): boolean {
     return tick >= oldestOf(views)
   }
 
   /** @throws MillraceError tick/expired where it is not */
   checkKnown(tick: number, views: readonly View[]): void {
-    if (!this.knowsPast(tick, views)) throw expired(views, tick, oldestOf(views))
+    if (!this.knowsPast(tick, views)) throw expired(views, tick)
   }
 
   /** Calls `listener` once: at the next tick or when whoever waits should look around. @returns stops waiting */
@@ -190,8 +194,9 @@ function oldestOf(views: readonly View[]): number {
   return views.reduce((oldest, view) => Math.max(oldest, view.retained.expiredTick), 0)
 }
 
-function expired(views: readonly View[], tick: number, oldest: number): MillraceError {
-  const names = views.filter(({ retained }) => retained.expiredTick === oldest).map(({ definition }) => definition.name)
+function expired(views: readonly View[], tick: number): MillraceError {
+  const oldest = views.reduce((most, { retained }) => Math.max(most, retained.knownTick), 0)
+  const names = views.filter(({ retained }) => retained.knownTick === oldest).map(({ definition }) => definition.name)
   const what = `${names.join(', ')} no longer knows what changed after tick ${tick}; the oldest tick held is ${oldest}`
   return new MillraceError('tick/expired', what, {
     hint: 'ask with replay: the log is then read again up to that tick; or keep more (retain)',

@@ -6,7 +6,7 @@ import type { Order } from '../plan/plan.ts'
 import type { ViewDefinition } from '../plan/program.ts'
 import { dueMerge } from './compaction.ts'
 import { openPage, type Page } from './page.ts'
-import { RetainedChanges, retentionOf, takenBack } from './retained.ts'
+import { RetainedChanges, type RetainedState, retentionOf, takenBack } from './retained.ts'
 import { keyCompare, orderName, type RowCompare, type RowOrder, rowOrder } from './row-order.ts'
 import { mergeRuns, packRuns, type Run, runOf } from './run.ts'
 import type { Slices } from './slices.ts'
@@ -28,6 +28,8 @@ export interface ViewState {
   readonly errors: readonly ErrorRow[]
   readonly retracts: boolean
   readonly changedTick: number
+  /** What it knows of its past; missing: nothing. */
+  readonly past?: RetainedState
 }
 
 /** Orders that pages keep their rows sorted by, beside the view's own. */
@@ -80,6 +82,7 @@ export class View {
     return this.#errors.values()
   }
 
+  /** What it holds, without what it knows of its past. */
   state(): ViewState {
     return {
       version: this.version,
@@ -95,13 +98,15 @@ export class View {
     this.retained = other.retained
   }
 
-  /** Goes on from a state of the same view; for one that has seen no tick yet. */
-  restore(state: ViewState): void {
+  /** Goes on from a state of the same view at a tick; for one that has seen no tick yet. */
+  restore(state: ViewState, tick: number): void {
     invariant(this.version.runs.length === 0 && this.changedTick === 0, 'a view with a past is restored')
     this.version = state.version
     this.#retracts = state.retracts
     this.changedTick = state.changedTick
     for (const error of state.errors) this.#addError(error)
+    if (state.past === undefined || this.retained.retention.bytes === 0) this.retained.expireThrough(tick)
+    else this.retained.goOnFrom(state.past)
   }
 
   /** The view as it was at a tick that the set has seen; null where too much of what has changed since is forgotten. */
