@@ -4,6 +4,7 @@ import { Bug, MillraceError } from '../data/errors.ts'
 import { hex } from '../data/hex.ts'
 import type { Database } from '../database.ts'
 import type { Io } from '../io/io.ts'
+import { listenedByMany } from '../io/listened-by-many.ts'
 import { Answers } from './answers.ts'
 import { backUp } from './backup.ts'
 import { chartsRoute } from './charts.ts'
@@ -87,6 +88,7 @@ export class Api {
 
   constructor(database: Database, options: ApiOptions) {
     const { io, limits } = options
+    listenedByMany(this.#closing.signal)
     this.#options = options
     this.#database = database
     this.#front = new Front(options.gateway, database, io, options.onMistake)

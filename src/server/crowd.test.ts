@@ -100,6 +100,9 @@ describe('a crowd of readers', () => {
     const nobody = bearer(await signer.sign({ sub: 'hostile', role: 'nobody' }))
     const hostile = [nobody.authorization, bearer(await signer.sign({ sub: 'odd', role: 'reader' })).authorization]
     let open = 0
+    const warnings: string[] = []
+    const warned = ({ message }: Error): void => void warnings.push(message)
+    process.on('warning', warned)
     const following = Array.from({ length: subscribers }, () => follow(reader, () => open++))
     const all = Promise.all(following)
     all.catch(() => {})
@@ -120,6 +123,9 @@ describe('a crowd of readers', () => {
       expect(read.status).toBe(200)
       await read.text()
     }
+    process.off('warning', warned)
+    // Many readers of one server are nothing to warn of.
+    expect(warnings.filter((message) => message.includes('AbortSignal'))).toEqual([])
     const expected = new Map([...Array.from({ length: changes }, (_, i): [number, number] => [i + 1, (i + 1) * 10])])
     expected.set(-1, changes)
     for (const rows of await all) expect(new Map([...rows].sort())).toEqual(new Map([...expected].sort()))
