@@ -147,7 +147,7 @@ export class Database {
   topic(name: string): TopicDefinition {
     const found = byName(this.#running.program.topics, name)
     if (found !== null) return found
-    throw new MillraceError('topic/unknown', `there is no topic ${name}`, { hint: known(this.#running.program.topics) })
+    throw new MillraceError('topic/unknown', `there is no topic ${name}`, { hint: known(this.#running.program.topics, name) })
   }
 
   /** @throws MillraceError view/unknown */
@@ -158,7 +158,7 @@ export class Database {
   #view(name: string): View {
     const found = this.#running.views.find(name)
     if (found !== null) return found
-    throw new MillraceError('view/unknown', `there is no view ${name}`, { hint: known(this.#running.program.views) })
+    throw new MillraceError('view/unknown', `there is no view ${name}`, { hint: known(this.#running.program.views, name) })
   }
 
   /** Appends blocks atomically. @returns once durable. @throws as Log.append */

@@ -6,6 +6,7 @@ import { ByteWriter } from '../data/byte-writer.ts'
 import { blockCells, bytesLength, bytesStart, isNull } from '../data/cell-access.ts'
 import { MillraceError } from '../data/errors.ts'
 import { compilePrinter } from '../data/json-print.ts'
+import { known } from '../database/names.ts'
 import type { Io } from '../io/io.ts'
 import type { TopicDefinition } from '../plan/program.ts'
 import type { CatalogBody } from '../protocol/answers.ts'
@@ -127,7 +128,9 @@ async function* linesOf(source: ByteSource): AsyncGenerator<Lines> {
 
 function definitionOf({ topics }: CatalogBody, name: string): TopicDefinition {
   const topic = topics.find((one) => one.name.toLowerCase() === name.toLowerCase())
-  if (topic === undefined) throw new MillraceError('topic/unknown', `the server has no topic ${name}`)
+  if (topic === undefined) {
+    throw new MillraceError('topic/unknown', `there is no topic ${name}`, { hint: known(topics, name) })
+  }
   const columns = topic.columns.map((column) => ({ ...column, type: typeOfName(column.type) }))
   const ordinal = (column: string): number => columns.findIndex((one) => one.name === column)
   return {

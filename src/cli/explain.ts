@@ -1,5 +1,6 @@
 import { MillraceError } from '../data/errors.ts'
 import { typeName } from '../data/sql-type.ts'
+import { known } from '../database/names.ts'
 import type { Io } from '../io/io.ts'
 import { bindSelect } from '../plan/bind.ts'
 import type { Catalog } from '../plan/catalog.ts'
@@ -43,6 +44,5 @@ export async function explain(io: Io, app: string, name: string, json: boolean):
 function viewNamed(catalog: Catalog, name: string): ViewDefinition {
   const relation = catalog.find(name)
   if (relation?.kind === 'view') return relation.definition
-  const names = catalog.views.map((view) => view.name).join(', ')
-  throw new MillraceError('view/unknown', `there is no view ${name}`, { hint: `there are ${names}` })
+  throw new MillraceError('view/unknown', `there is no view ${name}`, { hint: known(catalog.views, name) })
 }

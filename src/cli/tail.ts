@@ -1,5 +1,6 @@
 import type { Connection } from '../client/connection.ts'
 import { MillraceError } from '../data/errors.ts'
+import { known } from '../database/names.ts'
 import type { Clock } from '../io/io.ts'
 import { EventStreamParser, eventStreamType, type StreamEvent } from '../protocol/event-stream.ts'
 import { errorOf, unreachable } from '../protocol/problem.ts'
@@ -37,8 +38,8 @@ export async function tail(
     } else if (topic !== undefined)
       await tailTopic(connection, patience, clock, topic.name, topic.primary_key, fromTick, signal)
     else {
-      const known = [...topics, ...views].map((one) => one.name).join(', ')
-      throw new MillraceError('not-found', `the server has no relation ${name}`, { hint: `there are ${known}` })
+      const hint = known([...views, ...topics], name)
+      throw new MillraceError('view/unknown', `there is no view or topic ${name}`, { hint })
     }
   } catch (error) {
     if (!signal.aborted) throw error

@@ -44,6 +44,7 @@ export const errorCodes = {
   'not-found': { status: 404, exit: 1 },
   'view/unknown': { status: 404, exit: 2 },
   'topic/unknown': { status: 404, exit: 2 },
+  'column/unknown': { status: 400, exit: 2 },
   'tick/not-reached': { status: 504, exit: 1 },
   'tick/expired': { status: 410, exit: 1 },
   'tick/future': { status: 400, exit: 1 },

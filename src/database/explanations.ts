@@ -65,7 +65,7 @@ export class Explanations {
     const { program } = this.#of
     const view = byName(program.views, name)
     if (view === null) {
-      throw new MillraceError('view/unknown', `there is no view ${name}`, { hint: known(program.views) })
+      throw new MillraceError('view/unknown', `there is no view ${name}`, { hint: known(program.views, name) })
     }
     const wanted = new Map(Object.entries(where).map(([column, text]) => [ordinalOf(view, column), text]))
     // Where a part of the log is gone, only the view itself knows what it was.
@@ -126,7 +126,7 @@ export class Explanations {
     const { topics } = this.#of.program
     const topic = byName(topics, name)
     if (topic !== null) return topic
-    throw new MillraceError('topic/unknown', `there is no topic ${name}`, { hint: known(topics) })
+    throw new MillraceError('topic/unknown', `there is no topic ${name}`, { hint: known(topics, name) })
   }
 
   #run<T>(

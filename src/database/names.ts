@@ -1,5 +1,6 @@
 import { MillraceError } from '../data/errors.ts'
 import type { Program, ViewDefinition } from '../plan/program.ts'
+import { nearest } from '../sql/refuse.ts'
 
 /** In its own spelling first, then in any case. */
 export function byName<T extends { readonly name: string }>(all: readonly T[], name: string): T | null {
@@ -12,13 +13,17 @@ export function nameIn({ topics, views }: Program, relation: number): string {
   return [...topics, ...views].find(({ id }) => id === relation)?.name ?? `#${relation}`
 }
 
-export function known(all: readonly { readonly name: string }[]): string {
-  return all.length === 0 ? 'none is defined' : `there are ${all.map(({ name }) => name).join(', ')}`
+/** The hint for a name that nothing has. */
+export function known(all: readonly { readonly name: string }[], wanted: string): string {
+  const names = all.map(({ name }) => name)
+  if (names.length === 0) return 'none is defined'
+  const near = nearest(wanted, names)
+  return near === null ? `there are ${names.join(', ')}` : `did you mean ${near}?`
 }
 
-/** @throws MillraceError request/parameter */
+/** @throws MillraceError column/unknown */
 export function ordinalOf({ name, columns }: Pick<ViewDefinition, 'name' | 'columns'>, wanted: string): number {
   const column = byName(columns, wanted)
   if (column !== null) return columns.indexOf(column)
-  throw new MillraceError('request/parameter', `${name} has no column ${wanted}`, { hint: known(columns) })
+  throw new MillraceError('column/unknown', `${name} has no column ${wanted}`, { hint: known(columns, wanted) })
 }

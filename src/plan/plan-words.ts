@@ -18,7 +18,7 @@ export function describeOperator(plan: Plan, nameOf: (relation: number) => strin
     case 'map':
       return mapWords(plan)
     case 'hop':
-      return { label: 'window', detail: windowText(plan) }
+      return { label: 'window', detail: lengthText(plan) }
     case 'aggregate':
       return aggregateWords(plan)
     case 'distinct':
@@ -129,10 +129,18 @@ export function durationText(micros: bigint): string {
 }
 
 /** `1-minute windows`, `10-second windows every 2 seconds` */
-function windowText({ slideMicros, sizeMicros }: Hop): string {
-  const [count, unit] = lengthOf(sizeMicros)
-  const windows = `${count}-${unit} windows`
-  if (slideMicros === sizeMicros) return windows
+function windowText(hop: Hop): string {
+  const [count, unit] = lengthOf(hop.sizeMicros)
+  return `${count}-${unit} windows${everyText(hop)}`
+}
+
+/** `of 1 minute`, `of 10 seconds every 2 seconds` */
+function lengthText(hop: Hop): string {
+  return `of ${durationText(BigInt(hop.sizeMicros))}${everyText(hop)}`
+}
+
+function everyText({ slideMicros, sizeMicros }: Hop): string {
+  if (slideMicros === sizeMicros) return ''
   const [every, slide] = lengthOf(slideMicros)
-  return `${windows} every ${every === 1n ? slide : `${every} ${slide}s`}`
+  return ` every ${every === 1n ? slide : `${every} ${slide}s`}`
 }

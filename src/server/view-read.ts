@@ -1,6 +1,7 @@
 import { MillraceError } from '../data/errors.ts'
 import { hex } from '../data/hex.ts'
 import type { ColumnSchema } from '../data/sql-type.ts'
+import { known } from '../database/names.ts'
 import type { Sight } from '../database/sight.ts'
 import type { Database } from '../database.ts'
 import { sha256 } from '../io/digest.ts'
@@ -176,7 +177,11 @@ function unknownColumn(
   columns: readonly ColumnSchema[],
   named: string | null,
 ): MillraceError {
-  const hint = `${view} has ${columns.map(({ name }) => name).join(', ')}`
-  if (named === null) return refused(parameter, `is neither a parameter nor a column of ${view}`, hint)
-  return refused(parameter, `names ${JSON.stringify(named)}, which is no column of ${view}`, hint)
+  if (named === null) {
+    const hint = `${view} has ${columns.map(({ name }) => name).join(', ')}`
+    return refused(parameter, `is neither a parameter nor a column of ${view}`, hint)
+  }
+  return new MillraceError('column/unknown', `${view} has no column ${JSON.stringify(named)}`, {
+    hint: known(columns, named),
+  })
 }
