@@ -223,13 +223,10 @@ describe('GET /v1/views/{view}', () => {
       'nope=1',
       'id=x',
       'id=1&id=2',
-      'order=nope',
-      'order=',
       'limit=-1',
       'limit=1.5',
       'min_tick=x',
       'numbers=roman',
-      'isnull=nope',
       'as_of=yesterdayish',
       'replay=true',
       'as_of=1&replay=maybe',
@@ -237,6 +234,10 @@ describe('GET /v1/views/{view}', () => {
     ]) {
       const answer = await get(`${url}?${query}`)
       expect([query, answer.status, answer.body.code]).toEqual([query, 400, 'request/parameter'])
+    }
+    for (const query of ['order=nope', 'order=', 'isnull=nope', 'eq.nope=1']) {
+      const answer = await get(`${url}?${query}`)
+      expect([query, answer.status, answer.body.code]).toEqual([query, 400, 'column/unknown'])
     }
     expect(await get(`${running!.url}/v1/views/nope`)).toMatchObject({ status: 404, body: { code: 'view/unknown' } })
   })
