@@ -261,7 +261,8 @@ export class Programs {
       current.driver.fail(error)
       // What mends it asked first.
       await this.#exclusively(async () => {})
-      if (this.current === current) throw error
+      // Nothing mended it: what it needs is gone, and that says more than what was met first.
+      if (this.current === current) throw current.driver.failure ?? error
       return await this.#exclusively(() => this.#replace(stage, wanted))
     }
   }

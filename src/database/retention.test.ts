@@ -223,6 +223,22 @@ describe('events that a topic does not keep', () => {
     await all.close()
   })
 
+  it('are named where the base is found damaged while definitions change', { timeout: 60_000 }, async () => {
+    const { site, all } = await aged(12)
+    const db = await site.open()
+    for (const name of await site.io.disk.list('data/state')) {
+      if (!name.endsWith('.run')) continue
+      const file = await site.io.disk.open(`data/state/${name}`)
+      await file.write(new Uint8Array(8), 0)
+      await file.close()
+    }
+    const more = `${views} CREATE MATERIALIZED VIEW counted AS SELECT auction, count(*) AS n FROM bid GROUP BY auction;`
+    const { code, message } = await refusal(db.redefine(sqlDefinition(trimmed + more)))
+    expect([code, message]).toEqual(['log/corrupt', expect.stringMatching(/are gone up to tick .*\.run is damaged/)])
+    await db.close()
+    await all.close()
+  })
+
   it('are missing in views that are defined later, and these say so', { timeout: 120_000 }, async () => {
     const { site, events, all } = await aged(4)
     const other = views.replace('count(*) AS bids', 'count(*) + 1 AS bids')
