@@ -3,7 +3,6 @@ import { begunNow, type Definition, definitionBlock, type OpenedProgram, openPro
 import type { BackupAnswer, BackupOptions } from '../log/backup.ts'
 import type { Log } from '../log/log.ts'
 import type { Program } from '../plan/program.ts'
-import { counted } from '../plan/why-words.ts'
 import { isDamaged } from '../views/stored-page.ts'
 import type { DatabaseOptions } from './contract.ts'
 import {
@@ -22,9 +21,10 @@ import { madeAnew } from './made-anew.ts'
 import { nameIn } from './names.ts'
 import { replayFailed } from './refusals.ts'
 import { letGo } from './retention.ts'
-import { keepsState, Running, type Surroundings } from './running.ts'
+import { keepsState, type Restored, Running, type Surroundings } from './running.ts'
 import { SnapshotSchedule } from './snapshot-schedule.ts'
 import { Snapshots } from './snapshots.ts'
+import { tellStart } from './started.ts'
 import { stuckWords } from './stuck.ts'
 import { atOneTick, end, prepare, type Stage, succeed } from './take-over.ts'
 import { Vitals } from './vitals.ts'
@@ -116,8 +116,10 @@ export class Programs {
     const { current } = this
     const { views, program } = current
     const { tick } = this.#log.position()
+    let restored: Restored | null = null
+    this.vitals.replaying = true
     try {
-      const restored = (await this.#snapshots?.restore(program, views, (line) => this.#tell(line))) ?? null
+      restored = (await this.#snapshots?.restore(program, views, (line) => this.#tell(line))) ?? null
       if (restored === null) this.#checkWhole(program)
       await current.start(restored)
       await this.#feed.follow(current, () => this.#toldProgress())
@@ -136,8 +138,7 @@ export class Programs {
       }
       this.#toldProgress()
       this.caughtUp = true
-      const { events } = this.current.driver
-      this.vitals.happened('start', events === 0 ? 'started' : `started: ${counted(events, 'event')} replayed`)
+      tellStart(this.vitals, this.#log, this.current, this.current === current ? restored : null)
     } catch (error) {
       throw this.#failed(error)
     }

@@ -71,6 +71,8 @@ export class Vitals {
   readonly changes = new SecondRing()
   readonly appends = new SecondRing()
   readonly reads = new SecondRing()
+  /** What is counted was there before the start: how long its ticks take says nothing of those to come. */
+  replaying = false
   /** A slice a second. */
   readonly ticks = new DurationRing(1000, ringSeconds)
   /** Of the engine at work. */
@@ -217,7 +219,7 @@ export class Vitals {
     if (this.#handed.length > 0) this.#watchdog.watch()
     else this.#watchdog.rest()
     // The engine takes one after the other.
-    this.ticks.add(ms, ms - Math.max(began, this.#finishedMs))
+    if (!this.replaying) this.ticks.add(ms, ms - Math.max(began, this.#finishedMs))
     this.#finishedMs = ms
     this.#finishedTick = Math.max(this.#finishedTick, tick)
     this.totals.ticks++
