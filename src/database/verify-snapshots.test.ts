@@ -152,7 +152,7 @@ describe('a snapshot', () => {
     const { problem, found: facts } = found(await site.verify())
     expect(problem).toBeNull()
     expect(facts!.notes).toEqual([])
-    expect(facts!.facts).toMatchObject({ snapshots: 2, 'from tick': 0 })
+    expect(facts!.facts).toMatchObject({ snapshots: 2, from_tick: 0 })
     expect(facts!.facts['views']).toBeGreaterThanOrEqual(18)
     expect(facts!.facts['rows']).toBeGreaterThan(100)
     const sample = found(await site.verify(false))

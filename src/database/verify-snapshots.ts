@@ -84,7 +84,7 @@ class SnapshotCheck {
       }
     }
     const { views, rows, differing } = this.#compared
-    const facts = { snapshots: this.#snapshots, views, rows, 'from tick': this.#from }
+    const facts = { snapshots: this.#snapshots, views, rows, from_tick: this.#from }
     return { facts, notes: this.#notes, differing }
   }
 
