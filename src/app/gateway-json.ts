@@ -1,6 +1,6 @@
 import { MillraceError } from '../data/errors.ts'
 import { jsonMistake, jsonPlace } from '../data/ingest/json-entries.ts'
-import { defineGateway, type Gateway, type GatewayOptions, policy } from './gateway.ts'
+import { defineGateway, type Gateway, type GatewayOptions, policy, shareKinds } from './gateway.ts'
 
 /** Says what a member must be, or checks it and throws. */
 type Check = (value: unknown, path: Path) => void
@@ -39,7 +39,7 @@ function list(check: Check): Check {
   }
 }
 
-const shares = object({ requests: number, query: number, explain: number, live: number, bodyBytes: number })
+const shares = object(Object.fromEntries(shareKinds.map((kind) => [kind, number])))
 const environment = object({ env: text }, ['env'])
 const shape = object(
   {

@@ -54,10 +54,10 @@ export interface Role {
 }
 
 /**
- * What one caller may have at the same time: requests at work, queries and explanations among them, live streams, bytes
- * of bodies on their way in.
+ * What one caller may have at the same time: requests at work, queries and explanations among them, live streams, live
+ * queries among them, bytes of bodies on their way in.
  */
-export const shareKinds = ['requests', 'query', 'explain', 'live', 'bodyBytes'] as const
+export const shareKinds = ['requests', 'query', 'explain', 'live', 'liveQuery', 'bodyBytes'] as const
 export type ShareKind = (typeof shareKinds)[number]
 export type CallerShares = Readonly<Partial<Record<ShareKind, number>>>
 

@@ -183,7 +183,7 @@ export class Api {
         POST: {
           needs: 'sql',
           limits: 'live',
-          atOnce: limits.liveQueriesOfCaller,
+          takes: 'liveQuery',
           answer: ({ request, session, share, query }) =>
             streamSql({ ...sql, ...live, session: held(session), share }, request, query),
         },

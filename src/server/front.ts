@@ -40,8 +40,8 @@ export class Front implements Judge {
   readonly #access: Access | null
   readonly #rates: Rates | null
   readonly #shares: Shares
-  /** The how manieth gateway it is. */
-  readonly #generation: number
+  /** Told apart from all others: of servers that share a database, and of gateways that follow each other. */
+  readonly #name: string
   /** Whether the gateway before told callers apart as this one does. */
   readonly #sameAuth: boolean
   /** What the policies of each role ask tokens for. */
@@ -68,7 +68,7 @@ export class Front implements Judge {
     this.journals = journals ?? new Journals(gateway, database, io.clock, onMistake)
     this.#gateway = gateway
     this.#database = database
-    this.#generation = before === null ? 1 : before.#generation + 1
+    this.#name = hex(io.random.bytes(16))
     this.#sameAuth = kept((each) => each?.auth ?? null)
     this.#callers = gateway === null ? null : new Callers(gateway, io)
     this.#access = gateway === null ? null : new Access(gateway, database)
@@ -151,7 +151,7 @@ export class Front implements Judge {
     id: string,
     { role }: Caller,
     { route }: Found,
-    { limits, atOnce }: Method,
+    { limits, takes, atOnce }: Method,
     headers: Admitted['headers'] = {},
   ): Pick<Admitted, 'share' | 'leave'> {
     const holder = { id, role }
@@ -160,7 +160,8 @@ export class Front implements Judge {
       for (const each of taken) each()
     }
     try {
-      for (const kind of sharesOf(limits)) taken.push(this.#shares.enter(kind, holder))
+      const kinds = [...sharesOf(limits), ...(takes === undefined ? [] : [takes])]
+      for (const kind of kinds) taken.push(this.#shares.enter(kind, holder))
       if (atOnce !== undefined) taken.push(this.#shares.enterRoute(route.pattern, holder, atOnce))
     } catch (error) {
       leave()
@@ -209,7 +210,7 @@ export class Front implements Judge {
     const asked = new Set(this.#claimsByRole.get(role) ?? [])
     const known = Object.entries(claims).filter(([name]) => asked.has(name))
     return {
-      key: JSON.stringify([this.#generation, role, known]),
+      key: JSON.stringify([this.#name, role, known]),
       of: (relation) => (access.mayRead(caller, relation) ? (access.policy(caller, relation) ?? 'whole') : 'hidden'),
       claims,
       maskKey: this.#maskKey,

@@ -19,9 +19,8 @@ export interface Limits {
   /** Requests at work at the same time, live streams not counted. */
   readonly requests: number
   readonly liveStreams: number
-  /** Different live queries at the same time, and those of one caller. */
+  /** Different live queries at the same time. */
   readonly liveQueries: number
-  readonly liveQueriesOfCaller: number
   readonly connections: number
   /** Of one address; a proxy that is trusted may have all of them. */
   readonly connectionsOfAddress: number
@@ -62,7 +61,6 @@ export const defaultLimits: Limits = {
   requests: 4096,
   liveStreams: 1024,
   liveQueries: 16,
-  liveQueriesOfCaller: 4,
   connections: 8192,
   connectionsOfAddress: 2048,
   viewRows: 100_000,

@@ -208,7 +208,7 @@ describe('POST /v1/sql/live', () => {
   })
 
   it('is shared by who asks the same, and gone with the last reader', async () => {
-    await start({ limits: { liveQueries: 1, liveQueriesOfCaller: 9 } })
+    await start({ limits: { liveQueries: 1 } })
     await bids(1)
     const one = await follow('SELECT auction FROM bid')
     const other = await follow('SELECT auction FROM bid')

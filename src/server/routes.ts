@@ -1,3 +1,4 @@
+import type { ShareKind } from '../app/gateway.ts'
 import { MillraceError } from '../data/errors.ts'
 import type { Sight } from '../database/sight.ts'
 import type { Caller } from './caller.ts'
@@ -74,6 +75,8 @@ export interface Method {
   readonly limits: LimitClass
   /** Requests of one caller at the same time, where the route has a bound of its own. */
   readonly atOnce?: number
+  /** What a request takes of its caller's share beside what its class does. */
+  readonly takes?: ShareKind
   readonly answer: (call: Call) => Promise<ApiAnswer> | ApiAnswer
 }
 

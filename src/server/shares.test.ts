@@ -56,6 +56,7 @@ describe('shares', () => {
     const server: Readonly<Record<ShareKind, keyof Limits>> = {
       requests: 'requests',
       query: 'queries',
+      liveQuery: 'liveQueries',
       explain: 'explanations',
       live: 'liveStreams',
       bodyBytes: 'bodyBytesInAll',
@@ -64,6 +65,18 @@ describe('shares', () => {
       expect(defaultShares[kind as ShareKind] * 2, kind).toBeLessThanOrEqual(defaultLimits[bound])
     }
     expect(defaultShares.bodyBytes).toBeGreaterThan(defaultLimits.bodyBytes)
+  })
+
+  it('that were taken of nothing leave nothing wrong behind', () => {
+    const shares = new Shares(null)
+    const one = { id: 'one', role: '' }
+    const empty = shares.enter('bodyBytes', one, 0)
+    shares.enter('bodyBytes', one, 5)()
+    empty()
+    expect(shares.size).toBe(0)
+    const all = shares.enter('bodyBytes', one, defaultShares.bodyBytes)
+    expect(() => shares.enter('bodyBytes', one, 1)).toThrow('bytes of bodies')
+    all()
   })
 
   it('are given back once the answer is over, read or not', async () => {
@@ -213,6 +226,29 @@ describe('one caller that opens all that he can', () => {
     }
     expect(await opened('many')).toEqual([200, 200, 200, 200, 200, 429])
     expect(await opened('tenant')).toEqual([200, 429, 429, 429, 429, 429])
+  })
+
+  it('cannot have all live queries, and has those that his role has', async () => {
+    const url = await begin({ roles: { ...roles, many: { read: '*', sql: true, shares: { liveQuery: 6 } } } })
+    const followed = async (sub: string, role: string, from: number): Promise<number[]> => {
+      const headers = { ...(await as(sub, role)), 'content-type': 'application/json' }
+      const statuses: number[] = []
+      for (let i = 0; i < 7; i++) {
+        const body = JSON.stringify({ sql: `SELECT ${from + i} AS n` })
+        const response = await fetch(`${url}/v1/sql/live`, { method: 'POST', headers, body, signal: gone.signal })
+        statuses.push(response.status)
+        if (response.status === 429) expect(await response.text()).toContain('live queries at a time')
+      }
+      return statuses
+    }
+    const gone = new AbortController()
+    expect(await followed('greedy', 'tenant', 0)).toEqual([200, 200, 200, 200, 429, 429, 429])
+    expect(await followed('modest', 'many', 100)).toEqual([200, 200, 200, 200, 200, 200, 429])
+    // Streams that show views have their own count.
+    expect(
+      (await fetch(`${url}/v1/views/owners/live`, { headers: await as('greedy'), signal: gone.signal })).status,
+    ).toBe(200)
+    gone.abort()
   })
 
   it('is told by his address where he has no name', async () => {

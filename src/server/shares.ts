@@ -9,6 +9,7 @@ import type { LimitClass } from './routes.ts'
 export const defaultShares: Readonly<Record<ShareKind, number>> = {
   requests: 256,
   query: 2,
+  liveQuery: 4,
   explain: 1,
   live: 256,
   bodyBytes: 128 * 1024 * 1024,
@@ -17,6 +18,7 @@ export const defaultShares: Readonly<Record<ShareKind, number>> = {
 const words: Readonly<Record<ShareKind, string>> = {
   requests: 'requests',
   query: 'queries',
+  liveQuery: 'live queries',
   explain: 'explanations',
   live: 'live streams',
   bodyBytes: 'bytes of bodies',
@@ -86,6 +88,8 @@ export class Shares {
   }
 
   #take(key: string, amount: number, most: number, what: string): () => void {
+    // An empty body takes nothing, and must leave nothing behind that others of the caller have given back meanwhile.
+    if (amount === 0) return () => {}
     const held = this.#held.get(key) ?? 0
     if (held + amount > most) {
       throw new MillraceError('request/share', `a caller may have ${most} ${what} at a time, and you have them`, {
