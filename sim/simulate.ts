@@ -252,7 +252,8 @@ export class Simulation {
         const code = codeOf(error)
         this.trace.add(`${number} open: ${code} ${error instanceof Error ? error.message : ''}`)
         const syncFailed = plan.failSync !== null && io.disk.syncs >= plan.failSync
-        if (syncFailed && (code === 'log/poisoned' || error instanceof IoError)) return null
+        const named = code === 'log/poisoned' || code === 'state/snapshot'
+        if (syncFailed && (named || error instanceof IoError)) return null
         if (attempt > 1 || !small || (code !== 'log/full' && code !== 'state/snapshot')) throw error
       }
       makeRoom(io)
