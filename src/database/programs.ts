@@ -104,7 +104,7 @@ export class Programs {
     this.vitals.restarted()
     this.vitals.onStuck = (ms) => this.#tell(stuckWords(this.current.program, this.current.views.tick, ms))
     driver.onHanded = (tick) => this.vitals.handed(tick)
-    driver.onAnswered = (tick) => this.vitals.traces.answered(tick)
+    driver.onAnswered = (tick) => this.vitals.answered(tick)
     driver.onFinished = (output, blocks, bytes) => {
       this.vitals.finished(output)
       this.liveQueries.finished(running, output, blocks)

@@ -28,7 +28,7 @@ describe('a sample of an operator whose past is too long, or gone', () => {
     const asked: (string | null)[] = []
     const running = {
       program,
-      views: { tick: 9 },
+      views: { tick: 28 },
       async tap(id: string | null): Promise<readonly TappedBlock[]> {
         asked.push(id)
         return id === null ? Array.from({ length: 30 }, (_, i) => ({ tick: i, bytes: block(i) })) : []
@@ -47,7 +47,8 @@ describe('a sample of an operator whose past is too long, or gone', () => {
     ] as const) {
       const { changes } = await sampleOperator(options, log(events, starts), running, node, {}, signal)
       expect(changes).toHaveLength(20)
-      expect(changes.at(-1)).toBe('{"tick":29,"row":{"auction":29},"weight":1}')
+      // What the engine did at tick 29 may not be durable yet.
+      expect(changes.at(-1)).toBe('{"tick":28,"row":{"auction":28},"weight":1}')
     }
     expect(asked).toEqual([node.id, null, node.id, null])
     await expect(

@@ -188,7 +188,9 @@ async function watch(
   })
   const blocks = await running.tap(null)
   signal.throwIfAborted()
-  return blocks.flatMap((block) => tappedChanges(block, plan.columns, print)).slice(-sampleChanges)
+  // The engine may be ahead of the views, by a tick that is not durable yet, and may never be.
+  const seen = blocks.filter(({ tick }) => tick <= running.views.tick)
+  return seen.flatMap((block) => tappedChanges(block, plan.columns, print)).slice(-sampleChanges)
 }
 
 function tappedChanges({ tick, bytes }: TappedBlock, columns: readonly ColumnSchema[], print: PrintOptions): string[] {

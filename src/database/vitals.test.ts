@@ -73,6 +73,40 @@ describe('vitals', () => {
     expect(vitals.waitingSinceMs).toBeNull()
   })
 
+  it('blame no engine for a tick that waits for its sync', () => {
+    const clock = clockAt()
+    const stuck: number[] = []
+    const vitals = new Vitals(
+      {
+        ...clock,
+        monotonicMs: () => clock.ms,
+        after: (ms, task) => {
+          timers.push({ at: clock.ms + ms, task })
+          return () => {}
+        },
+      },
+      String,
+    )
+    const timers: { readonly at: number; task(): void }[] = []
+    const wait = (ms: number): void => {
+      clock.ms += ms
+      for (const { task } of timers.splice(0)) task()
+    }
+    vitals.onStuck = (ms) => stuck.push(ms)
+    vitals.handed(1)
+    clock.ms += 5
+    vitals.answered(1)
+    expect(vitals.waitingSinceMs).toBeNull()
+    wait(30_000)
+    expect(stuck).toEqual([])
+    vitals.handed(2)
+    expect(vitals.waitingSinceMs).toBe(35_005)
+    wait(20_000)
+    expect(stuck).toEqual([20_000])
+    vitals.finished(output(1, []))
+    expect(vitals.waitingSinceMs).toBe(35_005)
+  })
+
   it('count late events of the last minute, not those of before', () => {
     const clock = clockAt()
     const vitals = new Vitals(clock, String)

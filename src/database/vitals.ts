@@ -84,8 +84,9 @@ export class Vitals {
   readonly #topics = new Map<number, TopicVitals>()
   readonly #views = new Map<number, ViewVitals>()
   readonly #recent: Happening[] = []
-  /** When ticks were handed to the engine, in order. */
-  readonly #handed: { readonly tick: number; readonly ms: number }[] = []
+  /** When ticks were handed to the engine, and which it is done with that reads don't see yet, in order. */
+  readonly #handed: { readonly tick: number; readonly ms: number; answered: boolean }[] = []
+  #answeredMs = 0
   /** By tick, when its appends arrived. */
   readonly #arrivals = new Map<number, number[]>()
   readonly #watchdog: Watchdog
@@ -203,9 +204,16 @@ export class Vitals {
 
   /** A tick is in the engine's hands. */
   handed(tick: number): void {
-    this.#handed.push({ tick, ms: this.#clock.monotonicMs() })
+    this.#handed.push({ tick, ms: this.#clock.monotonicMs(), answered: false })
     this.#watchdog.watch()
     this.traces.handed(tick)
+  }
+
+  /** The engine is done with a tick; it may have to be synced before reads see it, which is not the engine's concern. */
+  answered(tick: number): void {
+    this.#answeredMs = this.#clock.monotonicMs()
+    for (const each of this.#handed) if (each.tick <= tick) each.answered = true
+    this.traces.answered(tick)
   }
 
   /** Reads see a tick. */
@@ -215,7 +223,11 @@ export class Vitals {
     this.tickTimes.visible(tick, output.timeMicros)
     const ms = this.#clock.monotonicMs()
     let began = ms
-    while (this.#handed.length > 0 && this.#handed[0].tick <= tick) began = this.#handed.shift()!.ms
+    while (this.#handed.length > 0 && this.#handed[0].tick <= tick) {
+      const seen = this.#handed.shift()!
+      began = seen.ms
+      if (!seen.answered) this.#answeredMs = ms
+    }
     if (this.#handed.length > 0) this.#watchdog.watch()
     else this.#watchdog.rest()
     // The engine takes one after the other.
@@ -244,10 +256,10 @@ export class Vitals {
     }
   }
 
-  /** Since when the engine has had its oldest tick; null: it has none. */
+  /** Since when the engine has been at work on its oldest tick; null: it has none. */
   get waitingSinceMs(): number | null {
-    const [oldest] = this.#handed
-    return oldest === undefined ? null : Math.max(oldest.ms, this.#finishedMs)
+    const oldest = this.#handed.find(({ answered }) => !answered)
+    return oldest === undefined ? null : Math.max(oldest.ms, this.#answeredMs)
   }
 
   /** Of a topic over the last minute. */
