@@ -68,7 +68,9 @@ export class LiveQueries {
         hint: 'end one, or define a view: it takes any number of readers',
       })
     }
-    const held = { query: new LiveQuery(this.#world, sql, options), readers: 0 }
+    // Nobody's own signal: the query goes on for those who come after the first one.
+    const { signal: _, ...shared } = options
+    const held = { query: new LiveQuery(this.#world, sql, shared), readers: 0 }
     this.#held.set(key, held)
     // Who asks for one that has failed begins anew.
     const over = held.query.ended.then(() => this.#forget(key, held))

@@ -196,4 +196,18 @@ describe('a live query', () => {
     },
     60_000,
   )
+
+  it('goes on for those who asked the same when the first one leaves while it is made', async () => {
+    const db = await open(machine(3))
+    await append(db, [{ topic: 'bid', data: { auction: 1, price: 5, at: '2026-11-21T10:00:00' } }])
+    const leaving = new AbortController()
+    const first = db.liveQuery('SELECT auction FROM bid', { signal: leaving.signal })
+    const second = Reader.of(db, 'SELECT auction FROM bid')
+    leaving.abort(new Error('gone'))
+    await expect(first).rejects.toThrow('gone')
+    const reader = await second
+    const tick = await append(db, [{ topic: 'bid', data: { auction: 2, price: 5, at: '2026-11-21T10:00:00' } }])
+    await expect.poll(() => reader.at(tick)).toHaveLength(2)
+    await db.close()
+  })
 })

@@ -50,7 +50,7 @@ interface Built {
 export class LiveQuery {
   readonly #world: LiveWorld
   readonly #sql: string
-  readonly #options: LiveQueryOptions
+  readonly #options: Omit<LiveQueryOptions, 'signal'>
   readonly #ending = new AbortController()
   #input: InputTicks | null = null
   #built: Built | null = null
@@ -63,7 +63,7 @@ export class LiveQuery {
   /** Resolves when nothing of it runs any more. */
   readonly ended: Promise<void>
 
-  constructor(world: LiveWorld, sql: string, options: LiveQueryOptions) {
+  constructor(world: LiveWorld, sql: string, options: Omit<LiveQueryOptions, 'signal'>) {
     this.#world = world
     this.#sql = sql
     this.#options = options

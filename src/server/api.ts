@@ -213,11 +213,11 @@ export class Api {
       ),
       route(
         '/livez',
-        on('GET', 'public', 'free', () => livez(database)),
+        on('GET', 'public', 'free', () => livez(database, this.#front.access !== null)),
       ),
       route(
         '/readyz',
-        on('GET', 'public', 'free', () => readyz(database)),
+        on('GET', 'public', 'free', () => readyz(database, this.#front.access !== null)),
       ),
       route(
         '/metrics',
@@ -359,7 +359,9 @@ export class Api {
 
   /** Ends the live streams. */
   close(): void {
-    this.#closing.abort()
+    this.#closing.abort(
+      new MillraceError('request/busy', 'the server is about to end', { hint: 'ask again in a while' }),
+    )
     this.#sessions.close()
     this.#upstreams.close()
     this.metrics.close()

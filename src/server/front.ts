@@ -180,9 +180,18 @@ export class Front implements Judge {
     const now = this.#callerNow(caller)
     this.#access?.check(now, needs, name)
     const seen = this.sightOf(now)
-    const { topics, views } = this.#database.catalog()
-    const names = needs === 'sql' ? [...topics, ...views].map((relation) => relation.name) : [name]
+    const names = needs === 'sql' ? this.#namesForQueries() : [name]
     return { caller: now, sight: seen, changed: meaningOf(seen, names) !== meaningOf(sight, names) }
+  }
+
+  /**
+   * All that a query may come to read: what it names may be defined anew, over relations that are not there yet. The
+   * empty name is one of these: of it he sees nothing unless he may read all.
+   */
+  #namesForQueries(): readonly string[] {
+    const { topics, views } = this.#database.catalog()
+    const closed = this.#gateway?.policies.map(({ relation }) => relation) ?? []
+    return [...[...topics, ...views].map(({ name }) => name), ...closed, '']
   }
 
   #callerNow(caller: Caller): Caller {

@@ -79,12 +79,13 @@ export function openStream(
 ): { readonly signal: AbortSignal; readonly end: () => void } {
   const leave = streams.enter()
   const ending = new AbortController()
-  const signals = [request.signal, closing, session.signal]
+  const signals = [session.signal, request.signal, closing]
   // What a stream left behind at the server's own signal would be there as long as the server; and a stream that
   // nobody begins to read has no end of its own.
   const end = (): void => {
     for (const signal of signals) signal.removeEventListener('abort', end)
-    ending.abort()
+    // What still computes its first rows is refused with the reason.
+    ending.abort(signals.find(({ aborted }) => aborted)?.reason)
     leave()
   }
   for (const signal of signals) signal.addEventListener('abort', end)

@@ -1,10 +1,12 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import type { Logger } from 'pino'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { bearer, gatewayOf, makeSigner, type Signer } from '../../test/support/gateway.ts'
 import { type Running, startRunning } from '../../test/support/running-server.ts'
 import { defineGateway, type Gateway, type GatewayOptions, policy } from '../app/gateway.ts'
+import { sqlDefinition } from '../engine/definitions.ts'
 import { nodeIo } from '../io/node.ts'
 import { EventStreamParser, type EventStreamParser as Parser } from '../protocol/event-stream.ts'
 import { createKey, revokeKey } from './api-keys.ts'
@@ -39,7 +41,7 @@ class Stream {
   readonly #parser: Parser = new EventStreamParser()
   readonly #events: { event: string; data: string }[] = []
 
-  private constructor(reader: ReadableStreamDefaultReader<Uint8Array>) {
+  constructor(reader: ReadableStreamDefaultReader<Uint8Array>) {
     this.#reader = reader
     streams.push(this)
   }
@@ -203,7 +205,70 @@ describe('a gateway that takes the place of another one', () => {
   })
 })
 
+describe('a live query', () => {
+  const follow = (sql: string, headers: Record<string, string>): Promise<Response> =>
+    fetch(`${running!.url}/v1/sql/live`, {
+      method: 'POST',
+      headers: { ...headers, 'content-type': 'application/json' },
+      body: JSON.stringify({ sql }),
+    })
+
+  it('is refused with the reason where its first rows are not there yet', async () => {
+    const mistakes: unknown[] = []
+    const logger = { error: (what: unknown) => void mistakes.push(what), debug: () => {} } as unknown as Logger
+    const asking = gateway({ roles: { a: { read: '*', sql: true } } })
+    running = await startRunning({ gateway: asking, logger }, app, null, 'worker')
+    await append('a', `${'a'.repeat(50)}!`)
+    const slow = "SELECT count(*) AS n FROM sale WHERE note ~ '^(a+)+$'"
+    const headers = bearer(await signer.sign({ role: 'a' }, { seconds: 1 }))
+    const [expired, changed] = await Promise.all([
+      follow(slow, headers),
+      as('a').then((lasting) => {
+        const answer = follow(`${slow} OR item = 'x'`, lasting)
+        setTimeout(() => running!.server.use(gateway({ roles: { a: { read: ['notes'], sql: true } } })), 1500)
+        return answer
+      }),
+    ])
+    for (const each of [expired, changed]) {
+      expect([each.status, await each.json()]).toMatchObject([401, { code: 'auth/invalid' }])
+    }
+    expect(mistakes).toEqual([])
+  }, 30_000)
+
+  it('shows nothing of what is defined later and closed by then', async () => {
+    const before = gateway({ roles: { a: { read: '*', sql: true } } })
+    const defined = `${app}CREATE VIEW shown AS SELECT note FROM notes;`
+    running = await startRunning({ gateway: before }, defined)
+    const response = await follow('SELECT * FROM shown', await as('a'))
+    expect([response.status, response.headers.get('content-type')]).toEqual([200, 'text/event-stream'])
+    const stream = new Stream(response.body!.getReader())
+    expect(await stream.next()).toBe('snapshot:')
+    const closing = {
+      roles: { a: { read: '*' as const, sql: true } },
+      policies: [policy('secret', { role: 'a', rows: 'false' })],
+    }
+    running.server.use(gateway(closing))
+    const later = `${app}CREATE MATERIALIZED VIEW secret AS SELECT note FROM sale;
+      CREATE VIEW shown AS SELECT note FROM secret;`
+    await running.database.redefine(sqlDefinition(later))
+    running.server.use(gateway(closing))
+    await append('a', 'one')
+    expect([await stream.next(), await stream.next()]).toEqual(['problem: auth/invalid', null])
+  })
+})
+
 describe('a live stream', () => {
+  it('of an admin who looks as somebody else ends when he is none any more', async () => {
+    const io = nodeIo()
+    const keys = file('admins.json')
+    const { key } = await createKey(io, keys, { name: 'boss', role: 'boss', claims: {} })
+    running = await startRunning({ gateway: defineGateway({ auth: { apiKeys: { file: keys } }, roles }) }, app)
+    const stream = await Stream.open(live, { ...bearer(key), 'millrace-act-as': '{"role":"a"}' })
+    expect(await stream.next()).toBe('snapshot:')
+    await writeFile(keys, (await readFile(keys, 'utf8')).replace('"role": "boss"', '"role": "b"'))
+    expect([await stream.next(), await stream.next()]).toEqual(['problem: auth/invalid', null])
+  }, 15_000)
+
   it('says so when the token that opened it expires', async () => {
     await begin()
     const stream = await Stream.open(live, bearer(await signer.sign({ role: 'a' }, { seconds: -28 })))

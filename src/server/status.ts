@@ -6,18 +6,21 @@ import { type ApiAnswer, jsonAnswer } from './exchange.ts'
 
 const fresh = { 'cache-control': 'no-store' }
 
-/** GET /livez: the process answers, and a restart would mend nothing. */
-export function livez(database: Database): ApiAnswer {
+/**
+ * GET /livez: the process answers, and a restart would mend nothing.
+ * @param guarded a gateway stands in front: everybody may ask, and is told no names and paths
+ */
+export function livez(database: Database, guarded: boolean): ApiAnswer {
   const { failure } = database.status()
   if (failure === null) return jsonAnswer(200, { status: 'alive' }, fresh)
-  return jsonAnswer(503, { status: 'failed', detail: failure.message }, fresh)
+  return jsonAnswer(503, { status: 'failed', detail: guarded ? failure.code : failure.message }, fresh)
 }
 
-/** GET /readyz: reads and appends are taken, and views go on. */
-export function readyz(database: Database): ApiAnswer {
+/** GET /readyz: reads and appends are taken, and views go on. @param guarded as for `livez` */
+export function readyz(database: Database, guarded: boolean): ApiAnswer {
   const { tick, sealedTick, caughtUp, events, eventsPerSecond, failure } = database.status()
   const stuck = failure === null && caughtUp ? database.telemetry.stuck() : null
-  const detail = failure?.message ?? stuck
+  const detail = guarded ? (failure?.code ?? null) : (failure?.message ?? stuck)
   const body: ReadyBody = {
     status: failure !== null ? 'failed' : stuck !== null ? 'stuck' : caughtUp ? 'ready' : 'replaying',
     tick,
