@@ -1,6 +1,10 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { bearer, gatewayOf, makeSigner } from '../../../test/support/gateway.ts'
 import { bidJson, type Running, startRunning } from '../../../test/support/running-server.ts'
 import { defineGateway, policy } from '../../app/gateway.ts'
 import { aggregate, type GatewayRoute, route } from '../../app/gateway-routes.ts'
@@ -169,7 +173,7 @@ describe('a route to a service', () => {
 
   it.each([
     [{ 'cache-control': 'no-cache' }, false],
-    [{ 'cache-control': 'private' }, true],
+    [{ 'cache-control': 'private' }, false],
     [{ 'cache-control': 'max-age=0' }, false],
     [{ 'cache-control': 'max-age=60', age: '60' }, false],
     [{ 'cache-control': 'max-age=60', age: '5' }, true],
@@ -186,8 +190,31 @@ describe('a route to a service', () => {
     expect(seen.length).toBe(kept ? 1 : 2)
     // Those without a name have one cache together.
     for (let i = 0; i < 2; i++) await get('/api/open')
-    const isPrivate = (headers as Record<string, string>)['cache-control'] === 'private'
-    expect(seen.length).toBe((kept ? 1 : 2) + (kept && !isPrivate ? 1 : 2))
+    expect(seen.length).toBe(kept ? 2 : 4)
+  })
+
+  it('keeps for each one by himself what is for him alone', async () => {
+    const folder = await mkdtemp(path.join(tmpdir(), 'millrace-routes-'))
+    try {
+      const signer = await makeSigner('one')
+      const keys = path.join(folder, 'jwks.json')
+      await writeFile(keys, JSON.stringify(signer.jwks))
+      const routes = [route('/api/kept', { to, cacheSeconds: 60 })]
+      running = await startRunning({ gateway: gatewayOf(keys, { roles: { anyone: {} }, routes, anonymous: 'anyone' }) })
+      answerWith = () => ({ status: 200, body: '{}', headers: { 'cache-control': 'private' } })
+      const asked = async (claims: Record<string, unknown> | null): Promise<number> => {
+        const before = seen.length
+        const headers = claims === null ? {} : bearer(await signer.sign({ role: 'anyone', ...claims }))
+        for (let i = 0; i < 2; i++) expect(await get('/api/kept', { headers })).toMatchObject({ status: 200 })
+        return seen.length - before
+      }
+      // Many have no name, and so has who has a token without a subject.
+      expect([await asked({ sub: 'a' }), await asked({ sub: 'b' }), await asked(null), await asked({})]).toEqual([
+        1, 1, 2, 2,
+      ])
+    } finally {
+      await rm(folder, { recursive: true })
+    }
   })
 
   it('says so where an answer, or what is made of it, is no JSON', async () => {

@@ -4,7 +4,6 @@ import type {
   GatewayRoute,
   Part,
   RouteMethod,
-  RouteNeeds,
   UpstreamRoute,
   ViewPart,
 } from '../../app/gateway-routes.ts'
@@ -13,7 +12,7 @@ import type { Database } from '../../database.ts'
 import type { Clock } from '../../io/io.ts'
 import { problemOf } from '../../protocol/problem.ts'
 import type { Access } from '../access.ts'
-import { forbidden } from '../caller.ts'
+import { forbidden, isNamed } from '../caller.ts'
 import { type ApiAnswer, jsonType } from '../exchange.ts'
 import { mediaTypeOf } from '../media-type.ts'
 import { type Call, type LimitClass, on, type Route, route } from '../routes.ts'
@@ -77,7 +76,7 @@ export class GatewayRoutes {
   }
 
   async #pass(declared: UpstreamRoute, upstream: Upstream, method: RouteMethod, call: Call): Promise<ApiAnswer> {
-    const { path, to, cacheSeconds, answer, needs } = declared
+    const { path, to, cacheSeconds, answer } = declared
     const { request, caller } = call
     const url = urlBelow(to, call.names['*'] ?? '', call.query)
     // What a service answers may be for the one who asks, and in what he takes. HEAD's answer has no body to keep.
@@ -102,7 +101,8 @@ export class GatewayRoutes {
     const whole = await upstream.whole(response, wholeBytes)
     const isJson = status < 300 && (headers['content-type'] ?? '').startsWith(jsonType)
     const made = { status, headers, body: answer !== undefined && isJson ? answeredBody(whole, answer) : whole }
-    const seconds = key === null || status !== 200 ? 0 : keptSeconds(response.headers, cacheSeconds as number, needs)
+    const seconds =
+      key === null || status !== 200 ? 0 : keptSeconds(response.headers, cacheSeconds as number, isNamed(caller))
     if (key !== null && seconds > 0) this.#cache.set(key, made, { ttl: seconds * 1000 })
     return made
   }
@@ -221,10 +221,10 @@ function answeredBody(body: Uint8Array, change: (value: unknown) => unknown): Ui
 const keyed = new Set(['accept', 'accept-language', 'accept-encoding', 'authorization', 'cookie', 'origin'])
 
 /** For how long an answer may be given again: no longer than its service allows. 0: not at all. */
-function keptSeconds(headers: Headers, most: number, needs: RouteNeeds | undefined): number {
+function keptSeconds(headers: Headers, most: number, isOwn: boolean): number {
   const control = (headers.get('cache-control') ?? '').toLowerCase()
   // Those without a name have one cache together.
-  const refusing = needs === 'public' ? /\b(no-store|no-cache|private)\b/ : /\b(no-store|no-cache)\b/
+  const refusing = isOwn ? /\b(no-store|no-cache)\b/ : /\b(no-store|no-cache|private)\b/
   const vary = (headers.get('vary') ?? '').toLowerCase().split(',')
   const isKeyed = vary.every((name) => name.trim() === '' || keyed.has(name.trim()))
   if (refusing.test(control) || !isKeyed) return 0
