@@ -365,7 +365,7 @@ export function temporalCondition(
   cells: readonly CellText[],
 ): { text: string; values: Record<string, unknown> } {
   const bounds = [node.from, node.until].filter((column) => column !== null)
-  const names = namesIn(node.columns)
+  const names = displayNames(node)
   const parts = [
     ...(node.from === null ? [] : [`${names[node.from]} <= now()`]),
     ...(node.until === null ? [] : [`now() < ${names[node.until]}`]),

@@ -110,7 +110,7 @@ function mapLine(plan: Extract<Plan, { op: 'map' }>): string {
   return `map ${outputs.join(', ')}${filter}`
 }
 
-export function callText({ fn, argument, distinct, filter }: AggregateCall, input: Plan): string {
+function callText({ fn, argument, distinct, filter }: AggregateCall, input: Plan): string {
   const name = fn === 'boolAnd' ? 'bool_and' : fn === 'boolOr' ? 'bool_or' : fn
   const inputNames = namesIn(input.columns)
   const of = argument === null ? '*' : inputNames[argument]

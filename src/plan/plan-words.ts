@@ -1,6 +1,7 @@
-import { callText, namesIn, printOrder, printScalar } from './explain.ts'
+import { printOrder, printScalar } from './explain.ts'
 import { inputsOf } from './nodes.ts'
-import type { Aggregate, Hop, Join, Plan } from './plan.ts'
+import type { Aggregate, Hop, Join, Map_, Plan } from './plan.ts'
+import { callLabel, displayNames, isSideTag, isUnnamed, readNames } from './why-words.ts'
 
 /** What an operator does, in words for a picture: `inner join` and `orders.customer = customers.id`. */
 export interface OperatorWords {
@@ -22,7 +23,7 @@ export function describeOperator(plan: Plan, nameOf: (relation: number) => strin
     case 'aggregate':
       return aggregateWords(plan)
     case 'distinct':
-      return { label: 'distinct', detail: plan.columns.map(({ name }) => name).join(', ') }
+      return { label: 'distinct', detail: displayNames(plan).join(', ') }
     case 'join':
       return joinWords(plan, nameOf)
     case 'topN':
@@ -30,37 +31,41 @@ export function describeOperator(plan: Plan, nameOf: (relation: number) => strin
     case 'unionAll':
       return { label: 'union all', detail: `${plan.inputs.length} inputs` }
     case 'final':
-      return { label: 'final', detail: `when ${plan.input.columns[plan.windowEnd].name} is reached` }
+      return { label: 'final', detail: `when ${displayNames(plan.input)[plan.windowEnd]} is reached` }
     case 'temporal': {
-      const { columns } = plan.input
+      const names = displayNames(plan.input)
       const bounds = [
-        plan.from === null ? [] : [`${columns[plan.from].name} <= now()`],
-        plan.until === null ? [] : [`now() < ${columns[plan.until].name}`],
+        plan.from === null ? [] : [`${names[plan.from]} <= now()`],
+        plan.until === null ? [] : [`now() < ${names[plan.until]}`],
       ]
       return { label: 'while', detail: bounds.flat().join(' and ') }
     }
   }
 }
 
-function mapWords(plan: Extract<Plan, { op: 'map' }>): OperatorWords {
-  const names = namesIn(plan.input.columns)
+/** PostgreSQL's name for what nobody named says as little as ours. */
+const isNameless = (name: string): boolean => isUnnamed(name) || name === '?column?'
+
+function mapWords(plan: Map_): OperatorWords {
+  const names = readNames(plan.input)
   if (plan.filter !== null) return { label: 'filter', detail: `where ${printScalar(plan.filter, names)}` }
-  const outputs = plan.outputs.map((output, i) => {
+  const outputs = plan.outputs.flatMap((output, i) => {
+    if (isSideTag(plan, i)) return []
     const text = printScalar(output, names)
     const { name } = plan.columns[i]
-    return text === name || text.replace(/#\d+$/, '') === name ? text : `${text} as ${name}`
+    return text === name || text.replace(/#\d+$/, '') === name || isNameless(name) ? text : `${text} as ${name}`
   })
   return { label: 'select', detail: outputs.join(', ') }
 }
 
 function aggregateWords(plan: Aggregate): OperatorWords {
-  const names = namesIn(plan.input.columns)
+  const names = displayNames(plan.input)
   const window = hopBelow(plan.input)
   const isWindow = (name: string): boolean => window !== null && /^window_(start|end)(#\d+)?$/.test(name)
   const keys = plan.keys.map((key) => names[key])
   const by = keys.filter((name) => !isWindow(name))
   if (window !== null && by.length < keys.length) by.push(windowText(window))
-  const calls = plan.calls.map((call) => callText(call, plan.input)).join(', ')
+  const calls = plan.calls.map((call) => callLabel(call, plan.input)).join(', ')
   if (by.length === 0) return { label: 'aggregate', detail: calls }
   return { label: 'group by', detail: calls === '' ? by.join(', ') : `${by.join(', ')}: ${calls}` }
 }
@@ -82,11 +87,16 @@ function joinWords(plan: Join, nameOf: (relation: number) => string): OperatorWo
   return { label: labels[plan.kind], detail: on.length === 0 ? 'every row with every row' : on.join(' and ') }
 }
 
-/** Columns with the name of the one relation that they come from. */
+/** Columns with the name of the one relation that they come from; those that nobody named by what they are. */
 function qualified(plan: Plan, nameOf: (relation: number) => string): string[] {
-  const names = namesIn(plan.columns)
   const relation = relationOf(plan)
-  return relation === null ? names : names.map((name) => `${nameOf(relation)}.${name}`)
+  if (relation === null) return [...displayNames(plan)]
+  const below = plan.op === 'map' ? qualified(plan.input, nameOf) : []
+  return displayNames(plan).map((name, i) => {
+    const written = plan.columns[i].name
+    if (!isNameless(written)) return `${nameOf(relation)}.${name}`
+    return plan.op === 'map' ? printScalar(plan.outputs[i], below) : name
+  })
 }
 
 function relationOf(plan: Plan): number | null {
@@ -96,7 +106,7 @@ function relationOf(plan: Plan): number | null {
 }
 
 function topWords(plan: Extract<Plan, { op: 'topN' }>): OperatorWords {
-  const names = namesIn(plan.input.columns)
+  const names = displayNames(plan.input)
   const of = (column: number): string => names[column]
   const parts: string[] = []
   if (plan.offset > 0) parts.push(`after ${plan.offset}`)

@@ -75,16 +75,21 @@ export function counted(count: number, one: string, many = `${one}s`): string {
   return `${grouped(String(count))} ${count === 1 ? one : many}`
 }
 
-/** Columns that nobody named: they are called by what they are. */
-const unnamed = /^_\d+$/
+const unnamed = /^_(\d+|order_\w+)(#\d+)?$/
+
+/** Whether nobody named the column of this name: it is called by what it is. */
+export function isUnnamed(name: string): boolean {
+  return unnamed.test(name)
+}
+
 /** Tags of EXCEPT and INTERSECT: which side a row is of. */
 const sideTags: Readonly<Record<string, string>> = { _left: 'the left side', _right: 'the right side' }
 
 /** A plan's columns, each by a name of its own; those that nobody named by what they are. */
 export function displayNames(plan: Plan): readonly string[] {
   const names = namesIn(plan.columns)
-  if (!names.some((name) => unnamed.test(name))) return names
-  return names.map((name, i) => (unnamed.test(name) ? (computedName(plan, i) ?? name) : name))
+  if (!names.some((name) => isUnnamed(name))) return names
+  return names.map((name, i) => (isUnnamed(name) ? (computedName(plan, i) ?? name) : name))
 }
 
 function computedName(plan: Plan, column: number): string | undefined {
@@ -124,9 +129,14 @@ export function readNames(plan: Plan): readonly string[] {
   })
 }
 
+/** Whether a projection's output only says which side of EXCEPT or INTERSECT its rows are of. */
+export function isSideTag({ outputs, columns }: Map_, output: number): boolean {
+  return outputs[output].op === 'literal' && sideTags[columns[output].name] !== undefined
+}
+
 /** Whether a projection only picks and renames, apart from tags. */
-export function picksOnly({ outputs, columns }: Map_): boolean {
-  return outputs.every(({ op }, i) => op === 'column' || (op === 'literal' && sideTags[columns[i].name] !== undefined))
+export function picksOnly(plan: Map_): boolean {
+  return plan.outputs.every(({ op }, i) => op === 'column' || isSideTag(plan, i))
 }
 
 function isIdentity({ outputs, input }: Map_): boolean {
@@ -160,7 +170,7 @@ export function selectLabel(plan: Map_): string {
   const outputs = plan.outputs.map((output, i) => {
     const text = printScalar(output, names)
     const { name } = plan.columns[i]
-    return text === name || text.replace(/#\d+$/, '') === name || unnamed.test(name) ? text : `${text} AS ${name}`
+    return text === name || text.replace(/#\d+$/, '') === name || isUnnamed(name) ? text : `${text} AS ${name}`
   })
   const list = outputs.join(', ')
   return `SELECT ${list.length > 160 ? `${list.slice(0, 160)}…` : list}`
@@ -218,7 +228,8 @@ export function joinLabel(plan: Join, sides?: readonly string[]): string {
 }
 
 export function topLabel(plan: TopN): string {
-  const of = (column: number): string => namesIn(plan.input.columns)[column]
+  const names = displayNames(plan.input)
+  const of = (column: number): string => names[column]
   const parts = [plan.limit === null ? 'rows in order' : `the first ${plan.limit}`]
   if (plan.rank) parts[0] = plan.limit === null ? 'row_number' : `row_number up to ${plan.limit + plan.offset}`
   if (plan.offset > 0) parts.push(`after ${plan.offset}`)
