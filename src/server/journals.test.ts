@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import type { Logger } from 'pino'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { bearer, gatewayOf, makeSigner, type Signer } from '../../test/support/gateway.ts'
 import { bidSql, type Running, startRunning } from '../../test/support/running-server.ts'
@@ -71,6 +72,23 @@ describe('audit and access log', () => {
     expect(access.count).toBe(4)
     const all = JSON.stringify([await ask('SELECT * FROM _audit')])
     for (const secret of ['4711', token, token.slice(-20)]) expect(all).not.toContain(secret)
+  })
+
+  it('go on whatever somebody calls what he asks for, or himself', async () => {
+    const mistakes: unknown[] = []
+    const logger = { error: (what: unknown) => void mistakes.push(what), debug: () => {} } as unknown as Logger
+    const gateway = gatewayOf(path.join(folder, 'keys.json'), { roles, audit: true, accessLog: true })
+    running = await startRunning({ gateway, logger })
+    const names = [`${'x'.repeat(199)}${encodeURIComponent('😀')}`, 'a%00b', 'last']
+    for (const name of names) expect(await status(`/v1/views/${name}`, {})).toBe(401)
+    for (const sub of ['\0', 'half of one \ud83d']) {
+      expect(await status('/v1/views/owners', bearer(await signer.sign({ sub, role: 'reader' })))).toBe(403)
+    }
+    const told = async (): Promise<number> => (await running!.database.query('SELECT * FROM _audit')).rows.count
+    await expect.poll(told, { timeout: 5000 }).toBe(5)
+    const access = async (): Promise<number> => (await running!.database.query('SELECT * FROM _access')).rows.count
+    await expect.poll(access, { timeout: 5000 }).toBe(5)
+    expect(mistakes).toEqual([])
   })
 
   it('are topics that nobody else may define in another way', async () => {
