@@ -9,6 +9,8 @@ class Hold {
   readonly began: number
   /** Since when it stands still; null while it reads, as who doesn't last always does. */
   restsMs: number | null = null
+  /** Reads under way: several may be at a time. */
+  reads = 1
   expired = false
   readonly mostIdleMs: number
   readonly #release: (hold: Hold) => Promise<void>
@@ -64,7 +66,8 @@ export class HeldFiles {
 
   /** Runs one read of a lasting reader. @throws MillraceError log/reader-expired */
   async using<T>(hold: Hold, work: () => Promise<T>): Promise<T> {
-    this.use(hold)
+    this.#check(hold)
+    this.#use(hold)
     try {
       return await work()
     } finally {
@@ -72,18 +75,32 @@ export class HeldFiles {
     }
   }
 
-  /** @throws MillraceError log/reader-expired */
-  use(hold: Hold): void {
-    if (!hold.expired) {
-      hold.restsMs = null
-      return
+  /** Runs what stands still within a read. @throws MillraceError log/reader-expired */
+  async resting(hold: Hold, work: () => Promise<void> | void): Promise<void> {
+    this.rest(hold)
+    try {
+      await work()
+    } finally {
+      this.#use(hold)
     }
+    this.#check(hold)
+  }
+
+  #use(hold: Hold): void {
+    hold.reads++
+    hold.restsMs = null
+  }
+
+  /** @throws MillraceError log/reader-expired */
+  #check(hold: Hold): void {
+    if (!hold.expired) return
     const seconds = Math.round(hold.mostIdleMs / 1000)
     const what = `a read of the log stood still for ${seconds} seconds while some of what it reads was to go`
     throw new MillraceError('log/reader-expired', what, { hint: 'ask again' })
   }
 
   rest(hold: Hold): void {
+    if (--hold.reads > 0) return
     hold.restsMs = this.#clock.monotonicMs()
     if (this.#cancel === null) this.#expire()
   }
@@ -125,11 +142,7 @@ export function lastingReader(held: HeldFiles, log: LogMoment, mostIdleMs: numbe
   held.rest(hold)
   return {
     replay: (each, mergeRows, afterTick, throughTick, columns) => {
-      const step: typeof each = async (tick) => {
-        held.rest(hold)
-        await each(tick)
-        held.use(hold)
-      }
+      const step: typeof each = (tick) => held.resting(hold, () => each(tick))
       return held.using(hold, () => log.replay({ each: step, mergeRows, afterTick, throughTick, columns }))
     },
     findTick: (wanted) => held.using(hold, () => log.findTick(wanted)),
