@@ -3,10 +3,12 @@ import { printRow } from '../data/json-print.ts'
 import { Database, type DatabaseOptions } from '../database.ts'
 import { sqlDefinition } from '../engine/definitions.ts'
 import { engineThread } from '../engine/thread.ts'
+import { IoError } from '../io/io.ts'
 import { Prng } from '../io/twin/prng.ts'
 import { type SimulatedIo, simulatedIo } from '../io/twin/simulated-io.ts'
 import { openFileLog } from '../log/file-log.ts'
 import type { Log, LogReads } from '../log/log.ts'
+import type { KeeperRequest } from '../state/snapshots/keeper-port.ts'
 import { keeperThread } from '../state/snapshots/keeper-thread.ts'
 import type { Rows } from '../views/rows.ts'
 
@@ -55,6 +57,22 @@ async function open(io: SimulatedIo, options: Partial<DatabaseOptions> = {}): Pr
     ...options,
   })
   return { db, replayed, notices }
+}
+
+/** A disk of which the first sync of a folder fails, of all that are asked for here. */
+function failingOnce(disk: SimulatedIo['disk'], folder: string): SimulatedIo['disk'] {
+  let failed = false
+  const syncFolder = async (synced: string): Promise<void> => {
+    if (failed || synced !== folder) return disk.syncFolder(synced)
+    failed = true
+    throw new IoError('failed', synced)
+  }
+  return new Proxy(disk, {
+    get(_, name) {
+      const found: unknown = name === 'syncFolder' ? syncFolder : Reflect.get(disk, name, disk)
+      return typeof found === 'function' ? found.bind(disk) : found
+    },
+  })
 }
 
 /** Notes each tick that is replayed. */
@@ -114,6 +132,28 @@ async function everything(db: Database): Promise<unknown> {
 }
 
 describe('snapshots', () => {
+  it('have the keeper know of a sync of the folder that failed elsewhere', async () => {
+    const told: string[] = []
+    const keeper: typeof keeperThread = (post, io) => {
+      const take = keeperThread(post, io)
+      return (message) => {
+        told.push((message as KeeperRequest).kind)
+        take(message)
+      }
+    }
+    const io = simulatedIo(5, { threads: { engine: engineThread, keeper }, idle: 'advance' })
+    const { db, notices } = await open({ ...io, disk: failingOnce(io.disk, 'data/state') } as SimulatedIo)
+    await feed(db, new Prng(5), 30)
+    const seen = await everything(db)
+    await db.close()
+    expect(notices[0]).toContain('a snapshot could not be written: data/state: failed')
+    expect(told.filter((kind) => kind !== 'add').slice(0, 4)).toEqual(['start', 'begin', 'doubt', 'begin'])
+    const again = await open(io.restart())
+    expect(again.notices).toEqual([])
+    expect(await everything(again.db)).toEqual(seen)
+    await again.db.close()
+  })
+
   it('spare a restart the replay and change nothing', async () => {
     const io = machine()
     const prng = new Prng(3)

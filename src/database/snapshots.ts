@@ -309,7 +309,10 @@ export class Snapshots {
       const views = meaningsOf(program).map((meaning, i) => ({ meaning, stored: stored[i] }))
       return { states, pinned, pasts, views }
     } catch (error) {
-      throw error instanceof IoError ? notWritten(error) : error
+      if (!(error instanceof IoError)) throw error
+      // The folder itself could not be synced: a run that is being merged has its name there, too.
+      if (error.path === this.#folder) this.#keeper?.doubt()
+      throw notWritten(error)
     }
   }
 

@@ -12,6 +12,7 @@ export type KeeperRequest =
       readonly options: KeeperOptions
     }
   | { readonly kind: 'begin' }
+  | { readonly kind: 'doubt' }
   | { readonly kind: 'add'; readonly pieces: readonly Piece[] }
   | { readonly kind: 'commit'; readonly tick: number; readonly about: SnapshotNotes; readonly goOn?: readonly string[] }
   | { readonly kind: 'drop'; readonly adopted: Manifest }

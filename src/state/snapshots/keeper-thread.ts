@@ -58,6 +58,9 @@ class KeeperThread {
       case 'begin':
         folder.begin()
         return []
+      case 'doubt':
+        folder.doubt()
+        return []
       case 'add':
         await folder.add(request.pieces)
         return []

@@ -13,6 +13,8 @@ export interface Keeper {
   readonly opened: Promise<readonly Manifest[]>
   /** A capture begins: what one before it has added and never committed is forgotten. */
   begin(): void
+  /** Somebody else's sync of the folder has failed: names of the keeper's that were not durable yet may be lost. */
+  doubt(): void
   /**
    * Takes pieces of the capture under way; their buffers change hands. All pieces of a bucket come in one call.
    * @returns resolves when they were taken in: whoever waits for it keeps the queue short. It never rejects: what
@@ -88,6 +90,10 @@ class ThreadKeeper implements Keeper {
   begin(): void {
     // Whoever can't be asked says so at `commit`.
     this.#ask({ kind: 'begin' }).catch(() => {})
+  }
+
+  doubt(): void {
+    this.#ask({ kind: 'doubt' }).catch(() => {})
   }
 
   async add(pieces: readonly Piece[]): Promise<void> {

@@ -361,6 +361,25 @@ describe('files', () => {
     },
   )
 
+  it.each([2, 3, 5, 6])('under construction are not named once another’s sync failed (seed %i)', async (seed) => {
+    const io = simulatedIo(seed)
+    const history = newHistory()
+    const prng = new Prng(seed)
+    const snapshots = await SnapshotFolder.open(io, folder, null, options)
+    for (let i = 0; i < 4; i++) await commitOnce(snapshots, history, prng)
+    const fail = async (): Promise<void> => {
+      io.disk.plan = { failSyncs: [io.disk.syncs + 1] }
+      await expect(io.disk.syncFolder(folder)).rejects.toThrow('failed')
+      snapshots.doubt()
+    }
+    let pauses = 0
+    await expect(snapshots.merge(() => (pauses++ === 0 ? fail() : Promise.resolve()))).rejects.toThrow('merging runs')
+    snapshots.begin()
+    await commitOnce(snapshots, history, prng)
+    await expect(snapshots.pin(history.tick, {})).rejects.toThrow('the base at tick 5')
+    await expectState(io.restart(), history, `seed ${seed}`)
+  })
+
   it('of others are not touched', async () => {
     const io = simulatedIo(7)
     io.disk.place(`${folder}/view-1.run`, Uint8Array.of(1))

@@ -262,6 +262,12 @@ export class SnapshotFolder {
     await this.#syncFolder()
   }
 
+  /** A sync of the folder has failed, by whomever: it was about all names in it. */
+  doubt(): void {
+    this.#uncertain = true
+    this.#failedSyncs++
+  }
+
   /** @throws IoError where a sync has failed since files were begun: their names may be lost */
   #checkNames(failedBefore: number): void {
     if (this.#failedSyncs !== failedBefore) throw new IoError('failed', this.#folder)
@@ -271,8 +277,7 @@ export class SnapshotFolder {
     try {
       await this.#io.disk.syncFolder(this.#folder)
     } catch (error) {
-      this.#uncertain = true
-      this.#failedSyncs++
+      this.doubt()
       throw error
     }
   }
