@@ -196,7 +196,13 @@ abstract class Host implements EngineHost {
 
   #ask<R extends EngineReply>(request: EngineRequest): Promise<R> {
     const reply = this.waiters.add<R>(request.kind === 'tick')
-    if (this.waiters.failure === null) this.send(request)
+    if (this.waiters.failure !== null) return reply
+    try {
+      this.send(request)
+    } catch (error) {
+      // There was no memory to pack it: whoever sends may be in the middle of a commit, which is not to fail by it.
+      this.waiters.take(failureOf(error))
+    }
     return reply
   }
 }
