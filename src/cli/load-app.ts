@@ -65,7 +65,8 @@ export async function readText(disk: Disk, path: string): Promise<string> {
   } catch (error) {
     if (!(error instanceof IoError)) throw error
     const why = error.failure === 'missing' ? 'there is no such file' : error.message
-    throw new MillraceError('app/load', `cannot read ${path}: ${why}`, { place: { file: path }, cause: error })
+    const hint = 'name a file that exists and may be read'
+    throw new MillraceError('app/load', `cannot read ${path}: ${why}`, { hint, place: { file: path }, cause: error })
   }
 }
 

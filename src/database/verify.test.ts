@@ -52,6 +52,23 @@ describe('verify', () => {
     expect(stopped.found!.facts).toMatchObject({ events: 62, keys: 30 })
   })
 
+  it('names a backup that has lost its end', async () => {
+    const { io, db } = await filled(9)
+    const { tick } = await db.backup('copy')
+    await db.close()
+    const logOf = async (): Promise<CheckResult> => (await verifyData({ io, folder: 'copy', full: false }))[0]
+    expect((await logOf()).problem).toBeNull()
+    const last = (await io.disk.list('copy/log')).filter((name) => name.endsWith('.journal')).at(-1)!
+    const file = await io.disk.open(`copy/log/${last}`)
+    await file.truncate((await file.size()) - 10)
+    await file.close()
+    expect((await logOf()).problem).toMatchObject({
+      code: 'log/corrupt',
+      message: expect.stringContaining(`not the one up to tick ${tick} that it names`),
+      place: { file: 'copy' },
+    })
+  })
+
   it('changes nothing', async () => {
     const io = (await filled(3)).io.rerun()
     const files = await io.disk.list('d/log')

@@ -2,6 +2,7 @@ import { MillraceError } from '../data/errors.ts'
 import type { DiskLock, Io } from '../io/io.ts'
 import { IoError } from '../io/io.ts'
 import { checkLog, holdsLog, type LogReport } from '../log/check.ts'
+import { checkBackup } from '../log/restore.ts'
 import { readSnapshot, stateNames } from '../state/snapshots/manifest.ts'
 import { isDamage } from '../views/view-files.ts'
 import { checkSnapshot, damagedPast, withoutPause } from './check-snapshot.ts'
@@ -50,6 +51,7 @@ const logCheck: DataCheck = {
     const checker = full ? new EventChecker() : null
     const report = await checkLog(io.disk, `${folder}/log`, (block) => checker?.visit(block))
     if (report === null) throw noData(folder)
+    await checkBackup(io.disk, folder, report.tick)
     return factsOf(report)
   },
 }

@@ -61,7 +61,7 @@ export interface CopiedFile extends SettledFile {
   readonly crc32: number
 }
 
-const manifestName = 'backup.json'
+export const manifestName = 'backup.json'
 const pieceBytes = 1 << 20
 
 /**

@@ -1,6 +1,16 @@
 import { MillraceError } from '../data/errors.ts'
 import type { Disk } from '../io/io.ts'
-import { type BackupAnswer, bytesOf, type CopiedFile, copyFile, nameFailure, notEmpty, readManifest } from './backup.ts'
+import {
+  type BackupAnswer,
+  type BackupManifest,
+  bytesOf,
+  type CopiedFile,
+  copyFile,
+  manifestName,
+  nameFailure,
+  notEmpty,
+  readManifest,
+} from './backup.ts'
 import { checkLog } from './check.ts'
 
 /** What is copied bears this ending until all of it is there: no start takes it for a log. */
@@ -22,10 +32,7 @@ export async function restoreBackup(
   const manifest = await readManifest(disk, from)
   if ((await disk.list(to)).length > 0) throw notEmpty(to)
   const report = await checkLog(disk, `${from}/log`)
-  if (report === null || report.tick !== manifest.tick) {
-    const found = report === null ? 'no log' : `a log that ends with tick ${report.tick}`
-    throw damagedBackup(from, `it holds ${found}, not the one up to tick ${manifest.tick} that it names`)
-  }
+  if (report?.tick !== manifest.tick) throw otherLog(from, report?.tick, manifest)
   const { base = [] } = manifest
   const bytes = bytesOf(manifest.files) + bytesOf(base)
   try {
@@ -59,6 +66,24 @@ export async function restoreBackup(
     files: manifest.files.length + base.length,
     bytes,
   }
+}
+
+/**
+ * Compares a folder's log with the `backup.json` beside it, if there is one. Later ticks are all right: a server may
+ * have been started over a backup.
+ *
+ * @param tick the log's last
+ * @throws MillraceError log/corrupt where the log ends before what the backup names
+ */
+export async function checkBackup(disk: Disk, folder: string, tick: number): Promise<void> {
+  if (!(await disk.list(folder)).includes(manifestName)) return
+  const manifest = await readManifest(disk, folder)
+  if (tick < manifest.tick) throw otherLog(folder, tick, manifest)
+}
+
+function otherLog(folder: string, tick: number | undefined, manifest: BackupManifest): MillraceError {
+  const found = tick === undefined ? 'no log' : `a log that ends with tick ${tick}`
+  return damagedBackup(folder, `it holds ${found}, not the one up to tick ${manifest.tick} that it names`)
 }
 
 function damagedBackup(path: string, what: string): MillraceError {

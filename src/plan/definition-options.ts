@@ -45,7 +45,9 @@ export function readOptions(
 
 function unknownOption(name: string, known: readonly string[], place: ErrorPlace, hint?: string): Error {
   const near = nearest(name, known)
-  const advice = near !== null ? `did you mean ${near}?` : (hint ?? `there are ${known.join(' and ')}`)
+  const listed = known.join(', ').replace(/, (?=\w+$)/, ' and ')
+  const advice =
+    near !== null ? `did you mean ${near}?` : (hint ?? `there ${known.length === 1 ? 'is' : 'are'} ${listed}`)
   return refusal('sql/definition', `there is no option ${name} here`, place, advice)
 }
 

@@ -164,6 +164,9 @@ describe('CREATE TABLE', () => {
     expect(key.message).toBe('column "usrid" does not exist')
     expect(key.hint).toBe('did you mean userId?')
     expect(refused('CREATE TABLE t (a timestamp NOT NULL) WITH (eventtime = a)').hint).toBe('did you mean event_time?')
+    expect(refused('CREATE TABLE t (a timestamp NOT NULL) WITH (lead = 1)').hint).toBe(
+      'there are event_time, lateness and retention',
+    )
   })
 
   it('has at most 1600 columns', () => {

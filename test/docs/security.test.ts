@@ -78,7 +78,9 @@ describe('docs/SECURITY.md', () => {
     const keys: Record<string, string> = {}
     let url = ''
     for (const [command, printed] of session) {
-      const [, token, rest] = /^(?:MILLRACE_TOKEN=\$(\w+) )?millrace (.*)$/.exec(command) as unknown as string[]
+      const [, kept, token, rest] = /^(?:(\w+)=\$\(|MILLRACE_TOKEN=\$(\w+) )?millrace (.*?)\)?$/.exec(
+        command,
+      ) as unknown as string[]
       const args = [...rest.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain)
       if (args[0] === 'start') url = await serving([...args, '--port', '0'])
       else {
@@ -88,7 +90,7 @@ describe('docs/SECURITY.md', () => {
           isRemote ? { MILLRACE_TOKEN: keys[token] } : {},
         )
         expect([code, err], command).toEqual([0, expect.any(String)])
-        if (args[0] === 'key') keys[args[2].toUpperCase().replace('-', '_')] = out.trim()
+        if (kept !== undefined) keys[kept] = out.trim()
         else if (printed !== '') expect(out.trimEnd(), command).toBe(printed)
       }
     }
