@@ -127,5 +127,5 @@ function tellNext(folder: string, made: readonly string[]): void {
   say('and in another terminal:')
   say('  npx millrace append customers events/customers.ndjson')
   say('  npx millrace append orders events/orders.ndjson')
-  say('  npx millrace query "SELECT * FROM spent"')
+  say('  npx millrace query "SELECT * FROM spent ORDER BY total DESC"')
 }
