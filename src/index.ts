@@ -1,4 +1,4 @@
-import type { App } from './app/app.ts'
+import { type App, checkApp } from './app/app.ts'
 import type { DatabaseShape } from './app/database-shape.ts'
 import { embed } from './database/embedded.ts'
 import { Database } from './database.ts'
@@ -256,10 +256,11 @@ export interface OpenOptions {
  *     const { tick } = await db.orders.append({ id: 'a', amount: 12 })
  *     await db.revenue.get({ minTick: tick })
  *
- * @throws MillraceError log/locked where another process has the folder open, schema/incompatible where a topic is
+ * @throws MillraceError app/load for what is no app, log/locked where another process has the folder open, schema/incompatible where a topic is
  * not what the log holds, sql/… for a definition that is refused
  */
 export async function open<A extends App>(app: A, options: OpenOptions = {}): Promise<DatabaseShape<A>> {
+  checkApp(app)
   const database = await Database.open({
     io: nodeIo(),
     definition: appDefinition(app),

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { MillraceError } from '../data/errors.ts'
-import { appDefinitions, appToSql, defineApp } from './app.ts'
+import { appDefinitions, appToSql, checkApp, defineApp } from './app.ts'
 import { t } from './column-type.ts'
 import { query, table, topic, view } from './definitions.ts'
 import { sql } from './sql-text.ts'
@@ -100,6 +100,20 @@ describe('defineApp', () => {
     reads.push(b)
     const app = defineApp({ a, b })
     expect(refused(() => appDefinitions(app)).message).toContain('a → b → a')
+  })
+})
+
+describe('what the compiler would refuse', () => {
+  it.each<[string, () => unknown, string]>([
+    ['a topic without a schema', () => topic('x', { columns: { id: t.text() } } as never), 'have no schema'],
+    ['a schema that is null', () => table('x', { schema: null, key: 'id' } as never), 'have no schema'],
+    ['a view of text', () => view('x', 'SELECT 1' as never), 'neither SQL nor made by the builder'],
+    ['a query of nothing', () => query('x', undefined as never), 'neither SQL nor made by the builder'],
+    ['an app of text', () => defineApp({ x: 'SELECT 1' as never }), 'x is no topic'],
+    ['an app of nothing', () => defineApp({ x: undefined as never }), 'x is no topic'],
+    ['no app at all', () => checkApp('CREATE TABLE x (id bigint)'), 'is no app'],
+  ])('is refused by name when it is run: %s', (_, run, message) => {
+    expect(refused(run).message).toContain(message)
   })
 })
 

@@ -28,6 +28,16 @@ type WithoutCharts<D> = { readonly [K in keyof D as D[K] extends Chart ? never :
 /** Names that a database has for itself; `then` would make a promise of it. */
 const taken = new Set(['close', 'sql', 'then', 'catch', 'finally', 'constructor', 'prototype', '__proto__', 'toJSON'])
 
+const definitionKinds: ReadonlySet<unknown> = new Set(['topic', 'table', 'view', 'query', 'function', 'chart'])
+
+/** Tells who writes JavaScript what the compiler tells others. @throws MillraceError app/load */
+export function checkApp(app: unknown): asserts app is App {
+  if ((app as Partial<App> | null | undefined)?.kind === 'app') return
+  throw new MillraceError('app/load', 'what was given is no app', {
+    hint: 'give what defineApp({ … }) returns; an app in SQL is served by millrace dev or start',
+  })
+}
+
 /**
  * Puts definitions together: `export default defineApp({ orders, revenue })`.
  * @throws MillraceError app/load where a name is given twice or misplaced, or a definition reads one that is missing
@@ -39,6 +49,12 @@ export function defineApp<const D extends Readonly<Record<string, Definition | C
   const own: Record<string, Definition> = {}
   const charts: NamedChart[] = []
   for (const [property, definition] of Object.entries<Definition | Chart>(definitions)) {
+    const { kind } = (definition ?? {}) as { readonly kind?: unknown }
+    if (!definitionKinds.has(kind)) {
+      throw new MillraceError('app/load', `${property} is no topic, table, view, query, function or chart`, {
+        hint: 'define it with topic(), table(), view(), … before it is put into defineApp',
+      })
+    }
     if (definition.kind === 'chart') {
       const { kind: _, ...drawn } = definition
       charts.push(Object.freeze({ name: property, ...drawn }))

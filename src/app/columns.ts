@@ -16,6 +16,12 @@ export type ColumnTypes = Readonly<Record<string, ColumnType<never, unknown> | C
  * @throws MillraceError schema/unmappable with the field that has no column
  */
 export function columnsOf(topic: string, schema: ColumnTypes | StandardSchema, given: ColumnTypes = {}): NamedColumn[] {
+  // A schema of arktype is a function.
+  if ((typeof schema !== 'object' && typeof schema !== 'function') || schema === null) {
+    throw new MillraceError('schema/unmappable', `${topic}: its options have no schema`, {
+      hint: 'write schema: { id: t.bigint(), … }, or give a Standard Schema such as zod’s',
+    })
+  }
   const derivedColumns = isStandardSchema(schema) ? derivedFields(topic, schema, given) : writtenFields(topic, schema)
   const columns = new Map(derivedColumns.map((column) => [column.name, column]))
   for (const column of writtenFields(topic, given)) columns.set(column.name, column)

@@ -259,7 +259,7 @@ export function view<const Name extends string, Row = AnyRow, Cols = ColumnsOfRo
   return Object.freeze({
     kind: 'view',
     name,
-    sql: wholeQuery(query),
+    sql: wholeQuery(name, query),
     emit: options.emit ?? 'continuous',
     late: options.late ?? 'keep',
     retain: options.retain ?? null,
@@ -271,11 +271,16 @@ export function query<const Name extends string, Row = AnyRow, Cols = ColumnsOfR
   name: Name,
   text: Sql<Row, Cols>,
 ): Query<Name, StatedColumns<Name, Row, Cols>> {
-  return Object.freeze({ kind: 'query', name, sql: wholeQuery(text) })
+  return Object.freeze({ kind: 'query', name, sql: wholeQuery(name, text) })
 }
 
-/** @throws MillraceError sql/definition where columns of another query are left in it */
-function wholeQuery(query: SqlText): SqlText {
+/** @throws MillraceError app/load for what is no query, sql/definition where columns of another query are left in it */
+function wholeQuery(name: string, query: SqlText): SqlText {
+  if (!Array.isArray((query as Partial<SqlText> | null | undefined)?.uses)) {
+    throw new MillraceError('app/load', `${name}: its query is neither SQL nor made by the builder`, {
+      hint: 'write sql`SELECT …`, or from({ … }).select(…)',
+    })
+  }
   if (query.uses.length > 0) throw strayUse(query.uses[0])
   return query
 }
