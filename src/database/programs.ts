@@ -157,13 +157,13 @@ export class Programs {
 
   /** What may go by now goes. What goes wrong is told: it is tried again behind the next snapshot. */
   async #letGo(): Promise<void> {
-    const { current } = this
-    const snapshots = this.#snapshots
+    const [current, snapshots] = [this.current, this.#snapshots]
     // What was defined behind the base needs events that those before it don't.
     if (snapshots === null || !this.#complete || current.driver.failure !== null) return
     try {
       await letGo({ log: this.#log, past: this.#past, snapshots }, current)
     } catch (error) {
+      if (isDamaged(error)) current.driver.fail(error)
       if (!this.#closing.signal.aborted) this.#tell(`nothing of the log could be let go: ${(error as Error).message}`)
     }
   }

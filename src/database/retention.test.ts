@@ -239,6 +239,32 @@ describe('events that a topic does not keep', () => {
     await all.close()
   })
 
+  it('stay where the snapshot that would stand for them is damaged', { timeout: 60_000 }, async () => {
+    const { site, events, all } = await aged(13)
+    let db = await site.open()
+    const before = site.gone()
+    // One that nobody has looked into since it was written.
+    await events.feed([db, all], 4)
+    await site.close(db)
+    const runs = (await site.io.disk.list('data/state')).filter((name) => name.endsWith('.run')).sort()
+    db = await site.open()
+    const file = await site.io.disk.open(`data/state/${runs.at(-1)}`)
+    await file.write(new Uint8Array(64), 0)
+    await file.sync()
+    await file.close()
+    await events.feed([db, all], 80)
+    await db.makeTick()
+    expect(site.notices).toContainEqual(expect.stringMatching(/damaged.*: all views are made from the log again/))
+    expect(await everything(db)).toEqual(await everything(all))
+    await site.close(db)
+    expect(site.gone()).toBeGreaterThan(before)
+    await site.remove(/^snapshot-/)
+    db = await site.open()
+    expect(await everything(db)).toEqual(await everything(all))
+    await db.close()
+    await all.close()
+  })
+
   it('are missing in views that are defined later, and these say so', { timeout: 120_000 }, async () => {
     const { site, events, all } = await aged(4)
     const other = views.replace('count(*) AS bids', 'count(*) + 1 AS bids')

@@ -44,9 +44,9 @@ export interface Keeping {
 }
 
 /**
- * Throws away what topics don't keep: first the newest snapshot, which has all views, becomes the base, and only when
- * that is durable the log is trimmed. Never while somebody reads the past: then another time.
- * @throws MillraceError state/snapshot, log/full: what was not done yet is done another time
+ * Throws away what topics don't keep: first the newest snapshot, which has all views, is read and becomes the base, and
+ * only when that is durable the log is trimmed. Never while somebody reads the past: then another time.
+ * @throws MillraceError state/corrupt where the snapshot is damaged; state/snapshot, log/full: what was not done yet is done another time
  */
 export async function letGo({ log, past, snapshots }: Keeping, current: Running): Promise<void> {
   const { program } = current
@@ -57,6 +57,7 @@ export async function letGo({ log, past, snapshots }: Keeping, current: Running)
   const lost = snapshots.base === null && past.viewsBeyond(program).size > 0
   if ((plan.length === 0 && !lost) || past.isRead) return
   const based = lost || snapshots.base !== null || plan.some(({ keep }) => keep === 'nothing')
+  if (based) await snapshots.check(current)
   const marks = based ? await past.marksFor(program, plan) : []
   await past.unread(async () => {
     if (based) await snapshots.pin(current, marks)

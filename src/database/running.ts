@@ -24,7 +24,7 @@ const sliceBytes = 1024 * 1024
 /** Ticks replayed one by one at most: they take longer than the same events in a few. */
 const mostRemembered = 100_000
 /** The same behind a snapshot, so that what views know of before it goes on: a start is not to take much longer. */
-const mostGoneOnWith = 25_000
+const mostGoneOnWith = 8192
 
 /** What programs at work stand on. */
 export interface Surroundings {

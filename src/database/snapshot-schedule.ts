@@ -5,10 +5,12 @@ import type { Snapshots } from './snapshots.ts'
 
 const everyBytesDefault = 64 << 20
 const closeBytesDefault = 1 << 20
+/** Behind so many ticks a last snapshot takes less time than replaying them one by one. */
+const closeTicks = 512
 /** What an empty tick counts: it has to be replayed, too. */
 const tickBytes = 64
 /** What views know of their past goes on behind a restart that has no more ticks to replay than about that. */
-const everyTicks = 16_384
+const everyTicks = 4096
 /** After one that could not be taken, the next attempt waits for so many times as much log, at most. */
 const patienceMost = 64
 
@@ -92,7 +94,9 @@ export class SnapshotSchedule {
   async close(): Promise<void> {
     await this.#turn
     if (this.#closed) return
-    if (this.#bytes >= (this.#options.closeBytes ?? closeBytesDefault)) await this.take()
+    const { closeBytes } = this.#options
+    const many = closeBytes === undefined && this.#ticks >= closeTicks
+    if (many || this.#bytes >= (closeBytes ?? closeBytesDefault)) await this.take()
     this.#closed = true
   }
 }

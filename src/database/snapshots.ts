@@ -1,4 +1,4 @@
-import { invariant, type MillraceError } from '../data/errors.ts'
+import { invariant, MillraceError } from '../data/errors.ts'
 import type { StateFiles } from '../engine/port.ts'
 import { type Io, IoError } from '../io/io.ts'
 import type { SettledBase } from '../log/backup.ts'
@@ -14,7 +14,7 @@ import type { ViewState } from '../views/view.ts'
 import { filesOf, isDamage, ViewFiles } from '../views/view-files.ts'
 import type { ViewSet } from '../views/view-set.ts'
 import { budgetOf } from './budget.ts'
-import { checkSnapshot } from './check-snapshot.ts'
+import { checkSnapshot, SoundFiles } from './check-snapshot.ts'
 import type { DatabaseOptions } from './contract.ts'
 import type { LogPast } from './log-past.ts'
 import type { TimeMark } from './marks.ts'
@@ -50,6 +50,7 @@ export class Snapshots {
   /** The newest snapshot that was taken, or gone on from, and whose state it holds. */
   #newest: { readonly tick: number; readonly program: Program } | null = null
   #base: Manifest | null = null
+  #sound = new SoundFiles()
   /** Who reads files that may be of no more use; none goes meanwhile. */
   #holders = 0
   #dropping: Promise<unknown> = Promise.resolve()
@@ -197,6 +198,20 @@ export class Snapshots {
     this.#past.marks = marks
   }
 
+  /**
+   * Makes sure that the newest snapshot, which is to stand for events, is whole before they go.
+   * @throws MillraceError state/corrupt naming file and byte, IoError
+   */
+  async check({ program, views }: Pick<Running, 'program' | 'views'>): Promise<void> {
+    await this.hold(async () => {
+      const { newest, passedOver } = await this.#find(program)
+      if (newest === null || newest.tick !== this.newestTick(program)) {
+        throw new MillraceError('state/corrupt', passedOver[0] ?? 'the newest snapshot is gone')
+      }
+      await this.#sound.check(this.#io.disk, this.#folder, newest, views.slices())
+    })
+  }
+
   /** Runs work that reads files of snapshots: none goes meanwhile. */
   async hold<T>(work: () => Promise<T>): Promise<T> {
     this.#holders++
@@ -321,6 +336,7 @@ export class Snapshots {
     await this.#keeper?.close()
     this.#running = null
     this.#joined = null
+    this.#sound = new SoundFiles()
     // Who still reads what was thrown away is told what he finds there, but nothing is mended for it.
     this.#files.onDamage = () => {}
     this.#files = await ViewFiles.open(this.#io.disk, this.#folder, this.#pages)
