@@ -209,7 +209,7 @@ describe('a database', () => {
     const db = await open(machine(), { engine: 'inline' })
     await expect(db.read('bids', { minTick: 99, timeoutMs: 50 })).rejects.toMatchObject({ code: 'tick/not-reached' })
     await expect(db.read('nothing')).rejects.toMatchObject({ code: 'view/unknown' })
-    await expect(db.read('bids', { where: { x: '1' } })).rejects.toMatchObject({ code: 'request/parameter' })
+    await expect(db.read('bids', { where: { x: '1' } })).rejects.toMatchObject({ code: 'column/unknown' })
     await expect(db.read('bids', { where: { n: 'x' } })).rejects.toMatchObject({ code: 'request/parameter' })
     await db.close()
     await expect(db.read('bids')).rejects.toMatchObject({ code: 'log/closed' })
