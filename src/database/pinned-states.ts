@@ -1,7 +1,8 @@
 import { Bug } from '../data/errors.ts'
 import type { Program } from '../plan/program.ts'
+import type { Keeper } from '../state/snapshots/keeper.ts'
 import type { ViewState } from '../views/view.ts'
-import type { BegunCapture, Pinned } from './running.ts'
+import type { BegunCapture, Pinned, Running } from './running.ts'
 import { meaningOf, meaningsOf } from './snapshot-notes.ts'
 
 /** What views hold at the tick of a capture. */
@@ -38,4 +39,21 @@ export async function pinnedStates(program: Program, begun: readonly BegunCaptur
 /** A view that was built beside those that run knows what it was only from then on. */
 function builtBeside({ past: _, ...state }: ViewState): ViewState {
   return state
+}
+
+/** Hands an engine's state to the keeper, who writes a slice while the engine makes the next one. */
+export async function handOver(keeper: Keeper, running: Running, taken: ReadonlySet<string>): Promise<void> {
+  let adding = Promise.resolve()
+  let coming = running.captured()
+  for (let done = false; !done; ) {
+    const slice = await coming
+    done = slice.done
+    if (!done) {
+      coming = running.captured()
+      coming.catch(() => {})
+    }
+    await adding
+    adding = keeper.add(slice.pieces.filter(({ arrangement }) => !taken.has(arrangement)))
+  }
+  await adding
 }

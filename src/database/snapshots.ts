@@ -18,7 +18,7 @@ import { checkSnapshot, SoundFiles } from './check-snapshot.ts'
 import type { DatabaseOptions } from './contract.ts'
 import type { LogPast } from './log-past.ts'
 import type { TimeMark } from './marks.ts'
-import { type Captured, pinnedStates } from './pinned-states.ts'
+import { type Captured, handOver, pinnedStates } from './pinned-states.ts'
 import type { BegunCapture, Restored, Running } from './running.ts'
 import { type About, type BaseNotes, checkEnd, meaningsOf, needsOf, notWritten, refusalOf } from './snapshot-notes.ts'
 
@@ -270,7 +270,7 @@ export class Snapshots {
         const { arrangements, tick: at } = await status
         invariant(tick === 0 || tick === at, 'captures of several ticks are joined')
         tick = at
-        await this.#capture(keeper, running, taken)
+        await handOver(keeper, running, taken)
         for (const name of arrangements) taken.add(name)
       }
       // What is not of the program that the snapshot before is of was captured whole: an earlier life of it is over.
@@ -292,23 +292,6 @@ export class Snapshots {
       // Whatever fails: the next snapshot's files are not written beside this one's.
       await saving.catch(() => {})
     }
-  }
-
-  /** Hands an engine's state to the keeper, who writes a slice while the engine makes the next one. */
-  async #capture(keeper: Keeper, running: Running, taken: ReadonlySet<string>): Promise<void> {
-    let adding = Promise.resolve()
-    let coming = running.captured()
-    for (let done = false; !done; ) {
-      const slice = await coming
-      done = slice.done
-      if (!done) {
-        coming = running.captured()
-        coming.catch(() => {})
-      }
-      await adding
-      adding = keeper.add(slice.pieces.filter(({ arrangement }) => !taken.has(arrangement)))
-    }
-    await adding
   }
 
   async #saveViews(program: Program, begun: readonly BegunCapture[]): Promise<Saved> {
