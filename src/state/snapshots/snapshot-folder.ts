@@ -47,7 +47,7 @@ export class SnapshotFolder {
   #uncertain = false
   /** Stands for events that are gone: it and all that it names stays, whatever else goes. */
   #base: Manifest | null = null
-  /** A base is there that can't be read now: what it needs is not known. */
+  /** A base is there that can't be read now, so that what it needs is not known, or one whose name may be lost. */
   #doubtful = false
   /** Files that somebody has open. */
   #adopted: readonly RunFile[]
@@ -93,6 +93,7 @@ export class SnapshotFolder {
     const { base, damaged } = await findBase(io.disk, folder)
     opened.#base = base
     opened.#doubtful = damaged.length > 0
+    if (base !== null && damaged.length === 0 && baseNames(names).length > 1) await opened.#finishPin(base)
     if (newest !== null) opened.#keepOlder(newest, names)
     await opened.#tidy()
     return opened
@@ -266,6 +267,19 @@ export class SnapshotFolder {
   doubt(): void {
     this.#uncertain = true
     this.#failedSyncs++
+  }
+
+  /**
+   * A base did not come to take the place of the one before. The sync of the folder may have failed, and then its name
+   * goes with the power, whatever a later sync says: it is named once more before the other goes.
+   */
+  async #finishPin(base: Manifest): Promise<void> {
+    try {
+      await this.#publish(base, baseName(base.tick))
+    } catch (error) {
+      if (!(error instanceof IoError)) throw error
+      this.#doubtful = true
+    }
   }
 
   /** @throws IoError where a sync has failed since files were begun: their names may be lost */
