@@ -16,6 +16,7 @@ import type { ViewSet } from '../views/view-set.ts'
 import { budgetOf } from './budget.ts'
 import { checkSnapshot, SoundFiles } from './check-snapshot.ts'
 import type { DatabaseOptions } from './contract.ts'
+import { DamagedFiles } from './damaged-files.ts'
 import type { LogPast } from './log-past.ts'
 import type { TimeMark } from './marks.ts'
 import { type Captured, handOver, pinnedStates } from './pinned-states.ts'
@@ -47,6 +48,7 @@ export class Snapshots {
   #joined: Manifest | null = null
   /** Told of damage that shows only when views that are at work are read. */
   onDamage: (error: MillraceError) => void = () => {}
+  readonly #damaged: DamagedFiles
   /** The newest snapshot that was taken, or gone on from, and whose state it holds. */
   #newest: { readonly tick: number; readonly program: Program } | null = null
   #base: Manifest | null = null
@@ -65,13 +67,22 @@ export class Snapshots {
   ) {
     this.#io = io
     this.#folder = `${data}/state`
+    this.#damaged = new DamagedFiles(this.#folder)
     this.#log = log
     this.#past = past
     this.#pages = pages
     this.#files = files
     this.#pasts = pasts
     pasts.onLost = (line) => this.#tell(line)
-    files.onDamage = (error) => this.onDamage(error)
+    this.#watch(files)
+  }
+
+  #watch(files: ViewFiles): void {
+    files.onDamage = (error) => {
+      this.#damaged.add(error)
+      // Who still reads what was thrown away is told what he finds there, but nothing is mended for it.
+      if (files === this.#files) this.onDamage(error)
+    }
   }
 
   /**
@@ -116,7 +127,7 @@ export class Snapshots {
   #find(program: Program, before = Number.POSITIVE_INFINITY) {
     const needs = needsOf(program, this.#log.identity, this.#past.goneThrough(program))
     return openSnapshots(this.#io, this.#folder, (manifest) =>
-      manifest.tick >= before ? notLookedAt : refusalOf(manifest, needs),
+      manifest.tick >= before || this.#damaged.isAnyOf(manifest) ? notLookedAt : refusalOf(manifest, needs),
     )
   }
 
@@ -183,7 +194,9 @@ export class Snapshots {
     const kept = await this.#adopt(running, manifest)
     // Only now: while another is taken, its files are there and nobody names them yet.
     if (kept.length === 0) return
-    await this.#files.removeOthers(new Set(kept.flatMap(({ about }) => about.files)))
+    const named = new Set(kept.flatMap(({ about }) => about.files))
+    await this.#files.removeOthers(named)
+    this.#damaged.keep(named)
     await this.#pasts.removeOthers(new Set(kept.flatMap(({ about }) => (about as About).pasts?.files ?? [])))
   }
 
@@ -320,10 +333,8 @@ export class Snapshots {
     this.#running = null
     this.#joined = null
     this.#sound = new SoundFiles()
-    // Who still reads what was thrown away is told what he finds there, but nothing is mended for it.
-    this.#files.onDamage = () => {}
     this.#files = await ViewFiles.open(this.#io.disk, this.#folder, this.#pages)
-    this.#files.onDamage = (error) => this.onDamage(error)
+    this.#watch(this.#files)
     this.#start(null, nothing)
   }
 
