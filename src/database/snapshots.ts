@@ -299,6 +299,7 @@ export class Snapshots {
         pasts,
       }
       const manifest = await keeper.commit(tick, about, goOn)
+      this.#files.named()
       this.#newest = { tick, program }
       return { manifest, states, pinned }
     } finally {

@@ -48,6 +48,8 @@ export class ViewFiles {
   readonly #sizes = new Map<string, number>()
   /** Files that pages are read from. */
   readonly #open = new Map<string, PageFile>()
+  /** Written since `named`: a snapshot that was given up may have lost their names, and they are written anew. */
+  readonly #unnamed = new Set<string>()
   #next: number
   readonly #cache: PageCache
   /** Told of a page that turns out to be damaged, whoever reads it. */
@@ -77,7 +79,8 @@ export class ViewFiles {
     for (const { version, columns } of states) {
       for (const run of version.runs) {
         const stored = this.#stored.get(run)
-        if (stored === undefined || worn.has(stored.file)) fresh.push({ run, columns })
+        if (stored === undefined || worn.has(stored.file) || this.#unnamed.has(stored.file))
+          fresh.push({ run, columns })
       }
     }
     if (fresh.length > 0) await this.#write(fresh, slices)
@@ -91,6 +94,11 @@ export class ViewFiles {
     }))
   }
 
+  /** A durable snapshot names what was saved. */
+  named(): void {
+    this.#unnamed.clear()
+  }
+
   async #write(runs: readonly ToWrite[], slices: Slices): Promise<void> {
     const file = nameOf(this.#next++)
     const pages = runs.flatMap(({ run }) => run.pages)
@@ -100,6 +108,7 @@ export class ViewFiles {
     const size = await writePages(this.#disk, `${this.#folder}/${file}`, all, slices)
     await this.#disk.syncFolder(this.#folder)
     this.#sizes.set(file, size)
+    this.#unnamed.add(file)
     if (pages.some((page) => page instanceof StoredPage)) {
       // They are read from there from now on, so that the file they were in can go.
       const place = await this.#fileOf(file)

@@ -172,6 +172,7 @@ it('what is about to be written is put in order, and files written anew stay so'
     if (tick >= 3) expect(view.version.runs.every(({ inOrder }) => inOrder)).toBe(true)
     const written = await files.save([view.state()], made.slices())
     names = filesOf(written)
+    files.named()
     await files.removeOthers(new Set(names))
     const again = viewSet(clock)
     const loaded = await (await ViewFiles.open(disk, 'state')).load(again.views[0], written[0])
@@ -182,6 +183,20 @@ it('what is about to be written is put in order, and files written anew stay so'
       expect(linesOf(rows)).toEqual(of <= tick ? [`${key} x `] : [])
     }
   }
+})
+
+it('what no durable snapshot came to name is written anew', async () => {
+  const clock = new VirtualClock({ idle: 'advance' })
+  const { disk } = simulatedIo(1, { idle: 'advance' })
+  const made = viewSet(clock)
+  const blocks = [deltaBlock(schema, [{ row: [1, 'x', null], weight: 1 }])]
+  made.apply({ tick: 1, timeMicros: 0n, deltas: [{ view: 1, blocks, errors: [] }] })
+  const files = await ViewFiles.open(disk, 'state')
+  const save = async (): Promise<readonly string[]> => filesOf(await files.save([made.views[0].state()], made.slices()))
+  expect(await save()).toEqual(['views-1.pages'])
+  expect(await save()).toEqual(['views-2.pages'])
+  files.named()
+  expect(await save()).toEqual(['views-2.pages'])
 })
 
 describe.each([
