@@ -170,8 +170,8 @@ describe('a running server', () => {
 
   it('follows a query until interrupted', async () => {
     const url = ['--url', server.url]
-    const query = 'SELECT price, count(*) AS n FROM bid WHERE price > $1 GROUP BY price'
-    const followed = await running(['query', '--live', query, '--param', '200', ...url, '--numbers', 'string'], '')
+    const query = 'SELECT price, count(*) AS n FROM bid WHERE price = $1 GROUP BY price'
+    const followed = await running(['query', '--live', query, '--param', '201', ...url, '--numbers', 'string'], '')
     await millrace(['append', 'bid', ...url], bids(201))
     await followed.said('"weight":1')
     await millrace(['append', 'bid', ...url], bids(201))
