@@ -1,7 +1,7 @@
 // What happens to the disk between two lives, and what is tried on copies of it, which no life feels.
 
-import { checkSnapshot } from '../src/database/check-snapshot.ts'
-import { verifyData } from '../src/database/verify.ts'
+import { checkSnapshot } from '../src/database/verify/check-snapshot.ts'
+import { verifyData } from '../src/database/verify/verify.ts'
 import { Database } from '../src/database.ts'
 import { engineThread } from '../src/engine/thread.ts'
 import { Prng } from '../src/io/twin/prng.ts'

@@ -1,7 +1,7 @@
 // Mistakes in what is thrown away, and in what stands for it.
 
 import { LogPast } from '../src/database/log-past.ts'
-import type { About } from '../src/database/snapshot-notes.ts'
+import type { About } from '../src/database/snapshots/snapshot-notes.ts'
 import type { ThreadEntry } from '../src/io/io.ts'
 import { BlockKeys } from '../src/log/keys.ts'
 import type { Log } from '../src/log/log.ts'

@@ -16,7 +16,6 @@ import {
   type Seals,
 } from './database/contract.ts'
 import type { Comparison, Difference } from './database/differences.ts'
-import type { Explanations } from './database/explanations.ts'
 import {
   type Allows,
   type DecodeOptions,
@@ -29,8 +28,9 @@ import { byName, known } from './database/names.ts'
 import { Programs } from './database/programs.ts'
 import { readAt } from './database/read-at.ts'
 import type { Running } from './database/running.ts'
-import { standingOf } from './database/standing.ts'
-import { Telemetry } from './database/telemetry.ts'
+import { standingOf } from './database/telemetry/standing.ts'
+import { Telemetry } from './database/telemetry/telemetry.ts'
+import type { Explanations } from './database/why/explanations.ts'
 import type { Definition } from './engine/definitions.ts'
 import type { ErrorRow } from './engine/port.ts'
 import type { BackupAnswer, BackupOptions } from './log/backup.ts'
@@ -147,7 +147,9 @@ export class Database {
   topic(name: string): TopicDefinition {
     const found = byName(this.#running.program.topics, name)
     if (found !== null) return found
-    throw new MillraceError('topic/unknown', `there is no topic ${name}`, { hint: known(this.#running.program.topics, name) })
+    throw new MillraceError('topic/unknown', `there is no topic ${name}`, {
+      hint: known(this.#running.program.topics, name),
+    })
   }
 
   /** @throws MillraceError view/unknown */
@@ -158,7 +160,9 @@ export class Database {
   #view(name: string): View {
     const found = this.#running.views.find(name)
     if (found !== null) return found
-    throw new MillraceError('view/unknown', `there is no view ${name}`, { hint: known(this.#running.program.views, name) })
+    throw new MillraceError('view/unknown', `there is no view ${name}`, {
+      hint: known(this.#running.program.views, name),
+    })
   }
 
   /** Appends blocks atomically. @returns once durable. @throws as Log.append */

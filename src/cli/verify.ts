@@ -1,5 +1,5 @@
 import { textTable } from '../data/text-print.ts'
-import { type CheckResult, verifyData } from '../database/verify.ts'
+import { type CheckResult, verifyData } from '../database/verify/verify.ts'
 import type { Io } from '../io/io.ts'
 import { say, writeOut } from './output.ts'
 import { ProgressBar } from './progress.ts'

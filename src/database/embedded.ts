@@ -48,9 +48,9 @@ import type {
   ReadOptions,
 } from './contract.ts'
 import { digestOf } from './digest.ts'
-import type { Explanations } from './explanations.ts'
 import { badEvents } from './ingest.ts'
 import { parseMoment } from './past.ts'
+import type { Explanations } from './why/explanations.ts'
 
 /** A change of a view as its app's types show it. */
 export function plainChanges(rows: Rows): readonly Change<Row>[] {

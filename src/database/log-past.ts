@@ -2,7 +2,7 @@ import type { GoneTimes } from '../engine/port.ts'
 import type { LogReading, TopicStart, Trim } from '../log/log.ts'
 import { nodesOf } from '../plan/nodes.ts'
 import type { Program, TopicDefinition } from '../plan/program.ts'
-import { markAt, markOf, type TimeMark } from './marks.ts'
+import { markAt, markOf, type TimeMark } from './snapshots/marks.ts'
 
 type Starts = ReadonlyMap<number, TopicStart>
 

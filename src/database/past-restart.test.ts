@@ -10,7 +10,7 @@ import { type SimulatedIo, simulatedIo } from '../io/twin/simulated-io.ts'
 import { keeperThread } from '../state/snapshots/keeper-thread.ts'
 import { encodeManifest, readManifest } from '../state/snapshots/manifest.ts'
 import type { Rows } from '../views/rows.ts'
-import { verifyData } from './verify.ts'
+import { verifyData } from './verify/verify.ts'
 
 const topics = `
 CREATE TABLE bid (auction bigint NOT NULL, price bigint, note text, at timestamp NOT NULL) WITH (event_time = 'at');

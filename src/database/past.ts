@@ -8,9 +8,9 @@ import type { View } from '../views/view.ts'
 import type { Moment, ViewSet } from '../views/view-set.ts'
 import type { AsOf } from './contract.ts'
 import type { LogPast } from './log-past.ts'
-import { eventsGone, MadeAgain } from './made-again.ts'
 import { Replays } from './replays.ts'
 import type { Surroundings } from './running.ts'
+import { eventsGone, MadeAgain } from './snapshots/made-again.ts'
 
 /**
  * Reads what a user calls a past moment: a tick's number or a time, as PostgreSQL reads it.

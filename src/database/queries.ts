@@ -15,12 +15,12 @@ import { type AdHocOptions, type AdHocSource, runOnce } from '../views/ad-hoc.ts
 import { Rows } from '../views/rows.ts'
 import type { View } from '../views/view.ts'
 import type { DatabaseOptions, QueryAnswer, QueryOptions } from './contract.ts'
-import { listedErrors } from './listed-errors.ts'
 import type { LogPast } from './log-past.ts'
 import type { Past, Scene } from './past.ts'
 import type { Surroundings } from './running.ts'
 import { refusePositions, type SeenCatalog, seenCatalog } from './seen-catalog.ts'
 import type { Sight } from './sight.ts'
+import { listedErrors } from './why/listed-errors.ts'
 
 const queryRowsDefault = 10_000
 const errorsDefault = 100

@@ -10,12 +10,12 @@ import type { View, ViewState } from '../views/view.ts'
 import { ViewSet } from '../views/view-set.ts'
 import { budgetOf } from './budget.ts'
 import type { DatabaseCatalog, DatabaseOptions } from './contract.ts'
-import { Explanations } from './explanations.ts'
 import { Ingest } from './ingest.ts'
 import type { LogPast } from './log-past.ts'
 import { Past } from './past.ts'
 import { Queries } from './queries.ts'
-import type { Snapshots } from './snapshots.ts'
+import type { Snapshots } from './snapshots/snapshots.ts'
+import { Explanations } from './why/explanations.ts'
 
 const replayMergeRows = 262_144
 /** So long an engine is held up by a slice of a capture, or until it has so many bytes. */

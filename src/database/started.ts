@@ -1,7 +1,7 @@
 import type { Log } from '../log/log.ts'
 import { counted } from '../plan/why-words.ts'
 import type { Restored, Running } from './running.ts'
-import type { Vitals } from './vitals.ts'
+import type { Vitals } from './telemetry/vitals.ts'
 
 /** What a start did, in plain words. @param from what it went on from; null: the log's beginning */
 function startWords({ driver, views }: Running, from: Restored | null): string {

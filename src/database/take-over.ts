@@ -12,7 +12,7 @@ import type { Feed } from './feed.ts'
 import type { LogPast } from './log-past.ts'
 import { changedViews, missingFrom, partFromLog } from './missing.ts'
 import { type BegunCapture, type Restored, Running } from './running.ts'
-import type { Snapshots } from './snapshots.ts'
+import type { Snapshots } from './snapshots/snapshots.ts'
 
 /** What a change of definitions needs of a database. */
 export interface Stage {

@@ -1,4 +1,4 @@
-import type { Totals } from '../database/telemetry.ts'
+import type { Totals } from '../database/telemetry/telemetry.ts'
 import type { StatusBody, TopologyBody } from '../protocol/telemetry.ts'
 
 /** What metrics are made from: one look at the database. */

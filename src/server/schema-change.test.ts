@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { printRow } from '../data/json-print.ts'
-import { verifyData } from '../database/verify.ts'
+import { verifyData } from '../database/verify/verify.ts'
 import { Database, type DatabaseOptions } from '../database.ts'
 import { type Definition, sqlDefinition } from '../engine/definitions.ts'
 import { engineThread } from '../engine/thread.ts'

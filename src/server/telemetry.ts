@@ -1,7 +1,7 @@
 import { ByteWriter } from '../data/byte-writer.ts'
 import { compilePrinter } from '../data/json-print.ts'
 import { type ColumnSchema, resultTypeName } from '../data/sql-type.ts'
-import { SecondRing } from '../database/rings.ts'
+import { SecondRing } from '../database/telemetry/rings.ts'
 import type { Database } from '../database.ts'
 import type { Clock } from '../io/io.ts'
 import { processBytes } from '../io/process-memory.ts'
