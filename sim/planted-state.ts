@@ -4,7 +4,7 @@ import type { Disk, ThreadEntry } from '../src/io/io.ts'
 import type { Log } from '../src/log/log.ts'
 import { RunReader } from '../src/state/runs/run-reader.ts'
 import type { Planted } from './planted.ts'
-import { passing, withFile } from './wrap.ts'
+import { passing, replaying, withFile } from './wrap.ts'
 
 type WrapThread = (entry: ThreadEntry) => ThreadEntry
 
@@ -134,12 +134,10 @@ function dropEmpty(runs: readonly RunReader[]): void {
 function startAt(shift: number): (log: Log) => Log {
   return (log) => {
     let first = true
-    return passing(log, {
-      replay: (each, mergeRows, afterTick = 0, throughTick) => {
-        const after = first && afterTick > 0 ? afterTick + shift : afterTick
-        first = false
-        return log.replay(each, mergeRows, after, throughTick)
-      },
+    return replaying(log, (replay) => (each, mergeRows, afterTick = 0, throughTick, columns) => {
+      const after = first && afterTick > 0 ? afterTick + shift : afterTick
+      first = false
+      return replay(each, mergeRows, after, throughTick, columns)
     })
   }
 }

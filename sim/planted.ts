@@ -10,7 +10,7 @@ import { cutOneFrameTooMany } from './damage.ts'
 import { planOf, type SimulationPlan, withRetention, withTrims } from './plan.ts'
 import { plantedInState } from './planted-state.ts'
 import { plantedInRetention, plantedInTrims } from './planted-trims.ts'
-import { ignore, passing, withFile } from './wrap.ts'
+import { ignore, passing, replaying, withFile } from './wrap.ts'
 
 export interface LogContext {
   /** Which life of the program it is. */
@@ -214,18 +214,21 @@ export const plantedBugs: readonly Planted[] = [
   {
     name: 'a replay loses the last block',
     log: (log) =>
-      passing(log, {
-        replay: (each, mergeRows, afterTick, throughTick) =>
-          log.replay((tick) => each({ ...tick, blocks: tick.blocks.slice(0, -1) }), mergeRows, afterTick, throughTick),
-      }),
+      replaying(
+        log,
+        (replay) =>
+          (each, ...asked) =>
+            replay((tick) => each({ ...tick, blocks: tick.blocks.slice(0, -1) }), ...asked),
+      ),
   },
   {
     name: 'a replay of the past goes one tick too far',
     log: (log) =>
-      passing(log, {
-        replay: (each, mergeRows, afterTick, throughTick) =>
-          log.replay(each, mergeRows, afterTick, throughTick === undefined ? undefined : throughTick + 1),
-      }),
+      replaying(
+        log,
+        (replay) => (each, mergeRows, afterTick, throughTick, columns) =>
+          replay(each, mergeRows, afterTick, throughTick === undefined ? undefined : throughTick + 1, columns),
+      ),
   },
   {
     name: "a tick's time follows a clock that jumps back",

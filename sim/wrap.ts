@@ -1,5 +1,6 @@
 // Interfaces with a few of their methods changed.
 import type { DiskFile, Io } from '../src/io/io.ts'
+import type { Log, LogReads } from '../src/log/log.ts'
 
 /** A machine whose files do something else; only those whose path fits. */
 export function withFile(
@@ -24,6 +25,17 @@ export function passing<T extends object>(target: T, changed: Partial<T>): T {
       if (Object.hasOwn(changed, name)) return changed[name as keyof T]
       const value = target[name as keyof T]
       return typeof value === 'function' ? value.bind(target) : value
+    },
+  })
+}
+
+/** A log whose replays, its readers' too, are others. */
+export function replaying(log: Log, change: (replay: LogReads['replay']) => LogReads['replay']): Log {
+  return passing(log, {
+    replay: change((...asked) => log.replay(...asked)),
+    reader: (mostIdleMs) => {
+      const reader = log.reader(mostIdleMs)
+      return passing(reader, { replay: change((...asked) => reader.replay(...asked)) })
     },
   })
 }

@@ -47,7 +47,7 @@ const pages: readonly Shown[] = [
   {
     name: 'view-as-of',
     address: '/views/revenue_by_city?as_of=10',
-    ready: (page) => page.getByText('as of 10').waitFor(),
+    ready: (page) => page.getByText('as of 10', { exact: true }).waitFor(),
   },
   {
     name: 'view-map',

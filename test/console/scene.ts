@@ -133,6 +133,9 @@ export async function startScene({ orders: first = 4000, ...options }: SceneOpti
       body: JSON.stringify(events),
     })
     if (answer.status !== 201) throw new Error(await answer.text())
+    const { tick } = (await answer.json()) as { tick: number }
+    // One tick each, however busy the machine is: pages look at some of them.
+    await database.waitForTick(tick)
   }
   await post(
     'city',
@@ -172,7 +175,6 @@ export async function startScene({ orders: first = 4000, ...options }: SceneOpti
       Array.from({ length: Math.min(batch, first - made) }, (_, i) => order(share(made + i))),
     )
   }
-  await database.waitForTick(database.status().sealedTick)
   return {
     url: server.url,
     database,
