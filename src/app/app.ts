@@ -30,9 +30,13 @@ const taken = new Set(['close', 'sql', 'then', 'catch', 'finally', 'constructor'
 
 const definitionKinds: ReadonlySet<unknown> = new Set(['topic', 'table', 'view', 'query', 'function', 'chart'])
 
+export function isApp(value: unknown): value is App {
+  return typeof value === 'object' && value !== null && (value as Partial<App>).kind === 'app'
+}
+
 /** Tells who writes JavaScript what the compiler tells others. @throws MillraceError app/load */
 export function checkApp(app: unknown): asserts app is App {
-  if ((app as Partial<App> | null | undefined)?.kind === 'app') return
+  if (isApp(app)) return
   throw new MillraceError('app/load', 'what was given is no app', {
     hint: 'give what defineApp({ … }) returns; an app in SQL is served by millrace dev or start',
   })

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import type { App } from '../app/app.ts'
+import { type App, isApp } from '../app/app.ts'
 import type { NamedChart } from '../app/chart.ts'
 import { checkGatewayNames, type Gateway } from '../app/gateway.ts'
 import { MillraceError } from '../data/errors.ts'
@@ -113,7 +113,7 @@ async function importByJiti(path: string, again: boolean): Promise<unknown> {
 
 function appOf(path: string, module: unknown): App {
   const app = (module as { readonly default?: unknown } | null)?.default
-  if (typeof app === 'object' && app !== null && (app as { readonly kind?: unknown }).kind === 'app') return app as App
+  if (isApp(app)) return app
   throw new MillraceError('app/load', `${path} has no app as its default export`, {
     place: { file: path },
     hint: 'write export default defineApp({ … })',
