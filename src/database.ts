@@ -1,6 +1,5 @@
 import type { ErrorsOptions, ViewErrors } from './app/database-shape.ts'
 import { MillraceError } from './data/errors.ts'
-import { olderBlocks } from './data/older-blocks.ts'
 import {
   type DatabaseCatalog,
   type DatabaseOptions,
@@ -14,6 +13,7 @@ import {
   type ReadAnswer,
   type ReadOptions,
   type Seals,
+  type TopicLiveOptions,
 } from './database/contract.ts'
 import type { Comparison, Difference } from './database/differences.ts'
 import {
@@ -24,12 +24,14 @@ import {
   ingestAnswer,
   nothingAppended,
 } from './database/ingest.ts'
-import { byName, known } from './database/names.ts'
+import { TopicCursor, type TopicMessage } from './database/live/topic-cursor.ts'
+import { known, topicNamed } from './database/names.ts'
 import { Programs } from './database/programs.ts'
 import { readAt } from './database/read-at.ts'
 import type { Running } from './database/running.ts'
 import { standingOf } from './database/telemetry/standing.ts'
 import { Telemetry } from './database/telemetry/telemetry.ts'
+import { readVisible } from './database/topic-blocks.ts'
 import type { Explanations } from './database/why/explanations.ts'
 import type { Definition } from './engine/definitions.ts'
 import type { ErrorRow } from './engine/port.ts'
@@ -145,11 +147,7 @@ export class Database {
 
   /** @throws MillraceError topic/unknown */
   topic(name: string): TopicDefinition {
-    const found = byName(this.#running.program.topics, name)
-    if (found !== null) return found
-    throw new MillraceError('topic/unknown', `there is no topic ${name}`, {
-      hint: known(this.#running.program.topics, name),
-    })
+    return topicNamed(this.#running.program, name)
   }
 
   /** @throws MillraceError view/unknown */
@@ -219,10 +217,14 @@ export class Database {
   async readTopic(name: string, fromOffset: number, limit: number): Promise<readonly ReadBlock[]> {
     const topic = this.topic(name)
     this.#checkOpen()
-    const blocks = await this.#log.readTopic(topic.id, fromOffset, Math.max(1, limit))
-    const visible = blocks.filter((block) => block.tick <= this.#running.views.tick)
-    const asNow = olderBlocks(topic.columns)
-    return asNow === null ? visible : visible.map((block) => ({ ...block, bytes: asNow(block.bytes) }))
+    return readVisible(this.#log, topic, fromOffset, limit, () => this.#running.views.tick)
+  }
+
+  /** A topic's events from an offset on, then those that come: a cursor, as `live` gives of a view. */
+  liveTopic(name: string, options: TopicLiveOptions = {}): AsyncIterableIterator<TopicMessage> {
+    this.#checkOpen()
+    const world = { log: this.#log, current: () => this.#running, checkOpen: () => this.#checkOpen() }
+    return new TopicCursor(world, name, options)
   }
 
   /**

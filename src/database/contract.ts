@@ -112,6 +112,15 @@ export interface LiveQueryOptions extends Omit<QueryOptions, 'asOf'> {
   readonly mostQueries?: number
 }
 
+export interface TopicLiveOptions {
+  /** The first offset that is wanted (default: the end as it is now); 0: all that there is. */
+  readonly from?: number
+  /** Whether `from` is what an earlier stream told: then all that is gone since is missed, and so is another log. */
+  readonly resumes?: boolean
+  /** Ends the stream. */
+  readonly signal?: AbortSignal
+}
+
 export interface LiveQueryAbout {
   /** The first tick whose events are in the result, where earlier ones are gone; null: it knows all. */
   readonly startsAtTick: number | null

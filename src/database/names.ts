@@ -1,5 +1,5 @@
 import { MillraceError } from '../data/errors.ts'
-import type { Program, ViewDefinition } from '../plan/program.ts'
+import type { Program, TopicDefinition, ViewDefinition } from '../plan/program.ts'
 import { nearest } from '../sql/refuse.ts'
 
 /** In its own spelling first, then in any case. */
@@ -19,6 +19,13 @@ export function known(all: readonly { readonly name: string }[], wanted: string)
   if (names.length === 0) return 'none is defined'
   const near = nearest(wanted, names)
   return near === null ? `there are ${names.join(', ')}` : `did you mean ${near}?`
+}
+
+/** @throws MillraceError topic/unknown */
+export function topicNamed({ topics }: Pick<Program, 'topics'>, name: string): TopicDefinition {
+  const topic = byName(topics, name)
+  if (topic !== null) return topic
+  throw new MillraceError('topic/unknown', `there is no topic ${name}`, { hint: known(topics, name) })
 }
 
 /** @throws MillraceError column/unknown */

@@ -30,6 +30,7 @@ import { runSql } from './sql.ts'
 import { livez, readyz } from './status.ts'
 import { RequestCount, telemetryRoutes } from './telemetry.ts'
 import { readEvents } from './topic-events.ts'
+import { streamTopic } from './topic-live.ts'
 import { GatewayRoutes } from './upstreams/gateway-routes.ts'
 import { viewErrors } from './view-errors.ts'
 import { readView } from './view-read.ts'
@@ -152,6 +153,12 @@ export class Api {
           appendEvents(database, request, this.#front.scopeOf(caller), name, query),
         ),
         on('GET', 'read topic', 'read', ({ sight, name, query }) => readEvents(database, limits, name, query, sight)),
+      ),
+      route(
+        '/v1/topics/{topic}/live',
+        on('GET', 'read topic', 'live', ({ request, session, name, query }) =>
+          streamTopic({ ...live, session: held(session) }, request, name, query),
+        ),
       ),
       route(
         '/v1/append',

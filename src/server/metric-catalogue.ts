@@ -95,7 +95,12 @@ const whole: readonly MetricDefinition[] = [
   ),
   gauge('disk_state_bytes', 'bytes', 'Files of snapshots.', ({ status }) => status.disk.state_bytes),
   gauge('disk_free_bytes', 'bytes', 'Room on the disk of the data.', ({ status }) => status.disk.free_bytes),
-  gauge('live_streams', 'streams', 'Readers of live views over HTTP.', ({ status }) => status.live_streams),
+  gauge(
+    'live_streams',
+    'streams',
+    'Readers of live views, topics and queries over HTTP.',
+    ({ status }) => status.live_streams,
+  ),
   metric(
     'gauge',
     'problem',

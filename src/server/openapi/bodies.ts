@@ -186,9 +186,18 @@ export const bodies: Readonly<Record<string, JsonSchema>> = {
 
 /** What reading a topic answers, of events with these fields. */
 export function pageOf(data: JsonSchema): JsonSchema {
+  return objectOf({ events: eventsOf(data), next: { ...integer, description: 'The offset to go on from.' } })
+}
+
+function eventsOf(data: JsonSchema): JsonSchema {
   const op = { type: 'string', enum: ['append', 'upsert', 'delete'] }
-  const event = objectOf({ offset: integer, tick: integer, op, data })
-  return objectOf({ events: listOf(event), next: { ...integer, description: 'The offset to go on from.' } })
+  return listOf(objectOf({ offset: integer, tick: integer, op, data }))
+}
+
+/** The data of a topic's live stream, of events with these fields; of a `reset` the tick alone. */
+export function topicLiveOf(data: JsonSchema): JsonSchema {
+  const complete = { type: 'boolean', description: 'Whether that is all there is at this tick.' }
+  return objectOf({ tick: integer, events: eventsOf(data), complete }, ['events', 'complete'])
 }
 
 /** What reading a view answers. */

@@ -1,11 +1,12 @@
 import { version } from '../../data/version.ts'
 import type { CatalogBody } from '../../protocol/answers.ts'
 import type { Route } from '../routes.ts'
-import { bodies, objectOf, pageOf, refTo, safeName } from './bodies.ts'
+import { bodies, objectOf, pageOf, refTo, safeName, topicLiveOf } from './bodies.ts'
 import { eventSchema, type JsonSchema, rowSchema } from './columns.ts'
 import {
   appendOperation,
   liveOperation,
+  liveTopicOperation,
   operations as ownOperations,
   readTopicOperation,
   readViewOperation,
@@ -115,6 +116,9 @@ function perRelation(method: string, pattern: string): PerRelation | null {
     case 'GET /v1/topics/{topic}/events':
       return ({ topics }) =>
         topics.map(({ name, columns }) => [path(name), readTopicOperation(name, pageOf(storedEvent(columns)))])
+    case 'GET /v1/topics/{topic}/live':
+      return ({ topics }) =>
+        topics.map(({ name, columns }) => [path(name), liveTopicOperation(name, topicLiveOf(storedEvent(columns)))])
     case 'GET /v1/views/{view}':
       return ({ views }) =>
         views.map(({ name, columns }) => [path(name), readViewOperation(name, columns, viewRef(name))])

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { bidJson, bidSql, type Running, startRunning } from '../../../test/support/running-server.ts'
 import { nodeIo } from '../../io/node.ts'
+import { EventStreamParser, type StreamEvent } from '../../protocol/event-stream.ts'
 import { Api } from '../api.ts'
 import { defaultLimits } from '../limits.ts'
 import { isDescribed } from './document.ts'
@@ -77,6 +78,7 @@ describe('GET /openapi.json', () => {
       expect.arrayContaining([
         '/v1/topics/bid/events',
         '/v1/topics/every%20thing%2F%C3%A9/events',
+        '/v1/topics/bid/live',
         '/v1/views/by_auction',
         '/v1/views/by_auction/live',
         '/v1/sql',
@@ -126,6 +128,15 @@ describe('GET /openapi.json', () => {
       await get(`/v1/views/all_of_it?min_tick=${tick + 2}`),
     )
     check('/v1/views/shares/live', 'get', '200', 'text/event-stream', { tick: 1, rows: [{ auction: 1, share: 100 }] })
+    const stream = await fetch(`${url}/v1/topics/every%20thing%2F%C3%A9/live?from=0`)
+    const reader = stream.body!.getReader()
+    const parser = new EventStreamParser()
+    const told: StreamEvent[] = []
+    while (told.length === 0) told.push(...parser.feed((await reader.read()).value!))
+    await reader.cancel()
+    const message = JSON.parse(told[0].data) as { events: object[] }
+    expect(message.events.length).toBeGreaterThan(0)
+    check('/v1/topics/every%20thing%2F%C3%A9/live', 'get', '200', 'text/event-stream', message)
     const errors = await get('/v1/views/shares/errors')
     expect(errors).toMatchObject({ errors: 1 })
     check('/v1/views/{view}/errors', 'get', '200', 'application/json', errors)

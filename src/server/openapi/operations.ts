@@ -6,6 +6,7 @@ import {
   bad,
   busy,
   jsonContent,
+  lastEventId,
   limit,
   numbers,
   type Operation,
@@ -13,6 +14,7 @@ import {
   problem,
   replay,
   replaying,
+  streamed,
 } from './parts.ts'
 
 const idempotencyKey: JsonSchema = {
@@ -84,6 +86,23 @@ export function readTopicOperation(topic: string, page: JsonSchema): Operation {
   }
 }
 
+export function liveTopicOperation(topic: string, message: JsonSchema): Operation {
+  return {
+    operationId: `live_events_${safeName(topic)}`,
+    summary: `Follow ${topic}`,
+    description:
+      'Server-sent events: `events`, whose id is the offset to go on from, each once it is visible; `reset` where events are gone that were not told: what is left follows from its id on. Goes on from Last-Event-ID without gap or duplicate; a `problem` says why the stream ends.',
+    tags: ['topics'],
+    parameters: [
+      parameter('from', { type: 'integer', minimum: 0 }, 'The offset to begin with; the end by default.'),
+      parameter('from_time', { type: 'string' }, 'Begins with the first event appended at a time or later.'),
+      numbers,
+      lastEventId,
+    ],
+    responses: { '200': streamed(message), '400': bad, '503': busy },
+  }
+}
+
 export function readViewOperation(view: string, columns: Parameters<typeof rowSchema>[0], row: JsonSchema): Operation {
   const taken = ['order', 'limit', 'min_tick', 'as_of', 'replay', 'numbers', 'isnull']
   const equalities = columns.map(({ name }) =>
@@ -129,13 +148,10 @@ export function liveOperation(view: string, row: JsonSchema): Operation {
     parameters: [
       parameter('from_tick', { type: 'integer', minimum: 0 }, 'The changes after this tick, without a snapshot.'),
       numbers,
-      { name: 'Last-Event-ID', in: 'header', required: false, schema: { type: 'string' } },
+      lastEventId,
     ],
     responses: {
-      '200': {
-        description: 'The stream; its data are JSON.',
-        content: { 'text/event-stream': { schema: liveOf(row) } },
-      },
+      '200': streamed(liveOf(row)),
       '400': bad,
       '410': problem('The changes after that tick are not retained any more.'),
       '503': busy,
@@ -179,13 +195,10 @@ export const operations: Readonly<Record<string, Operation>> = {
     description:
       'Server-sent events as of a view: `snapshot` events (the first has the columns, only the last an id), then `change` events, one per tick; `reset` where it begins anew, as for who comes with a Last-Event-ID; a `problem` where it ends. Rows are arrays.',
     tags: ['sql'],
-    parameters: [numbers, { name: 'Last-Event-ID', in: 'header', required: false, schema: { type: 'string' } }],
+    parameters: [numbers, lastEventId],
     requestBody: { required: true, content: jsonContent(refTo('SqlRequest')) },
     responses: {
-      '200': {
-        description: 'The stream; its data are JSON.',
-        content: { 'text/event-stream': { schema: refTo('LiveSql') } },
-      },
+      '200': streamed(refTo('LiveSql')),
       '400': problem('Bad SQL, or too many rows.'),
       '422': problem('Some rows cannot be computed.'),
       '503': busy,

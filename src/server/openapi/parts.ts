@@ -48,3 +48,15 @@ export const replay = parameter(
 export const replaying = { '202': answer('A past tick is being made anew: ask again.', refTo('Replaying')) }
 export const bad = problem('A parameter or the body is wrong.')
 export const busy = problem('Too much at once, or the log is still being replayed.')
+export const lastEventId: JsonSchema = {
+  name: 'Last-Event-ID',
+  in: 'header',
+  required: false,
+  schema: { type: 'string' },
+}
+
+/** @param data of the stream's events */
+export const streamed = (data: JsonSchema): JsonSchema => ({
+  description: 'The stream; its data are JSON.',
+  content: { 'text/event-stream': { schema: data } },
+})
