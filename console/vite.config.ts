@@ -5,7 +5,7 @@ const client = fileURLToPath(new URL('../src/client/client.ts', import.meta.url)
 
 /** What more than one page is made of; what is large and of few pages' use is loaded when it is. */
 const shared =
-  /console\/src\/(ask|chart|design|rows|shell|text|view\/snippets|why\/row-facts)|src\/(app|client|data|protocol)\/|node_modules\/(preact|@preact)\//
+  /console\/src\/(ask|chart|design|rows|shell|text|snippets|why\/row-facts)|src\/(app|client|data|protocol)\/|node_modules\/(preact|@preact)\//
 
 export default defineConfig({
   base: '/',

@@ -3,7 +3,7 @@ import type { JSX } from 'preact'
 import { Empty } from '../design/empty.tsx'
 import { type SimpleColumn, SimpleTable } from '../design/simple-table.tsx'
 import { cellText, shownText } from '../rows/order.ts'
-import { count, isNumeric } from '../text/numbers.ts'
+import { count, digits, isNumeric } from '../text/numbers.ts'
 import { BarChart } from './bar-chart.tsx'
 import { LineChart } from './line-chart.tsx'
 import { MapChart } from './map-chart.tsx'
@@ -64,7 +64,7 @@ export function RowsChart(props: RowsChartProps): JSX.Element {
   const bars = rows.slice(0, mostBars).map((row) => ({
     label: shownText(row[x]) ?? 'null',
     value: figureOf(row[y]) ?? 0,
-    shown: cellText(row[y]) ?? 'null',
+    shown: digits(cellText(row[y]) ?? 'null'),
   }))
   return (
     <>

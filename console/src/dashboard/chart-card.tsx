@@ -2,12 +2,13 @@ import type { JSX } from 'preact'
 import { type ViewInfo, viewNamed } from '../ask/catalog.ts'
 import type { ChartInfo } from '../ask/charts.ts'
 import { RowsChart } from '../chart/rows-chart.tsx'
+import { CopyMenu } from '../design/copy-menu.tsx'
 import { Trouble, Waiting } from '../design/empty.tsx'
-import { useLiveRows } from '../rows/live-rows.ts'
+import { mostDrawn, useLiveRows } from '../rows/live-rows.ts'
 import { viewAddress } from '../shell/place.ts'
+import { viewSnippets } from '../snippets/relations.ts'
 import './dashboard.css'
 
-const mostDrawn = 5000
 const mostBars = 8
 const height = 232
 
@@ -26,9 +27,26 @@ export function ChartCard({ chart }: { readonly chart: ChartInfo }): JSX.Element
           </a>
         </h2>
         <span class="label cut">{saidOf(chart)}</span>
+        <ChartCopy chart={chart} />
       </header>
       <Drawing chart={chart} />
     </section>
+  )
+}
+
+/** What is drawn, as rows. */
+function ChartCopy({ chart }: { readonly chart: ChartInfo }): JSX.Element | null {
+  const { x, y, mark, series, title } = chart
+  const view = viewNamed(chart.view)
+  if (view === undefined) return null
+  // A map needs more of a row than the chart names, a table shows all of it.
+  const columns =
+    mark === 'line' || mark === 'bar' ? [...new Set([x, y, ...(series === undefined ? [] : [series])])] : null
+  const asked = { order: view.order, limit: mostDrawn, columns }
+  return (
+    <div class="panel-actions">
+      <CopyMenu of={title} snippets={viewSnippets(view, asked)} />
+    </div>
   )
 }
 

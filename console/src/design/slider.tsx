@@ -24,7 +24,8 @@ export function Slider({ label, from, to, value, shown, onChange }: SliderProps)
         value={value}
         onInput={(event) => onChange(Number(event.currentTarget.value))}
       />
-      <output class="label">{shown}</output>
+      {/* No output element: it would be read out with each tick. */}
+      <span class="label slider-value">{shown}</span>
     </div>
   )
 }

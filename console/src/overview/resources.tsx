@@ -57,7 +57,7 @@ export function ServerNote({ status }: { readonly status: StatusBody }): JSX.Ele
       <span>{`up ${duration(status.uptime_seconds * 1000)}`}</span>
       <span>{`version ${status.version}`}</span>
       <span>{plural(status.live_streams, 'live stream')}</span>
-      <span>{`${Math.round(status.requests_per_second)} requests/s`}</span>
+      <span>{`${plural(Math.round(status.requests_per_second), 'request')}/s`}</span>
     </>
   )
 }

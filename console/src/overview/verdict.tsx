@@ -12,12 +12,17 @@ const graver = new Set<Problem['code']>(['failed', 'poisoned', 'stuck'])
 export function Verdict({ status }: { readonly status: StatusBody }): JSX.Element {
   const { ok, message, problems } = status.verdict
   const tone: Tone = ok ? 'good' : problems.some(({ code }) => graver.has(code)) ? 'bad' : 'warn'
+  const said = [...new Set(problems.map(({ code, view, topic }) => `${code} ${view ?? topic ?? ''}`))].join(', ')
   return (
     <section class="verdict" aria-label="Verdict">
-      <p class="verdict-line" role="status">
+      <p class="verdict-line">
         <Dot tone={tone} />
         {message}
       </p>
+      {/* Figures in the message change all the time: what is read out is that something else is wrong. */}
+      <span class="hidden-label" role="status">
+        {ok ? 'All right' : said}
+      </span>
       {problems.length > 0 && (
         <ul class="verdict-list">
           {problems.map((problem) => (

@@ -7,13 +7,9 @@ import { Empty, Trouble, Waiting } from '../design/empty.tsx'
 import { PageHead } from '../shell/page-head.tsx'
 import { dashboardAddress } from '../shell/place.ts'
 import type { PageProps } from '../shell/routes.ts'
+import { chartsSnippets } from '../snippets/telemetry.ts'
 import { plural } from '../text/numbers.ts'
 import '../dashboard/dashboard.css'
-
-const snippets = {
-  curl: `curl '${location.origin}/v1/charts'`,
-  typescript: `import { createInspector } from 'millrace/client'\n\nconst server = createInspector({ url: '${location.origin}' })\nconst { charts } = await server.charts()\n`,
-}
 
 const example = `import { chart, defineApp } from 'millrace'
 
@@ -38,7 +34,7 @@ export function Page({ names: [named] }: PageProps): JSX.Element {
       <PageHead
         title={several || named !== undefined ? name : 'Dashboard'}
         {...(shown.length === 0 ? {} : { note: plural(shown.length, 'chart') })}
-        actions={<CopyAs snippets={snippets} />}
+        actions={<CopyAs snippets={chartsSnippets()} />}
       />
       {several && <Names chosen={name} />}
       {shown.length > 0 ? (

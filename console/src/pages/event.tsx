@@ -10,6 +10,7 @@ import { JourneySteps } from '../journey/journey-steps.tsx'
 import { PageHead } from '../shell/page-head.tsx'
 import { eventAddress, topicAddress } from '../shell/place.ts'
 import type { PageProps } from '../shell/routes.ts'
+import { eventSql, journeySnippets } from '../snippets/explanations.ts'
 import { count, plural } from '../text/numbers.ts'
 import { duration } from '../text/times.ts'
 import { RowFacts } from '../why/row-facts.tsx'
@@ -21,7 +22,6 @@ export function Page({ names: [topic, place] }: PageProps): JSX.Element {
   const offset = Number(place)
   const asked = useAsked(`journey ${topic} ${offset}`, (server, signal) => server.journey(topic, offset, { signal }))
   const { value, refusal } = asked.value
-  const path = `/v1/topics/${encodeURIComponent(topic)}/events/${offset}/journey`
   return (
     <div class="page">
       <PageHead
@@ -40,17 +40,17 @@ export function Page({ names: [topic, place] }: PageProps): JSX.Element {
         actions={
           <>
             {offset > 0 && (
-              <a class="button plain" href={eventAddress(topic, offset - 1)}>
+              <a class="button" href={eventAddress(topic, offset - 1)}>
                 Earlier
               </a>
             )}
-            <a class="button plain" href={eventAddress(topic, offset + 1)}>
+            <a class="button" href={eventAddress(topic, offset + 1)}>
               Later
             </a>
             <CopyAs
               snippets={{
-                curl: `curl '${location.origin}${path}'`,
-                typescript: `import { createInspector } from 'millrace/client'\n\nconst server = createInspector({ url: '${location.origin}' })\nconst { steps, changes } = await server.journey(${JSON.stringify(topic)}, ${offset})\n`,
+                ...eventSql(topic, offset),
+                ...journeySnippets(topic, offset, '{ event, times, steps, changes }'),
               }}
             />
           </>
@@ -61,23 +61,33 @@ export function Page({ names: [topic, place] }: PageProps): JSX.Element {
       ) : value === null ? (
         <Waiting what="Running the log through the plan, with and without it" />
       ) : (
-        <Journey journey={value} />
+        <Journey topic={topic} offset={offset} journey={value} />
       )}
     </div>
   )
 }
 
-function Journey({ journey }: { readonly journey: JourneyBody }): JSX.Element {
+interface JourneyProps {
+  readonly topic: string
+  readonly offset: number
+  readonly journey: JourneyBody
+}
+
+function Journey({ topic, offset, journey }: JourneyProps): JSX.Element {
   const { event, times, steps, changes } = journey
   return (
     <>
       <Timeline times={times} />
       <RowFacts row={event.data} />
       <div style={{ height: '16px' }} />
-      <Panel title="Rows that it changed" note={plural(changes.length, 'row')}>
+      <Panel
+        title="Rows that it changed"
+        note={plural(changes.length, 'row')}
+        copy={journeySnippets(topic, offset, '{ changes }')}
+      >
         <JourneyChanges changes={changes} />
       </Panel>
-      <Panel title="Its way" note="what happened at each operator">
+      <Panel title="Its way" note="what happened at each operator" copy={journeySnippets(topic, offset, '{ steps }')}>
         <JourneySteps steps={steps} />
       </Panel>
     </>

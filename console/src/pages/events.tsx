@@ -3,11 +3,13 @@ import type { JSX } from 'preact'
 import { useMemo, useState } from 'preact/hooks'
 import { useAsked } from '../ask/asked.ts'
 import { topicNamed, topics } from '../ask/catalog.ts'
+import { CopyAs } from '../design/copy-as.tsx'
 import { Empty, Trouble, Waiting } from '../design/empty.tsx'
 import { Table, type TableColumn } from '../design/table.tsx'
 import { tableColumns } from '../rows/columns.tsx'
 import { PageHead } from '../shell/page-head.tsx'
 import { eventAddress, go, query, setQuery } from '../shell/place.ts'
+import { findSnippets } from '../snippets/explanations.ts'
 import { count, plural } from '../text/numbers.ts'
 import { appendedAt } from '../why/event-link.tsx'
 import '../journey/journey.css'
@@ -21,7 +23,15 @@ export function Page(): JSX.Element {
   const value = query.value.get('value')
   return (
     <div class="page whole">
-      <PageHead title="Events" note={<span>find one, and see what it did</span>} />
+      <PageHead
+        title="Events"
+        note={<span>find one, and see what it did</span>}
+        actions={
+          column === null || value === null ? undefined : (
+            <CopyAs snippets={findSnippets(topic, column, value, mostFound)} />
+          )
+        }
+      />
       <FindForm key={topic} topic={topic} />
       {column === null || value === null ? (
         <Empty title="Which event?">

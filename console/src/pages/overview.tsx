@@ -1,6 +1,7 @@
 import type { StatusBody } from 'millrace/client'
 import type { JSX } from 'preact'
 import { useAsked } from '../ask/asked.ts'
+import { topics } from '../ask/catalog.ts'
 import { CodeBlock } from '../design/code-block.tsx'
 import { CopyAs } from '../design/copy-as.tsx'
 import { Empty, Trouble, Waiting } from '../design/empty.tsx'
@@ -10,16 +11,12 @@ import { TopicVolume, ViewFreshness } from '../overview/relations.tsx'
 import { Recent, Resources, ServerNote } from '../overview/resources.tsx'
 import { Verdict } from '../overview/verdict.tsx'
 import { PageHead } from '../shell/page-head.tsx'
+import { statusSnippets, topicsSnippets, viewsSnippets } from '../snippets/telemetry.ts'
 import { short } from '../text/numbers.ts'
 import { duration } from '../text/times.ts'
 import '../overview/overview.css'
 
 const everyMs = 1000
-
-const snippets = {
-  curl: `curl '${location.origin}/v1/status'`,
-  typescript: `import { createInspector } from 'millrace/client'\n\nconst server = createInspector({ url: '${location.origin}' })\nconst { verdict, views } = await server.status()\n`,
-}
 
 /** Whether all is right and fresh, at a glance. */
 export function Page(): JSX.Element {
@@ -30,7 +27,7 @@ export function Page(): JSX.Element {
       <PageHead
         title="Overview"
         note={value === null ? undefined : <ServerNote status={value} />}
-        actions={<CopyAs snippets={snippets} />}
+        actions={<CopyAs snippets={statusSnippets('{ verdict, rates }')} />}
       />
       {value !== null ? (
         <Overview status={value} />
@@ -63,18 +60,22 @@ function Overview({ status }: { readonly status: StatusBody }): JSX.Element {
       ) : (
         <div class="overview-grid">
           <div class="overview-main">
-            <Panel title="Views" note="freshness: from an append’s arrival to its change being visible">
+            <Panel
+              title="Views"
+              note="freshness: from an append’s arrival to its change being visible"
+              copy={viewsSnippets(status.views)}
+            >
               {status.views.length > 0 ? <ViewFreshness status={status} /> : <p class="label">The app has no views.</p>}
             </Panel>
-            <Panel title="Topics">
+            <Panel title="Topics" copy={topicsSnippets(topics.value)}>
               <TopicVolume status={status} />
             </Panel>
           </div>
           <div class="overview-side">
-            <Panel title="Memory and disk">
+            <Panel title="Memory and disk" copy={statusSnippets('{ memory, disk }')}>
               <Resources status={status} />
             </Panel>
-            <Panel title="Lately">
+            <Panel title="Lately" copy={statusSnippets('{ recent }')}>
               <Recent status={status} />
             </Panel>
           </div>

@@ -13,9 +13,10 @@ import { Run, type RunState } from '../querying/run.ts'
 import { SaveView } from '../querying/save-view.tsx'
 import { PageHead } from '../shell/page-head.tsx'
 import { query, setQuery } from '../shell/place.ts'
+import { liveSqlSnippets, planSnippets, sqlSnippets } from '../snippets/relations.ts'
+import { sqlName } from '../snippets/snippet.ts'
 import { count, plural } from '../text/numbers.ts'
 import { duration } from '../text/times.ts'
-import { liveSqlSnippets, sqlName, sqlSnippets } from '../view/snippets.ts'
 import '../querying/query.css'
 
 const tabs = [
@@ -49,12 +50,10 @@ export function Page(): JSX.Element {
     setSerial(serial + 1)
   }
   const state = run?.state.value ?? null
+  const snippets = tabOf(tabs) === 'plan' ? planSnippets : live ? liveSqlSnippets : sqlSnippets
   return (
     <div class="page whole">
-      <PageHead
-        title="Query"
-        actions={text.trim() === '' ? undefined : <CopyAs snippets={(live ? liveSqlSnippets : sqlSnippets)(text)} />}
-      />
+      <PageHead title="Query" actions={text.trim() === '' ? undefined : <CopyAs snippets={snippets(text)} />} />
       <Editor given={given} onChange={setText} onRun={start} />
       <div class="query-tools">
         <button type="button" class="button primary" disabled={text.trim() === ''} onClick={start}>
@@ -72,7 +71,8 @@ export function Page(): JSX.Element {
         <button type="button" class="button plain" disabled={asked === null} onClick={() => setSaving(true)}>
           Save as a view …
         </button>
-        <span class="query-note label num" role="status">
+        {/* A query that is followed says another tick all the time. */}
+        <span class="query-note label num" role={live ? undefined : 'status'}>
           {state === null ? '' : noteOf(state)}
           {live && state?.running === true && state.answer !== null && <Badge tone="good">live</Badge>}
         </span>

@@ -8,6 +8,7 @@ import { type SimpleColumn, SimpleTable } from '../design/simple-table.tsx'
 import { shownText } from '../rows/order.ts'
 import { PageHead } from '../shell/page-head.tsx'
 import { topicAddress, viewAddress } from '../shell/place.ts'
+import { timeSnippets } from '../snippets/telemetry.ts'
 import { count, plural } from '../text/numbers.ts'
 import { moment } from '../text/times.ts'
 import { LateEvents } from '../timing/late-events.tsx'
@@ -18,11 +19,6 @@ import '../timing/time.css'
 const everyMs = 1000
 const shownWindows = 50
 
-const snippets = {
-  curl: `curl '${location.origin}/v1/time'`,
-  typescript: `import { createInspector } from 'millrace/client'\n\nconst server = createInspector({ url: '${location.origin}' })\nconst { topics, windows } = await server.time()\n`,
-}
-
 /** Watermarks against the clock, lateness, and which windows wait for whom. */
 export function Page(): JSX.Element {
   const asked = useAsked('time', (server, signal) => server.time({ signal }), everyMs)
@@ -32,7 +28,7 @@ export function Page(): JSX.Element {
       <PageHead
         title="Time"
         note={value !== null && <span>{`${moment(value.now_micros)} UTC`}</span>}
-        actions={<CopyAs snippets={snippets} />}
+        actions={<CopyAs snippets={timeSnippets('{ topics, windows }')} />}
       />
       {value !== null ? (
         <Time time={value} />
@@ -59,7 +55,7 @@ function Time({ time }: { readonly time: TimeBody }): JSX.Element {
       {timeless.length > 0 && (
         <p class="label timeless">{`Without an event time: ${timeless.map(({ name }) => name).join(', ')}`}</p>
       )}
-      <Panel title="Windows held open" note={plural(windows.length, 'window')}>
+      <Panel title="Windows held open" note={plural(windows.length, 'window')} copy={timeSnippets('{ windows }')}>
         {windows.length === 0 ? (
           <p class="label">None: no final view has rows whose window the watermark has not passed.</p>
         ) : (

@@ -7,6 +7,8 @@ import { TabPanel, Tabs, tabOf } from '../design/tabs.tsx'
 import { PageHead } from '../shell/page-head.tsx'
 import { query } from '../shell/place.ts'
 import type { PageProps } from '../shell/routes.ts'
+import { topicSnippets } from '../snippets/relations.ts'
+import { sqlName } from '../snippets/snippet.ts'
 import { plural } from '../text/numbers.ts'
 import { AppendForm } from '../topic/append-form.tsx'
 import { exampleEvent, exampleOf, fieldKind } from '../topic/form-value.ts'
@@ -14,7 +16,6 @@ import { TopicEvents } from '../topic/topic-events.tsx'
 import { TopicFilter } from '../topic/topic-filter.tsx'
 import { TopicSchema } from '../topic/topic-schema.tsx'
 import { TopicVolume } from '../topic/topic-volume.tsx'
-import { sqlName, topicSnippets } from '../view/snippets.ts'
 import '../topic/topic.css'
 
 export function Page({ names: [name] }: PageProps): JSX.Element {
@@ -50,7 +51,7 @@ function Topic({ topic }: { readonly topic: TopicInfo }): JSX.Element {
             {late > 0 && <Badge tone="warn">{`${plural(late, 'event')} late`}</Badge>}
           </>
         }
-        actions={<CopyAs snippets={topicSnippets(name, from, exampleEvent(columns))} />}
+        actions={<CopyAs snippets={topicSnippets(topic, from, exampleEvent(columns))} />}
       />
       <Tabs label={`Parts of ${name}`} tabs={tabs} />
       <TabPanel tab={tab}>

@@ -7,6 +7,7 @@ import { CopyAs } from '../design/copy-as.tsx'
 import { Empty, Trouble, Waiting } from '../design/empty.tsx'
 import { PageHead } from '../shell/page-head.tsx'
 import { query, setQuery } from '../shell/place.ts'
+import { topologySnippets } from '../snippets/telemetry.ts'
 import { count, plural } from '../text/numbers.ts'
 import { Graph, within } from '../topology/graph.tsx'
 import { NodeDetail } from '../topology/node-detail.tsx'
@@ -16,11 +17,6 @@ import '../why/why.css'
 
 const everyMs = 2000
 const nothing: TopologyBody = { tick: 0, nodes: [], edges: [] }
-
-const snippets = {
-  curl: `curl '${location.origin}/v1/topology'`,
-  typescript: `import { createInspector } from 'millrace/client'\n\nconst server = createInspector({ url: '${location.origin}' })\nconst { nodes, edges } = await server.topology()\n`,
-}
 
 /** What runs: from topics through operators to views, and what flows between them. */
 export function Page(): JSX.Element {
@@ -37,7 +33,7 @@ export function Page(): JSX.Element {
         note={value !== null && <span>{`${plural(shown.nodes.length, 'part')}, at tick ${count(value.tick)}`}</span>}
         actions={
           <>
-            <label class="line">
+            <label class="line topology-of">
               <span class="label">Show</span>
               <select
                 class="field"
@@ -52,7 +48,7 @@ export function Page(): JSX.Element {
                 ))}
               </select>
             </label>
-            <CopyAs snippets={snippets} />
+            <CopyAs snippets={topologySnippets(view)} />
           </>
         }
       />

@@ -6,18 +6,20 @@ import { Badge } from '../design/badge.tsx'
 import { CopyAs } from '../design/copy-as.tsx'
 import { Empty, Waiting } from '../design/empty.tsx'
 import { TabPanel, Tabs, tabOf } from '../design/tabs.tsx'
-import { mostStreamed, shapeOf } from '../rows/live-rows.ts'
+import { mostDrawn, mostStreamed, shapeOf } from '../rows/live-rows.ts'
 import { LiveView } from '../rows/live-view.ts'
 import { PageHead } from '../shell/page-head.tsx'
 import { query } from '../shell/place.ts'
 import type { PageProps } from '../shell/routes.ts'
+import { errorsSnippets, liveSnippets, viewSnippets } from '../snippets/relations.ts'
+import type { Snippets } from '../snippets/snippet.ts'
+import { topologySnippets } from '../snippets/telemetry.ts'
 import { count, plural } from '../text/numbers.ts'
-import { tabSnippets } from '../view/snippets.ts'
 import { ViewChanges } from '../view/view-changes.tsx'
 import { ViewChart } from '../view/view-chart.tsx'
 import { ViewDefinition } from '../view/view-definition.tsx'
 import { ViewErrors } from '../view/view-errors.tsx'
-import { ViewRows } from '../view/view-rows.tsx'
+import { pageRows, ViewRows } from '../view/view-rows.tsx'
 import { ViewSnippets } from '../view/view-snippets.tsx'
 import '../view/view.css'
 
@@ -61,7 +63,7 @@ function View({ view }: { readonly view: ViewInfo }): JSX.Element {
             {errors > 0 && <Badge tone="bad">{plural(errors, 'error row')}</Badge>}
           </>
         }
-        actions={<CopyAs snippets={tabSnippets(tab, name, order, query.value.get('as_of'))} />}
+        actions={<CopyAs snippets={tabSnippets(tab, view, order)} />}
       />
       <Tabs label={`Parts of ${name}`} tabs={tabs} />
       <TabPanel tab={tab}>
@@ -74,4 +76,22 @@ function View({ view }: { readonly view: ViewInfo }): JSX.Element {
       </TabPanel>
     </div>
   )
+}
+
+/** A part of the page: what it shows, to be asked for elsewhere. */
+function tabSnippets(tab: string, view: ViewInfo, order: string | null): Snippets {
+  const asOf = query.value.get('as_of')
+  const rows = { order: order === null ? [] : [order], asOf, replay: query.value.get('replay') === 'true' }
+  switch (tab) {
+    case 'changes':
+      return liveSnippets(view.name)
+    case 'errors':
+      return errorsSnippets(view.name)
+    case 'definition':
+      return topologySnippets(view.name)
+    case 'chart':
+      return viewSnippets(view, { order: view.order, asOf, limit: mostDrawn })
+    default:
+      return viewSnippets(view, { ...rows, limit: asOf !== null || view.rows > mostStreamed ? pageRows : null })
+  }
 }

@@ -9,13 +9,14 @@ import { Panel } from '../design/panel.tsx'
 import { PageHead } from '../shell/page-head.tsx'
 import { query, viewAddress } from '../shell/place.ts'
 import type { PageProps } from '../shell/routes.ts'
+import { eventsSql, rowSql, type WhyAsked, whySnippets } from '../snippets/explanations.ts'
 import { count, plural } from '../text/numbers.ts'
 import { AskRow } from '../why/ask-row.tsx'
 import { appendedAt, EventLink } from '../why/event-link.tsx'
 import { RowFacts } from '../why/row-facts.tsx'
 import { StepTree } from '../why/step-tree.tsx'
 import { WhyEvents } from '../why/why-events.tsx'
-import { keyInAddress, keyText, type RowKey } from '../why/why-key.ts'
+import { keyInAddress, keyText } from '../why/why-key.ts'
 import '../why/why.css'
 
 const listedEvents = 200
@@ -33,6 +34,7 @@ function Why({ view }: { readonly view: ViewInfo }): JSX.Element {
   const key = keyInAddress(query.value)
   const asOf = query.value.get('as_of')
   const empty = Object.keys(key).length === 0
+  const asked: WhyAsked = { view: name, key, asOf, limit: listedEvents }
   return (
     <div class="page">
       <PageHead
@@ -46,7 +48,11 @@ function Why({ view }: { readonly view: ViewInfo }): JSX.Element {
             </a>
           </>
         }
-        actions={empty ? undefined : <CopyAs snippets={snippets(name, key, asOf)} />}
+        actions={
+          empty ? undefined : (
+            <CopyAs snippets={{ ...rowSql(asked, view.errors), ...whySnippets(asked, '{ row, step, absent }') }} />
+          )
+        }
       />
       <AskRow key={JSON.stringify(key)} view={view} asked={key} />
       {empty ? (
@@ -61,29 +67,29 @@ function Why({ view }: { readonly view: ViewInfo }): JSX.Element {
           </p>
         </Empty>
       ) : (
-        <Explained view={view} rowKey={key} asOf={asOf} />
+        <Explained asked={asked} />
       )}
     </div>
   )
 }
 
-interface ExplainedProps {
-  readonly view: ViewInfo
-  readonly rowKey: RowKey
-  readonly asOf: string | null
-}
-
-function Explained({ view, rowKey, asOf }: ExplainedProps): JSX.Element {
-  const asked = useAsked(`why ${view.name} ${JSON.stringify(rowKey)} ${asOf}`, (server, signal) =>
-    server.why(view.name, rowKey, { limit: listedEvents, signal, ...(asOf === null ? {} : { asOf }) }),
+function Explained({ asked }: { readonly asked: WhyAsked }): JSX.Element {
+  const { view, key, asOf, limit } = asked
+  const answer = useAsked(`why ${view} ${JSON.stringify(key)} ${asOf}`, (server, signal) =>
+    server.why(view, key, { limit, signal, ...(asOf === null ? {} : { asOf }) }),
   )
-  const { value, refusal } = asked.value
+  const { value, refusal } = answer.value
   if (refusal !== null) return <Trouble refusal={refusal} />
   if (value === null) return <Waiting what="Running the log through the plan once more" />
-  return value.found ? <Found why={value} rowKey={rowKey} /> : <Absent why={value} />
+  return value.found ? <Found why={value} asked={asked} /> : <Absent why={value} asked={asked} />
 }
 
-function Found({ why, rowKey }: { readonly why: WhyBody; readonly rowKey: RowKey }): JSX.Element {
+interface AnswerProps {
+  readonly why: WhyBody
+  readonly asked: WhyAsked
+}
+
+function Found({ why, asked }: AnswerProps): JSX.Element {
   const { events, row, step, copies, tick } = why
   const { first, last } = events
   return (
@@ -101,19 +107,19 @@ function Found({ why, rowKey }: { readonly why: WhyBody; readonly rowKey: RowKey
           </>
         )}
       </p>
-      {row !== null && <RowFacts row={row} marked={new Set(Object.keys(rowKey))} />}
+      {row !== null && <RowFacts row={row} marked={new Set(Object.keys(asked.key))} />}
       <div style={{ height: '16px' }} />
-      <Panel title="How it came about" note="from the view down to events">
+      <Panel title="How it came about" note="from the view down to events" copy={whySnippets(asked, '{ step }')}>
         {step !== null && <StepTree step={step} />}
       </Panel>
-      <Panel title="Events">
+      <Panel title="Events" copy={{ ...eventsSql(events.listed), ...whySnippets(asked, '{ events }') }}>
         <WhyEvents events={events} />
       </Panel>
     </>
   )
 }
 
-function Absent({ why }: { readonly why: WhyBody }): JSX.Element {
+function Absent({ why, asked }: AnswerProps): JSX.Element {
   const { absent, tick } = why
   return (
     <>
@@ -121,24 +127,10 @@ function Absent({ why }: { readonly why: WhyBody }): JSX.Element {
         <Badge tone="warn">not there</Badge> {absent?.reason ?? `There is no such row at tick ${count(tick)}.`}
       </p>
       {absent?.nearest != null && (
-        <Panel title="What came nearest" note="down to where it ended">
+        <Panel title="What came nearest" note="down to where it ended" copy={whySnippets(asked, '{ absent }')}>
           <StepTree step={absent.nearest} />
         </Panel>
       )}
     </>
   )
-}
-
-function snippets(view: string, key: RowKey, asOf: string | null) {
-  const pairs = Object.entries(key).map(([column, value]) =>
-    value === null
-      ? `isnull=${encodeURIComponent(column)}`
-      : `eq.${encodeURIComponent(column)}=${encodeURIComponent(value)}`,
-  )
-  if (asOf !== null) pairs.push(`as_of=${asOf}`)
-  const options = asOf === null ? '' : `, { asOf: ${JSON.stringify(asOf)} }`
-  return {
-    curl: `curl '${location.origin}/v1/views/${encodeURIComponent(view)}/why?${pairs.join('&')}'`,
-    typescript: `import { createInspector } from 'millrace/client'\n\nconst server = createInspector({ url: '${location.origin}' })\nconst { events, step } = await server.why(${JSON.stringify(view)}, ${JSON.stringify(key)}${options})\n`,
-  }
 }

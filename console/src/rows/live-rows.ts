@@ -10,6 +10,8 @@ import { LiveView } from './live-view.ts'
 
 /** Larger views are asked for their first rows instead. */
 export const mostStreamed = 20_000
+/** Rows that a drawing takes, in the view's order. */
+export const mostDrawn = 5000
 /** A browser has six connections to a server: some are for questions. */
 const mostStreams = 3
 /** Drawings follow a stream so often at most: a line drawn anew with each frame tells nobody more. */

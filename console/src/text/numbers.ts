@@ -39,6 +39,19 @@ export function bytes(value: number): string {
 
 const exact = new Set(['smallint', 'integer', 'bigint', 'numeric', 'real', 'double precision'])
 
+/** Every digit of a number's text, with commas between thousands; other text stays as it is. */
+export function digits(text: string): string {
+  const parts = /^(-?)(\d{4,})(\.\d+)?$/.exec(text)
+  if (parts === null) return text
+  return `${parts[1]}${parts[2].replace(/\B(?=(\d{3})+$)/g, ',')}${parts[3] ?? ''}`
+}
+
+/** `12.5 %`, `100 %`, `< 0.1 %`. */
+export function percent(share: number): string {
+  if (share > 0 && share < 0.001) return '< 0.1 %'
+  return `${oneDigit.format(share * 100)} %`
+}
+
 /** Whether a column of this type holds numbers: they stand to the right. */
 export function isNumeric(type: string): boolean {
   return exact.has(type.replace(/\(.*/, ''))

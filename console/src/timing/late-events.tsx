@@ -2,14 +2,13 @@ import type { SqlBody } from 'millrace/client'
 import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
 import { useAsked } from '../ask/asked.ts'
-import { CopyAs } from '../design/copy-as.tsx'
 import { Trouble, Waiting } from '../design/empty.tsx'
 import { Panel } from '../design/panel.tsx'
 import { type SimpleColumn, SimpleTable } from '../design/simple-table.tsx'
 import { shownText } from '../rows/order.ts'
 import { eventAddress } from '../shell/place.ts'
+import { sqlSnippets } from '../snippets/relations.ts'
 import { count, plural } from '../text/numbers.ts'
-import { sqlSnippets } from '../view/snippets.ts'
 
 const listed = 10
 const sql = `SELECT topic, _offset, event_time, watermark, distance
@@ -26,15 +25,13 @@ export function LateEvents({ late }: { readonly late: number }): JSX.Element {
     <Panel
       title="Late events"
       note={`${count(late)} in all${late > listed ? `; the latest ${listed}` : ''}`}
+      copy={sqlSnippets(sql)}
       actions={
-        <>
-          {late > known && (
-            <button type="button" class="button plain" onClick={() => setKnown(late)}>
-              {`${plural(late - known, 'more', 'more')} since: look again`}
-            </button>
-          )}
-          <CopyAs snippets={sqlSnippets(sql)} />
-        </>
+        late > known && (
+          <button type="button" class="button plain" onClick={() => setKnown(late)}>
+            {`${plural(late - known, 'more', 'more')} since: look again`}
+          </button>
+        )
       }
     >
       {value !== null ? (

@@ -3,8 +3,10 @@ import type { JSX } from 'preact'
 import { topicNamed } from '../ask/catalog.ts'
 import { BarChart } from '../chart/bar-chart.tsx'
 import { Badge } from '../design/badge.tsx'
+import { CopyMenu } from '../design/copy-menu.tsx'
 import { topicAddress, viewAddress } from '../shell/place.ts'
-import { plural, short } from '../text/numbers.ts'
+import { topicTimeSnippets } from '../snippets/telemetry.ts'
+import { percent, plural, short } from '../text/numbers.ts'
 import { duration, moment } from '../text/times.ts'
 import { ClockLine } from './clock-line.tsx'
 
@@ -28,6 +30,11 @@ export function TopicTimeCard({ topic, nowMicros }: TopicTimeProps): JSX.Element
         </h2>
         {column !== null && <Badge>{`by ${column}`}</Badge>}
         {topic.late > 0 && <Badge tone="warn">{`${plural(topic.late, 'event')} late`}</Badge>}
+        {column !== null && (
+          <div class="panel-actions">
+            <CopyMenu of={name} snippets={topicTimeSnippets(name, column)} />
+          </div>
+        )}
       </header>
       {column !== null && <Known topic={topic} nowMicros={nowMicros} />}
     </section>
@@ -49,7 +56,7 @@ function Known({ topic, nowMicros }: TopicTimeProps): JSX.Element {
           <dt>Newest event</dt>
           <dd>{newest === null ? '–' : moment(newest)}</dd>
           <dt>Lateness allowed</dt>
-          <dd>{duration(Number(topic.lateness_micros) / 1000)}</dd>
+          <dd>{topic.lateness_micros === '0' ? 'none' : duration(Number(topic.lateness_micros) / 1000)}</dd>
           <dt>Suggested</dt>
           <dd>
             {topic.suggested_lateness_micros === null ? '–' : duration(Number(topic.suggested_lateness_micros) / 1000)}
@@ -81,18 +88,17 @@ function Known({ topic, nowMicros }: TopicTimeProps): JSX.Element {
               .map(({ up_to_ms: most, events: some }) => ({
                 label: most === 0 ? 'in order' : `up to ${duration(most)}`,
                 value: Math.log10(1 + some),
-                shown: `${short(some)} (${share(some, events)})`,
+                shown: `${short(some)} (${percent(some / events)})`,
               }))}
           />
         )}
-        <p class="label">{topic.suggestion}</p>
-        {events > 0 && <p class="label">The bars’ lengths are logarithmic.</p>}
+        {events > 0 && (
+          <>
+            <p class="label">{topic.suggestion}</p>
+            <p class="label">The bars’ lengths are logarithmic.</p>
+          </>
+        )}
       </div>
     </div>
   )
-}
-
-function share(some: number, all: number): string {
-  const percent = (some / all) * 100
-  return percent >= 0.1 ? `${percent.toFixed(1)} %` : '< 0.1 %'
 }

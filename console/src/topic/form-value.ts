@@ -64,7 +64,7 @@ export function exampleOf(type: string): string {
     case 'boolean':
       return 'true'
     case 'text':
-      return type === 'uuid' ? '6f1c0c9e-…' : ''
+      return type === 'uuid' ? '6f1c0c9e-2b7a-4c1d-9e55-0a4d1f2b3c4d' : ''
   }
 }
 

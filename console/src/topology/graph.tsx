@@ -14,6 +14,27 @@ const leastRate = 0.05
 /** Smaller than this nothing can be read: then it scrolls. */
 const leastZoom = 0.8
 
+const unmeasured = Number.MAX_SAFE_INTEGER
+
+/** The part that most others read: a graph that is wider than the window begins there. */
+function busiest({ edges }: TopologyBody): string | null {
+  const readers = new Map<string, number>()
+  for (const { from } of edges) readers.set(from, (readers.get(from) ?? 0) + 1)
+  const [first] = [...readers].sort(([, a], [, b]) => b - a)
+  return first?.[0] ?? null
+}
+
+/** Moves what is inside a box, and nothing around it. */
+function bringIntoSight(box: HTMLElement, part: Element): void {
+  const [outer, inner] = [box.getBoundingClientRect(), part.getBoundingClientRect()]
+  if (inner.left < outer.left || inner.right > outer.right) {
+    box.scrollLeft += (inner.left + inner.right - outer.left - outer.right) / 2
+  }
+  if (inner.top < outer.top || inner.bottom > outer.bottom) {
+    box.scrollTop += (inner.top + inner.bottom - outer.top - outer.bottom) / 2
+  }
+}
+
 interface GraphProps {
   readonly shown: TopologyBody
 }
@@ -25,12 +46,17 @@ export function Graph({ shown }: GraphProps): JSX.Element {
   const placed = useMemo(() => layOut(shown), [signature])
   const chosen = query.value.get('node')
   const box = useRef<HTMLDivElement>(null)
-  const [room, setRoom] = useState(Number.MAX_SAFE_INTEGER)
+  const [room, setRoom] = useState(unmeasured)
   useLayoutEffect(() => {
     const observer = new ResizeObserver(([entry]) => setRoom(entry.contentRect.width))
     observer.observe(box.current!)
     return () => observer.disconnect()
   }, [])
+  const shownFirst = chosen ?? busiest(shown)
+  useLayoutEffect(() => {
+    const node = shownFirst === null ? null : box.current!.querySelector(`[data-node="${shownFirst}"]`)
+    if (node !== null && room !== unmeasured) bringIntoSight(box.current!, node)
+  }, [signature, shownFirst, room])
   return (
     <div class="graph" ref={box} role="group" aria-label="Topology" tabIndex={0}>
       <div
@@ -65,6 +91,7 @@ export function Graph({ shown }: GraphProps): JSX.Element {
               key={node.id}
               class={`node ${node.kind}${chosen === node.id ? ' chosen' : ''}`}
               aria-pressed={chosen === node.id}
+              data-node={node.id}
               style={{
                 left: `${x - nodeWidth / 2}px`,
                 top: `${y - nodeHeight / 2}px`,

@@ -2,9 +2,11 @@ import type { TopologyBody } from 'millrace/client'
 import type { JSX } from 'preact'
 import { useEffect } from 'preact/hooks'
 import { useAsked } from '../ask/asked.ts'
+import { CopyMenu } from '../design/copy-menu.tsx'
 import { Trouble, Waiting } from '../design/empty.tsx'
 import { setQuery, topicAddress, viewAddress } from '../shell/place.ts'
-import { bytes, count, short } from '../text/numbers.ts'
+import { sampleSnippets } from '../snippets/telemetry.ts'
+import { bytes, count, percent, short } from '../text/numbers.ts'
 import { moment } from '../text/times.ts'
 import { RowFacts } from '../why/row-facts.tsx'
 
@@ -45,7 +47,7 @@ export function NodeDetail({ node }: { readonly node: TopologyNode }): JSX.Eleme
         <dt>Rows out</dt>
         <dd>{`${count(node.rows_out)}, ${short(node.rows_per_second)}/s now`}</dd>
         <dt>Engine’s time</dt>
-        <dd>{`${(node.busy_share * 100).toFixed(1)} % of the last ten seconds`}</dd>
+        <dd>{`${percent(node.busy_share)} of the last ten seconds`}</dd>
         {node.state_bytes !== null && (
           <>
             <dt>State</dt>
@@ -68,12 +70,13 @@ export function NodeDetail({ node }: { readonly node: TopologyNode }): JSX.Eleme
           </>
         )}
       </dl>
-      {kind !== 'subscribers' && <Sample id={node.id} />}
+      {kind !== 'subscribers' && <Sample node={node} />}
     </aside>
   )
 }
 
-function Sample({ id }: { readonly id: string }): JSX.Element {
+function Sample({ node }: { readonly node: TopologyNode }): JSX.Element {
+  const { id } = node
   const asked = useAsked(`sample ${id}`, (server, signal) => server.sample(id, { signal }), everyMs)
   const { value, refusal } = asked.value
   if (value === null) {
@@ -81,7 +84,10 @@ function Sample({ id }: { readonly id: string }): JSX.Element {
   }
   return (
     <>
-      <h3>Latest changes</h3>
+      <div class="spread">
+        <h3>Latest changes</h3>
+        <CopyMenu of="the latest changes" snippets={sampleSnippets(node)} />
+      </div>
       {value.changes.length === 0 ? (
         <p class="label">Nothing has left it lately.</p>
       ) : (

@@ -5,10 +5,8 @@ import { ChartControls, chartInAddress } from '../chart/chart-controls.tsx'
 import { RowsChart } from '../chart/rows-chart.tsx'
 import type { ChartShape } from '../chart/shape.ts'
 import { Empty, Trouble, Waiting } from '../design/empty.tsx'
-import { useLiveRows } from '../rows/live-rows.ts'
+import { mostDrawn, useLiveRows } from '../rows/live-rows.ts'
 import { query } from '../shell/place.ts'
-
-const mostDrawn = 5000
 
 type Rows = Asked<NonNullable<ReturnType<typeof useLiveRows>['value']['value']>>
 

@@ -6,6 +6,8 @@ import { Trouble, Waiting } from '../design/empty.tsx'
 import { Panel } from '../design/panel.tsx'
 import { type SimpleColumn, SimpleTable } from '../design/simple-table.tsx'
 import { topicAddress, viewAddress } from '../shell/place.ts'
+import { columnsSnippets } from '../snippets/relations.ts'
+import { topologySnippets } from '../snippets/telemetry.ts'
 import { bytes, count, short } from '../text/numbers.ts'
 import { type PlanLine, planLines, type TopologyNode } from './plan-tree.ts'
 
@@ -16,10 +18,14 @@ export function ViewDefinition({ view }: { readonly view: ViewInfo }): JSX.Eleme
   return (
     <div class="definition">
       <CodeBlock title="Definition" code={view.sql} />
-      <Panel title="Plan" note="rows that went through each part since the engine’s start">
+      <Panel
+        title="Plan"
+        note="rows that went through each part since the engine’s start"
+        copy={topologySnippets(view.name)}
+      >
         <Plan view={view} />
       </Panel>
-      <Panel title="Columns">
+      <Panel title="Columns" copy={columnsSnippets(view.name)}>
         <SimpleTable label="Columns" columns={columnColumns} rows={view.columns} keyOf={({ name }) => name} />
       </Panel>
     </div>

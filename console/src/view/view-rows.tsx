@@ -14,7 +14,7 @@ import { count, plural } from '../text/numbers.ts'
 import { TickBar } from './tick-bar.tsx'
 
 /** Rows asked for at a time where they are not streamed. */
-const pageRows = 1000
+export const pageRows = 1000
 const refreshMs = 2000
 const litMs = 1400
 
