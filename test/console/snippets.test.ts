@@ -159,7 +159,6 @@ describe.skipIf(noBrowser !== null)(`what is copied${noBrowser === null ? '' : `
       'view-definition: Copy as: Columns',
       'why: Copy as: How it came about',
       'why: Copy as: Events',
-      'why-not: Copy as: What came nearest',
       'event: Copy as: Rows that it changed',
       'event: Copy as: Its way',
       'dashboard: Copy as: Revenue by city',
