@@ -10,7 +10,7 @@ async function expectNoFailure(plan: SimulationPlan): Promise<void> {
 }
 
 // Seconds on a quiet machine; the limit is for busy ones.
-describe('a simulation', { timeout: 120_000 }, () => {
+describe('a simulation', () => {
   it('holds for plans of all kinds', async () => {
     for (let seed = 1; seed <= 12; seed++) await expectNoFailure(planOf(seed))
   })
@@ -43,7 +43,7 @@ describe('a simulation', { timeout: 120_000 }, () => {
   })
 })
 
-describe('a planted mistake', { timeout: 120_000 }, () => {
+describe('a planted mistake', () => {
   const quick = [
     'a sync does nothing',
     'keys are forgotten at a restart',

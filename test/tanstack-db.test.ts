@@ -1,5 +1,5 @@
 import { createCollection } from '@tanstack/db'
-import { afterEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, describe, expect, it } from 'vitest'
 import { createClient } from '../src/client/client.ts'
 import { liveCollectionOptions } from '../src/client/tanstack-db.ts'
 import { type Running, startRunning } from './support/running-server.ts'
@@ -32,7 +32,7 @@ describe('a view as a collection of TanStack DB', () => {
     await db.account.append(Array.from({ length: 2500 }, (_, id) => ({ id, owner: `o${id}` })))
     const collection = createCollection(liveCollectionOptions({ view: db.owners, getKey: ({ id }: Owner) => id }))
     await collection.preload()
-    await vi.waitFor(() => expect(collection.size).toBe(2500))
+    await expect.poll(() => collection.size).toBe(2500)
     const changes: string[] = []
     collection.subscribeChanges(
       (all) => {
@@ -45,9 +45,9 @@ describe('a view as a collection of TanStack DB', () => {
       { id: 7, owner: 'seven' },
       { id: 9000, owner: 'new' },
     ])
-    await vi.waitFor(() => expect(changes.sort()).toEqual(['insert 9000 new', 'update 7 seven']))
+    await expect.poll(() => changes.sort()).toEqual(['insert 9000 new', 'update 7 seven'])
     await db.account.delete({ id: 9000 })
-    await vi.waitFor(() => expect(collection.has(9000)).toBe(false))
+    await expect.poll(() => collection.has(9000)).toBe(false)
     expect(collection.get(7)).toMatchObject({ id: 7, owner: 'seven' })
     await collection.cleanup()
     await db.close()

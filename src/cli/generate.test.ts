@@ -3,9 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSyn
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-
-vi.setConfig({ testTimeout: 120_000 })
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const main = path.join(root, 'dist/cli/main.js')
@@ -128,9 +126,9 @@ export default defineApp({ a, v })
       stdio: 'ignore',
     })
     try {
-      await vi.waitFor(() => expect(read('dev/millrace.gen.ts')).toContain('one: string'), { timeout: 60_000 })
+      await expect.poll(() => read('dev/millrace.gen.ts')).toContain('one: string')
       file('dev/app.ts', app('two'))
-      await vi.waitFor(() => expect(read('dev/millrace.gen.ts')).toContain('two: string'), { timeout: 60_000 })
+      await expect.poll(() => read('dev/millrace.gen.ts')).toContain('two: string')
     } finally {
       const ended = new Promise((resolve) => child.once('exit', resolve))
       child.kill('SIGTERM')

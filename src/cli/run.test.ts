@@ -3,10 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-
-// A test starts up to a dozen processes, and the machine may have other things to do.
-vi.setConfig({ testTimeout: 180_000 })
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 // Real processes of what `npm run build` made.
 const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))

@@ -3,10 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-
-// A test starts up to a dozen processes, and the machine may have other things to do.
-vi.setConfig({ testTimeout: 180_000 })
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 // Real processes of what `npm run build` made.
 const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
@@ -58,7 +55,8 @@ async function running(args: readonly string[], ready: string): Promise<Running>
     err += text
     look()
   })
-  const ended = new Promise<number | null>((resolve) => child.on('exit', (code) => resolve(code)))
+  // Not at 'exit': by then, what it said last may be still on its way.
+  const ended = new Promise<number | null>((resolve) => child.on('close', (code) => resolve(code)))
   const said = (text: string): Promise<void> =>
     new Promise((resolve, reject) => {
       look = () => {
@@ -85,6 +83,11 @@ function millrace(args: readonly string[], input = ''): Promise<Ended> {
     })
     child.stdin?.end(input)
   })
+}
+
+/** What was acknowledged becomes visible a little later. */
+async function prints(args: readonly string[], out: string): Promise<void> {
+  await expect.poll(() => millrace(args)).toEqual({ code: 0, out, err: '' })
 }
 
 function bids(...prices: number[]): string {
@@ -114,8 +117,8 @@ describe('a running server', () => {
     file('more.json', '[{"auction": 8, "price": 5, "at": "2026-01-01T00:01:00Z", "note": "kept too"}]')
     expect((await millrace(['append', 'bid', 'more.csv', ...url])).code).toBe(0)
     expect((await millrace(['append', 'BID', 'more.json', ...url])).code).toBe(0)
-    const all = await millrace(['query', 'SELECT * FROM totals ORDER BY auction DESC', ...url])
-    expect(all.out).toBe(
+    await prints(
+      ['query', 'SELECT * FROM totals ORDER BY auction DESC', ...url],
       '{"auction":8,"total":5}\n{"auction":7,"total":9007199254740993}\n{"auction":1,"total":2}\n{"auction":0,"total":1}\n',
     )
     const one = ['query', 'SELECT total FROM totals WHERE auction = $1', '--param', '7', ...url]
@@ -244,8 +247,8 @@ describe('millrace start', () => {
     second.child.kill('SIGKILL')
     await second.ended
     const third = await running(args, 'serving')
-    const { out } = await millrace(['query', 'SELECT * FROM totals ORDER BY auction', '--url', third.url])
-    expect(out).toBe('{"auction":0,"total":4}\n{"auction":1,"total":2}\n')
+    const query = ['query', 'SELECT * FROM totals ORDER BY auction', '--url', third.url]
+    await prints(query, '{"auction":0,"total":4}\n{"auction":1,"total":2}\n')
     third.child.kill('SIGINT')
     expect(await third.ended).toBe(130)
   })
@@ -284,18 +287,18 @@ describe('millrace dev', () => {
     await millrace(['append', 'bid', ...url], bids(1, 2, 3))
     file('dev.sql', `${app} CREATE MATERIALIZED VIEW wrong AS SELECT nope FROM bid;`)
     await dev.said('sql/unknown-column')
-    expect((await millrace(['query', 'SELECT count(*) AS n FROM totals', ...url])).out).toBe('{"n":2}\n')
+    await prints(['query', 'SELECT count(*) AS n FROM totals', ...url], '{"n":2}\n')
     file('dev.sql', `${app} CREATE MATERIALIZED VIEW best AS SELECT max(price) AS best FROM bid;`)
     await dev.said('reloaded')
     await dev.said('best: new, 1 row\n')
     expect(dev.err()).not.toContain('totals:')
-    expect(await millrace(['query', 'SELECT * FROM best', ...url])).toMatchObject({ code: 0, out: '{"best":3}\n' })
+    await prints(['query', 'SELECT * FROM best', ...url], '{"best":3}\n')
     const best = 'CREATE MATERIALIZED VIEW best AS SELECT max(price) AS best FROM bid;'
     file('dev.sql', app.replace('FROM bid', 'FROM bid WHERE price > 1') + best)
     await dev.said('totals: 1 row more, 1 fewer\n')
     file('dev.sql', app.replace('owner text', 'owner bigint'))
     await dev.said('goes on as it was')
-    expect(await millrace(['query', 'SELECT * FROM best', ...url])).toMatchObject({ code: 0, out: '{"best":3}\n' })
+    await prints(['query', 'SELECT * FROM best', ...url], '{"best":3}\n')
     dev.child.kill('SIGTERM')
     expect(await dev.ended).toBe(0)
   })
@@ -322,10 +325,10 @@ describe('millrace dev', () => {
     await tail.said('{"tenant":"a","amount":1}')
     file('gated.ts', gated(`"tennant = 'a'"`, `'sales'`))
     await dev.said('the policy of sales for the role guest (rows): column "tennant" does not exist')
-    expect(dev.err()).toContain("1 | tennant = 'a'")
+    await dev.said("1 | tennant = 'a'")
     file('gated.ts', gated(`"tenant = 'a'"`, `'salles'`))
     await dev.said('the role guest names salles, which the app lacks')
-    expect(dev.err()).toContain('at gated.ts')
+    await dev.said('at gated.ts')
     file('gated.ts', gated(`"tenant = 'b'"`, `'sales'`))
     await dev.said('reloaded the gateway: policy of sales for guest changed')
     await tail.said('{"tenant":"b","amount":2}')
@@ -376,7 +379,7 @@ describe('millrace start', () => {
     auth({ guest: { reed: ['totals'] } })
     server.child.kill('SIGHUP')
     await server.said('gateway.roles.guest.reed must be one of')
-    expect(server.err()).toContain('at auth.json:10:15')
+    await server.said('at auth.json:10:15')
     await server.said('the gateway stays as it was')
     auth({ guest: {} })
     expect(await read()).toBe(200)

@@ -3,10 +3,8 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { bidJson, bidSql, type Running, startRunning } from '../../test/support/running-server.ts'
-
-vi.setConfig({ testTimeout: 180_000 })
 
 // A real process of what `npm run build` made, against a server in this one.
 const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))

@@ -36,7 +36,7 @@ class Told implements Followed<Row> {
     changes: [number, number | bigint, number][],
     complete = kind !== 'reset',
   ) {
-    await vi.waitFor(() => expect(this.#waiting).not.toBeNull())
+    await expect.poll(() => this.#waiting).not.toBeNull()
     const step = this.#waiting!
     this.#waiting = null
     step({ kind, tick, complete, changes: changes.map(([id, n, weight]): Change<Row> => ({ row: { id, n }, weight })) })
@@ -44,7 +44,7 @@ class Told implements Followed<Row> {
   }
 
   async fail(error: Error) {
-    await vi.waitFor(() => expect(this.#waiting).not.toBeNull())
+    await expect.poll(() => this.#waiting).not.toBeNull()
     this.#waiting?.(error)
     await new Promise((resolve) => setTimeout(resolve))
   }

@@ -26,7 +26,7 @@ function printed(rows: Rows): string[] {
   return lines.sort()
 }
 
-it('a query finds no row again whose delete goes meanwhile', { timeout: 60_000 }, async () => {
+it('a query finds no row again whose delete goes meanwhile', async () => {
   const io = simulatedIo(1, { threads: { engine: engineThread, keeper: keeperThread }, idle: 'advance' })
   let opened: OpenedLog | null = null
   let asked: Promise<string[]> | null = null

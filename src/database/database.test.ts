@@ -112,11 +112,10 @@ describe.each(['inline', 'worker'] as const)('a database with its engine %s', (e
       const owner = JSON.stringify(`o${i}`)
       last = (await db.appendText('account', bytes(`[{"id":${i % 7},"owner":${owner}}]`), 'json')).tick
     }
-    await db.waitForTick(last)
-    await new Promise((resolve) => setTimeout(resolve, 20))
+    const { rows } = await db.read('owners', { minTick: last })
+    await expect.poll(() => [...seen.keys()].sort()).toEqual(printed(rows).sort())
     stop.abort()
     await done
-    const { rows } = await db.read('owners')
     expect([...seen.keys()].sort()).toEqual(printed(rows).sort())
     expect(kinds[0]).toBe('snapshot')
     await db.close()

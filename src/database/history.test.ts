@@ -32,7 +32,7 @@ const encoder = new TextEncoder()
 it.each([
   [1, definitions, names],
   [2, definitions + ticked, [...names, 'ticked']],
-])('after its journal was rewritten, state and all (seed %i)', { timeout: 120_000 }, async (seed, sql, views) => {
+])('after its journal was rewritten, state and all (seed %i)', async (seed, sql, views) => {
   const io = simulatedIo(seed, { idle: 'advance', threads: { engine: engineThread, keeper: keeperThread } })
   const sizes = { fileBytes: 12_000, stepBytes: 4096, largeBytes: 3000, reserveBytes: 512 }
   const stores: HistoryStore[] = []

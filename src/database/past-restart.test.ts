@@ -110,7 +110,7 @@ async function refusal(work: Promise<unknown>): Promise<MillraceError> {
 }
 
 describe('what a view retains', () => {
-  it('is told after clean ends and kills as it was before, tick by tick', { timeout: 120_000 }, async () => {
+  it('is told after clean ends and kills as it was before, tick by tick', async () => {
     const plans = fc.array(
       fc.record({
         ticks: fc.constantFrom(1, 7, 40, 290),
@@ -161,7 +161,7 @@ describe('what a view retains', () => {
     )
   })
 
-  it('is on disk once, and no more of it than is retained', { timeout: 60_000 }, async () => {
+  it('is on disk once, and no more of it than is retained', async () => {
     const io = machine(2)
     const small = sqlDefinition(topics + totals.replace(' AS SELECT', " WITH (retain = '40 kB') AS SELECT"))
     const sizes: number[] = []
@@ -190,7 +190,7 @@ describe('what a view retains', () => {
     expect(Math.max(...sizes)).toBeLessThan(160_000)
   })
 
-  it('goes on through changed definitions, but for views that mean something else', { timeout: 60_000 }, async () => {
+  it('goes on through changed definitions, but for views that mean something else', async () => {
     const io = machine(3)
     const first = await open(io)
     await append(first.db, 0, 50)
@@ -217,7 +217,7 @@ describe('what a view retains', () => {
     await again.db.close()
   })
 
-  it('is forgotten with a notice where it is damaged, and replayed', { timeout: 120_000 }, async () => {
+  it('is forgotten with a notice where it is damaged, and replayed', async () => {
     const io = machine(5)
     for (let life = 0; life < 4; life++) {
       const { db } = await open(io)
@@ -262,7 +262,7 @@ describe('what a view retains', () => {
     expect(lost).toBeGreaterThan(3)
   })
 
-  it('is not there behind a snapshot of before, which is read as ever', { timeout: 60_000 }, async () => {
+  it('is not there behind a snapshot of before, which is read as ever', async () => {
     const io = machine(6)
     const { db } = await open(io)
     await append(db, 0, 30)
@@ -282,7 +282,7 @@ describe('what a view retains', () => {
     }
   })
 
-  it('is nothing where ticks came merged, whenever the snapshot was taken', { timeout: 60_000 }, async () => {
+  it('is nothing where ticks came merged, whenever the snapshot was taken', async () => {
     const io = machine(7)
     const first = await open(io, { snapshots: false })
     await append(first.db, 0, 60, 40)

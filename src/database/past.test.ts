@@ -131,7 +131,7 @@ describe('the past', () => {
       }),
       { numRuns: 8 },
     )
-  }, 120_000)
+  })
 
   it('is refused where it is not known, and says what is', async () => {
     const io = machine(1)

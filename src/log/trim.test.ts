@@ -252,7 +252,7 @@ function planOf(log: Log, model: Model, prng: Prng): Trim[] {
 const seeds = Array.from({ length: Number(process.env['MILLRACE_SEEDS'] ?? 3) }, (_, i) => i + 1)
 
 describe.each(Object.entries(subjects))('a log that is trimmed: %s', (_name, open) => {
-  it.each(seeds)('has what the model says (seed %i)', { timeout: 120_000 }, async (seed) => {
+  it.each(seeds)('has what the model says (seed %i)', async (seed) => {
     const prng = new Prng(seed)
     const model = new Model()
     // What can't be read can't be checked.

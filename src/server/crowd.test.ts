@@ -106,7 +106,7 @@ describe('a crowd of readers', () => {
     const following = Array.from({ length: subscribers }, () => follow(reader, () => open++))
     const all = Promise.all(following)
     all.catch(() => {})
-    await expect.poll(() => open, { timeout: 60_000 }).toBeGreaterThanOrEqual(subscribers)
+    await expect.poll(() => open).toBeGreaterThanOrEqual(subscribers)
     for (let i = 1; i <= changes; i++) {
       for (const authorization of hostile) harass(authorization)
       const rows = [
@@ -130,5 +130,5 @@ describe('a crowd of readers', () => {
     expected.set(-1, changes)
     for (const rows of await all) expect(new Map([...rows].sort())).toEqual(new Map([...expected].sort()))
     expect(running.database.status().topics.find(({ name }) => name === 'gauge')?.nextOffset).toBe(changes * 2)
-  }, 120_000)
+  })
 })

@@ -56,9 +56,7 @@ describe('audit and access log', () => {
       return ((await response.json()) as { rows: unknown }).rows
     }
     await expect
-      .poll(() => ask('SELECT caller, actor, name, decision, code FROM _audit ORDER BY _offset LIMIT 4'), {
-        timeout: 5000,
-      })
+      .poll(() => ask('SELECT caller, actor, name, decision, code FROM _audit ORDER BY _offset LIMIT 4'))
       .toEqual([
         ['token alice', null, 'by_auction', 'allowed', null],
         ['token alice', null, 'owners', 'refused', 'auth/forbidden'],
@@ -68,8 +66,9 @@ describe('audit and access log', () => {
     expect(await ask('SELECT * FROM _access')).toBeUndefined()
     const rows = (await running.database.read('refusals', { where: { caller: 'token alice' } })).rows
     expect(rows.count).toBe(1)
-    const { rows: access } = await running.database.query("SELECT status FROM _access WHERE route = '/v1/views/{view}'")
-    expect(access.count).toBe(4)
+    const access = async (): Promise<number> =>
+      (await running!.database.query("SELECT status FROM _access WHERE route = '/v1/views/{view}'")).rows.count
+    await expect.poll(access).toBe(4)
     const all = JSON.stringify([await ask('SELECT * FROM _audit')])
     for (const secret of ['4711', token, token.slice(-20)]) expect(all).not.toContain(secret)
   })
@@ -85,9 +84,9 @@ describe('audit and access log', () => {
       expect(await status('/v1/views/owners', bearer(await signer.sign({ sub, role: 'reader' })))).toBe(403)
     }
     const told = async (): Promise<number> => (await running!.database.query('SELECT * FROM _audit')).rows.count
-    await expect.poll(told, { timeout: 5000 }).toBe(5)
+    await expect.poll(told).toBe(5)
     const access = async (): Promise<number> => (await running!.database.query('SELECT * FROM _access')).rows.count
-    await expect.poll(access, { timeout: 5000 }).toBe(5)
+    await expect.poll(access).toBe(5)
     expect(mistakes).toEqual([])
   })
 

@@ -165,7 +165,7 @@ describe('GET /v1/views/{view}/live', () => {
         response.pause()
         response.once('error', () => resolve())
         expect
-          .poll(free, { timeout: 30_000 })
+          .poll(free)
           .toBe('0')
           .then(() => response.resume(), reject)
         response.once('end', () => reject(new Error('the stream ended as if it were whole')))
@@ -214,7 +214,7 @@ describe('GET /v1/views/{view}/live', () => {
     }
   })
 
-  it('resumes without gap or duplicate while events go in', { timeout: 60_000 }, async () => {
+  it('resumes without gap or duplicate while events go in', async () => {
     running = await startRunning({ limits: { heartbeatMs: 10 } })
     const url = `${running.url}/v1/views/by_auction/live`
     const copy = new Copy()

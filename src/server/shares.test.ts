@@ -130,6 +130,8 @@ afterEach(async () => {
   running = null
 })
 
+/** However long it takes until all else is looked at, what holds a place holds it until then. */
+const patient = { queryMs: 3_600_000, minTickMs: 3_600_000 }
 const many = { requests: 1_000_000, seconds: 1 }
 const rates = { read: many, append: many, query: many, explain: many, live: many, admin: many }
 
@@ -152,7 +154,7 @@ describe('one caller that opens all that he can', () => {
     const url = await begin(
       { shares: { requests: 20, live: 8, bodyBytes: 10_000 } },
       // Room for all that he sends at once: whose share a request is part of shows only after its token is read.
-      { requests: 140, liveStreams: 40 },
+      { requests: 140, liveStreams: 40, ...patient },
       'worker',
     )
     const greedy = await as('greedy')
@@ -182,10 +184,8 @@ describe('one caller that opens all that he can', () => {
       const head = [`POST /v1/append HTTP/1.1`, 'Host: localhost', `Authorization: ${greedy.authorization}`]
       socket.write(`${[...head, 'Content-Type: application/json', 'Content-Length: 9000'].join('\r\n')}\r\n\r\n{`)
     }
-    await expect.poll(() => statuses.get('live')?.length, { timeout: 20_000 }).toBe(40)
-    await expect
-      .poll(() => statuses.get('sql')?.filter((status) => status === 429).length, { timeout: 20_000 })
-      .toBeGreaterThanOrEqual(38)
+    await expect.poll(() => statuses.get('live')?.length).toBe(40)
+    await expect.poll(() => statuses.get('sql')?.filter((status) => status === 429).length).toBeGreaterThanOrEqual(38)
     const count = (what: string, status: number): number => statuses.get(what)!.filter((each) => each === status).length
     expect([count('live', 200), count('live', 429)]).toEqual([8, 32])
     expect(statuses.get('wait')?.every((status) => status === 429)).toBe(true)
@@ -213,8 +213,8 @@ describe('one caller that opens all that he can', () => {
       await response.body?.cancel()
       return response.status
     }
-    await expect.poll(again, { timeout: 20_000 }).toBe(200)
-  }, 60_000)
+    await expect.poll(again).toBe(200)
+  })
 
   it('has what his role has', async () => {
     const url = await begin({ shares: { live: 1 } })
@@ -281,7 +281,7 @@ describe('one caller that opens all that he can', () => {
       const url = await begin({ routes: [route('/api/slow', { to, atOnce: 2 })] })
       const headers = await as('one')
       const first = [1, 2].map(() => fetch(`${url}/api/slow`, { headers }))
-      await expect.poll(() => held.length, { timeout: 20_000 }).toBe(2)
+      await expect.poll(() => held.length).toBe(2)
       const third = await fetch(`${url}/api/slow`, { headers })
       expect([third.status, await third.text()]).toEqual([429, expect.stringContaining('2 requests to /api/slow')])
       for (const end of held.splice(0)) end()
@@ -293,7 +293,14 @@ describe('one caller that opens all that he can', () => {
   })
 
   it('without a gateway is told by his address, unless he is on this machine', async () => {
-    running = await startRunning({ trustedProxies: ['127.0.0.1'] }, undefined, null, 'worker')
+    running = await startRunning({ trustedProxies: ['127.0.0.1'], limits: patient }, undefined, null, 'worker')
+    const { database } = running
+    const query = database.query.bind(database)
+    let begun = 0
+    database.query = (...asked) => {
+      begun++
+      return query(...asked)
+    }
     const from = async (address: string): Promise<number> => {
       const response = await fetch(`${running!.url}/v1/sql`, {
         method: 'POST',
@@ -305,10 +312,12 @@ describe('one caller that opens all that he can', () => {
     }
     const gone = new AbortController()
     const first = [1, 2].map(() => from('192.0.2.1'))
-    await expect.poll(() => from('192.0.2.1'), { timeout: 20_000 }).toBe(429)
+    await expect.poll(() => begun).toBe(2)
+    expect(await from('192.0.2.1')).toBe(429)
     const local = from('127.0.0.1')
     const second = from('192.0.2.2')
-    await expect.poll(() => from('192.0.2.3'), { timeout: 20_000 }).toBe(503)
+    await expect.poll(() => begun).toBe(4)
+    expect(await from('192.0.2.3')).toBe(503)
     gone.abort()
     expect(await Promise.all([...first, local, second])).toEqual([0, 0, 0, 0])
   })

@@ -35,6 +35,8 @@ function named(name: string): ReadableSpan {
   return found[0]
 }
 
+const ended = (): string[] => exporter.getFinishedSpans().map(({ name }) => name)
+
 const parentIdOf = (span: ReadableSpan): string | undefined => span.parentSpanContext?.spanId
 
 describe('traces', () => {
@@ -52,7 +54,8 @@ describe('traces', () => {
     const { tick } = (await posted.json()) as { tick: number }
     await database.waitForTick(tick)
     while (!text.includes('event: change')) text += (await reader.read()).value ?? ''
-    await expect.poll(() => exporter.getFinishedSpans().map(({ name }) => name)).toContain('push')
+    const all = ['POST /v1/topics/{topic}/events', 'append', 'commit', 'tick', 'engine', 'view', 'push']
+    await expect.poll(ended).toEqual(expect.arrayContaining(all))
     const request = named('POST /v1/topics/{topic}/events')
     expect(request.spanContext().traceId).toBe(traceId)
     expect(parentIdOf(request)).toBe(spanId)
@@ -93,16 +96,19 @@ describe('traces', () => {
       }),
     )
     await database.waitForTick(Math.max(...answers))
-    const spans = exporter.getFinishedSpans()
     for (const name of ['commit', 'tick']) {
-      const causes = spans
-        .filter((span) => span.name === name)
-        .flatMap(({ links, parentSpanContext }) =>
-          parentSpanContext === undefined ? links.map(({ context }) => context) : [parentSpanContext],
-        )
-      expect(causes.map((cause) => cause.traceId).sort(), name).toEqual(ids)
+      const causes = (): string[] =>
+        exporter
+          .getFinishedSpans()
+          .filter((span) => span.name === name)
+          .flatMap(({ links, parentSpanContext }) =>
+            parentSpanContext === undefined ? links.map(({ context }) => context) : [parentSpanContext],
+          )
+          .map((cause) => cause.traceId)
+          .sort()
+      await expect.poll(causes, { message: name }).toEqual(ids)
     }
-    const shared = spans.filter(({ name, links }) => name === 'tick' && links.length > 0)
+    const shared = exporter.getFinishedSpans().filter(({ name, links }) => name === 'tick' && links.length > 0)
     for (const span of shared) expect(ids).not.toContain(span.spanContext().traceId)
   })
 

@@ -2,12 +2,10 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import type { Browser } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { launch, noBrowser } from '../console/browser.ts'
 import { bidJson, type Running, startRunning } from '../support/running-server.ts'
 import { bundle } from './bundle.ts'
-
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
 const root = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url))
 
@@ -67,22 +65,21 @@ describe.skipIf(noBrowser !== null)(`useLive in a browser${noBrowser === null ? 
     await page.goto(`${origin}/?api=${running.url}`)
     await page.waitForSelector('#first[data-state=live]')
     const lines = (id: string): Promise<string[]> => page.locator(`#${id} li`).allTextContents()
-    await vi.waitFor(async () => expect(await lines('first')).toEqual(['2: 1 bids, 9', '1: 1 bids, 1.5']))
+    await expect.poll(() => lines('first')).toEqual(['2: 1 bids, 9', '1: 1 bids, 1.5'])
     await append(bidJson(1, '10.00'), bidJson(3, '2.00'))
-    await vi.waitFor(async () => {
-      expect(await lines('first')).toEqual(['1: 2 bids, 11.5', '2: 1 bids, 9', '3: 1 bids, 2'])
-      expect(await lines('second')).toEqual(await lines('first'))
-    })
-    const metrics = await (await fetch(`${running.url}/metrics`)).text()
-    expect(metrics).toContain('millrace_live_streams 2\n')
-    await vi.waitFor(async () => expect(await page.textContent('#dearest')).toBe('1: 11.5'))
+    for (const id of ['first', 'second']) {
+      await expect.poll(() => lines(id)).toEqual(['1: 2 bids, 11.5', '2: 1 bids, 9', '3: 1 bids, 2'])
+    }
+    await expect.poll(() => page.textContent('#dearest')).toBe('1: 11.5')
+    const metrics = async (): Promise<string> => (await fetch(`${running.url}/metrics`)).text()
+    await expect.poll(metrics).toContain('millrace_live_streams 2\n')
     await page.getByText('toggle').click()
     await append(bidJson(4, '20.00'))
-    await vi.waitFor(async () => expect((await lines('first'))[0]).toBe('4: 1 bids, 20'))
-    await vi.waitFor(async () => expect(await page.textContent('#dearest')).toBe('4: 20'))
+    await expect.poll(async () => (await lines('first'))[0]).toBe('4: 1 bids, 20')
+    await expect.poll(() => page.textContent('#dearest')).toBe('4: 20')
     await page.getByText('toggle').click()
-    await vi.waitFor(async () => expect(await lines('second')).toEqual(await lines('first')))
-    expect(await page.textContent('#missing')).toContain('failed there is no view nothing')
+    await expect.poll(() => lines('second')).toEqual(await lines('first'))
+    await expect.poll(() => page.textContent('#missing')).toContain('failed there is no view nothing')
     expect(mistakes).toEqual([])
     await page.close()
   })

@@ -30,7 +30,7 @@ describe.skipIf(noBrowser !== null)(`dashboards${noBrowser === null ? '' : ` (${
       const berlin = page.getByRole('list', { name: 'Revenue by city' }).getByRole('listitem').first()
       const before = await berlin.textContent()
       await scene.orders(50)
-      await expect.poll(() => berlin.textContent(), { timeout: 15_000 }).not.toBe(before)
+      await expect.poll(() => berlin.textContent()).not.toBe(before)
       // Three of the four views by their streams, each opened once; the last one's rows are asked for.
       const views = asked.filter((path) => path.startsWith('/v1/views/'))
       const streams = views.filter((path) => path.endsWith('/live'))

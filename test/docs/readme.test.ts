@@ -3,12 +3,10 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, describe, expect, it } from 'vitest'
 import { startRunning } from '../support/running-server.ts'
 
 // What the README shows is run, and must say what the README says.
-vi.setConfig({ testTimeout: 120_000 })
-
 const root = fileURLToPath(new URL('../../', import.meta.url))
 const readme = readFileSync(path.join(root, 'README.md'), 'utf8')
 const folder = mkdtempSync(path.join(tmpdir(), 'millrace-readme-'))

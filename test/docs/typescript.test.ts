@@ -3,11 +3,9 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSyn
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 
 // What docs/TYPESCRIPT.md shows is part of an example that is compiled and run, and what it says of the compiler is so.
-vi.setConfig({ testTimeout: 120_000 })
-
 const root = fileURLToPath(new URL('../../', import.meta.url))
 const guide = readFileSync(path.join(root, 'docs/TYPESCRIPT.md'), 'utf8')
 const example = ['app.ts', 'main.ts'].map((name) => readFileSync(path.join(root, 'examples/shop', name), 'utf8'))

@@ -42,7 +42,7 @@ beforeAll(async () => {
       RETURN result;
     EXCEPTION WHEN others THEN RETURN 'error ' || SQLSTATE || ' ' || SQLERRM;
     END $$`)
-}, 120_000)
+})
 
 afterAll(() => database?.close())
 

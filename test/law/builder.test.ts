@@ -168,7 +168,7 @@ describe('views of the builder', () => {
   beforeAll(async () => {
     oracle = await sharedOracle()
     subject = await EngineSubject.load()
-  }, 120_000)
+  })
 
   it.each([1, 20261122])('are what PostgreSQL makes of their SQL, at every tick, from seed %i', async (seed) => {
     const texts = appDefinitions(app).map(({ name, text }) => ({

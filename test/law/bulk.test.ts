@@ -74,7 +74,7 @@ describe('the law over many rows', () => {
     { state: 'spill', seed: 3, size: 2_000, count: 4 },
     { state: 'disk', seed: 4, size: 3_000, count: 4 },
   ] as const) {
-    it(`holds at ticks of ${size}${state ? `, ${state}` : ''}`, { timeout: 120_000 }, async () => {
+    it(`holds at ticks of ${size}${state ? `, ${state}` : ''}`, async () => {
       const oracle = await sharedOracle()
       const subject = await EngineSubject.load()
       const random = new Random(seed)

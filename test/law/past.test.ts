@@ -77,51 +77,47 @@ async function wanted({ sales, products }: Content, sql: string): Promise<string
 }
 
 describe('the past', () => {
-  it.each([1, 2, 3])(
-    "is PostgreSQL's answer over the events up to then (seed %i)",
-    { timeout: 240_000 },
-    async (seed) => {
-      const oracle = await sharedOracle()
-      const random = new Random(seed)
-      const io = simulatedIo(seed, { threads: { engine: engineThread, keeper: keeperThread }, idle: 'advance' })
-      const open = () => Database.open({ io, data: 'd', definition: sqlDefinition(definition) })
-      let db = await open()
-      const history: (Content & { readonly tick: number })[] = []
-      const sales: string[] = []
-      const products = new Map<number, string>()
-      for (let i = 0; i < 24; i++) {
-        const events = Array.from({ length: random.integer(1, 15) }, () => event(random, sales, products))
-        const { tick } = await db.appendMixed(new TextEncoder().encode(`{"events":[${events.join()}]}`))
-        history.push({ tick, sales: [...sales], products: [...products.values()] })
-      }
-      await db.waitForTick(history.at(-1)!.tick)
-      const plain = definition.replaceAll('MATERIALIZED ', '')
-      await oracle.exec(`CREATE SCHEMA past; SET search_path = past; ${plain}`)
-      try {
-        const check = async (then: (typeof history)[number], replay: boolean): Promise<void> => {
-          const asOf = replay ? { at: { tick: then.tick }, replay: {} } : { at: { tick: then.tick } }
-          // Several appends may have become visible together: that tick ends with the last of them.
-          const content = history.filter(({ tick }) => tick === then.tick).at(-1)!
-          const answers = await db.readAll(Object.keys(views), { asOf })
-          for (const { view, rows, tick } of answers) {
-            expect([view.name, tick, printed(rows)]).toEqual([
-              view.name,
-              then.tick,
-              await wanted(content, views[view.name as keyof typeof views]),
-            ])
-          }
-          for (const sql of queries) {
-            expect(printed((await db.query(sql, { asOf })).rows)).toEqual(await wanted(content, sql))
-          }
+  it.each([1, 2, 3])("is PostgreSQL's answer over the events up to then (seed %i)", async (seed) => {
+    const oracle = await sharedOracle()
+    const random = new Random(seed)
+    const io = simulatedIo(seed, { threads: { engine: engineThread, keeper: keeperThread }, idle: 'advance' })
+    const open = () => Database.open({ io, data: 'd', definition: sqlDefinition(definition) })
+    let db = await open()
+    const history: (Content & { readonly tick: number })[] = []
+    const sales: string[] = []
+    const products = new Map<number, string>()
+    for (let i = 0; i < 24; i++) {
+      const events = Array.from({ length: random.integer(1, 15) }, () => event(random, sales, products))
+      const { tick } = await db.appendMixed(new TextEncoder().encode(`{"events":[${events.join()}]}`))
+      history.push({ tick, sales: [...sales], products: [...products.values()] })
+    }
+    await db.waitForTick(history.at(-1)!.tick)
+    const plain = definition.replaceAll('MATERIALIZED ', '')
+    await oracle.exec(`CREATE SCHEMA past; SET search_path = past; ${plain}`)
+    try {
+      const check = async (then: (typeof history)[number], replay: boolean): Promise<void> => {
+        const asOf = replay ? { at: { tick: then.tick }, replay: {} } : { at: { tick: then.tick } }
+        // Several appends may have become visible together: that tick ends with the last of them.
+        const content = history.filter(({ tick }) => tick === then.tick).at(-1)!
+        const answers = await db.readAll(Object.keys(views), { asOf })
+        for (const { view, rows, tick } of answers) {
+          expect([view.name, tick, printed(rows)]).toEqual([
+            view.name,
+            then.tick,
+            await wanted(content, views[view.name as keyof typeof views]),
+          ])
         }
-        for (let i = 0; i < history.length; i += 3) await check(history[i], false)
-        await db.close()
-        db = await open()
-        for (let i = 1; i < history.length; i += 9) await check(history[i], true)
-      } finally {
-        await oracle.exec('DROP SCHEMA past CASCADE; RESET search_path')
-        await db.close()
+        for (const sql of queries) {
+          expect(printed((await db.query(sql, { asOf })).rows)).toEqual(await wanted(content, sql))
+        }
       }
-    },
-  )
+      for (let i = 0; i < history.length; i += 3) await check(history[i], false)
+      await db.close()
+      db = await open()
+      for (let i = 1; i < history.length; i += 9) await check(history[i], true)
+    } finally {
+      await oracle.exec('DROP SCHEMA past CASCADE; RESET search_path')
+      await db.close()
+    }
+  })
 })

@@ -16,7 +16,7 @@ function smoke(...parts: string[]): Promise<{ readonly code: number | null; read
       })
     }
     child.on('error', reject)
-    child.on('exit', (code) => resolve({ code, text }))
+    child.on('close', (code) => resolve({ code, text }))
   })
 }
 

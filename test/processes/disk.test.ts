@@ -89,7 +89,7 @@ function when(reason: string | null): string {
 
 const noStrace = missing('strace', ['-f', '-o', '/dev/null', '-e', 'inject=fdatasync:error=EIO:when=99', 'true'])
 
-describe('a sync that fails', { timeout: 60_000 }, () => {
+describe('a sync that fails', () => {
   it.skipIf(noStrace !== null).each([5, 8, 9])(
     `poisons the log: appends are refused, reads go on, a restart finds all (sync %i)${when(noStrace)}`,
     async (failing) => {
@@ -168,7 +168,7 @@ async function expectAll(data: string, acknowledged: readonly number[]): Promise
   expect(await seen(url, tick)).toEqual(seenOf([...acknowledged, next]))
 }
 
-describe('syncs of log and snapshots alike', { timeout: 60_000 }, () => {
+describe('syncs of log and snapshots alike', () => {
   const syncs = Array.from({ length: Number(process.env.MILLRACE_SYNCS ?? 2) }, (_, i) => 6 + 7 * i)
 
   it.skipIf(noStrace !== null).each(syncs)(`kill the process at one of them (sync %i)${when(noStrace)}`, async (at) => {
@@ -230,7 +230,7 @@ const ways: readonly Limited[] = [
   },
 ]
 
-describe('a disk that is full', { timeout: 60_000 }, () => {
+describe('a disk that is full', () => {
   for (const { name, refusal, wrap, fill, free, lasting } of ways) {
     it.skipIf(refusal !== null)(
       `refuses appends, and takes them again when there is room (${name})${when(refusal)}`,

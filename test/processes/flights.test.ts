@@ -55,7 +55,7 @@ describe('the flights, killed in the middle of the load', () => {
     expect(Object.keys(told.views).sort()).toEqual(Object.keys(computed).sort())
     // Once it is there, nothing is loaded again.
     expect(await load(0)).toEqual({ ...told, before: most })
-  }, 60_000)
+  })
 })
 
 interface Flight {

@@ -10,7 +10,7 @@ export class ServerProcess {
   readonly #child: ChildProcess
   /** Resolves to the URL once it is said; rejects when the process ends before. */
   readonly serving: Promise<string>
-  /** Resolves to the exit code, or to null after a signal. */
+  /** Resolves to the exit code, or to null after a signal, once all that it said has arrived. */
   readonly ended: Promise<number | null>
   err = ''
 
@@ -19,7 +19,7 @@ export class ServerProcess {
     const [command, ...rest] = [...wrap, process.execPath, main, ...args]
     const child = spawn(command, rest, { stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, ...env } })
     this.#child = child
-    this.ended = new Promise((resolve) => child.on('exit', (code) => resolve(code)))
+    this.ended = new Promise((resolve) => child.on('close', (code) => resolve(code)))
     this.serving = new Promise((resolve, reject) => {
       child.on('error', reject)
       child.stderr.setEncoding('utf8').on('data', (text) => {

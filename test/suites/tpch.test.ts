@@ -35,7 +35,7 @@ describe.skipIf(suitesFolder === undefined)('TPC-H (skipped where MILLRACE_SUITE
     subject = await EngineSubject.load()
     tables = readTables()
     await oracle.exec(`CREATE SCHEMA tpch; SET search_path = tpch; ${tables.schema}`)
-  }, 120_000)
+  })
 
   afterAll(async () => {
     console.log(tallies.join('\n'))

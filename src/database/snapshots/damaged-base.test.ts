@@ -49,7 +49,7 @@ async function sums(db: Database, asOf?: AsOf): Promise<string[]> {
 
 const counted = (rows: readonly string[]): number => rows.reduce((sum, row) => sum + JSON.parse(row).n, 0)
 
-it('is mended from the log, and nobody looks back at it after that', { timeout: 60_000 }, async () => {
+it('is mended from the log, and nobody looks back at it after that', async () => {
   const threads = { engine: engineThread, keeper: keeperThread }
   const first = simulatedIo(1, { threads, idle: 'advance' })
   let db = await open(first, 6000)

@@ -80,7 +80,7 @@ async function check(io: SimulatedIo, acknowledged: number, label: string): Prom
   return gone
 }
 
-it.each([1, 2])('at any boundary (seed %i)', { timeout: 240_000 }, async (seed) => {
+it.each([1, 2])('at any boundary (seed %i)', async (seed) => {
   const prng = new Prng(seed)
   const io = simulatedIo(seed, { threads: { engine: engineThread, keeper: keeperThread }, idle: 'advance' })
   await work(new Site(), io, 24, () => {})
@@ -129,7 +129,7 @@ const planted: Readonly<Record<string, ThreadEntry>> = {
   },
 }
 
-it.each(Object.entries(planted))('finds that %s', { timeout: 60_000 }, async (_, keeper) => {
+it.each(Object.entries(planted))('finds that %s', async (_, keeper) => {
   const io = simulatedIo(7, { threads: { engine: engineThread, keeper }, idle: 'advance' })
   let acknowledged = 0
   const told = (events: number): void => {

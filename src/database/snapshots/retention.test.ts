@@ -175,7 +175,7 @@ async function aged(seed: number, more: string = views) {
 const rowsOf = async (db: Database, view: string): Promise<string[]> => printed((await db.read(view)).rows)
 
 describe('events that a topic does not keep', () => {
-  it('go, and the views go on from the base, whatever becomes of snapshots', { timeout: 120_000 }, async () => {
+  it('go, and the views go on from the base, whatever becomes of snapshots', async () => {
     const { site, events, all } = await aged(1)
     for (const lost of [/nothing/, /^snapshot-/, /nothing/, /^snapshot-/]) {
       await site.remove(lost)
@@ -191,7 +191,7 @@ describe('events that a topic does not keep', () => {
     await all.close()
   })
 
-  it('are refused by name where the base is lost with all snapshots', { timeout: 60_000 }, async () => {
+  it('are refused by name where the base is lost with all snapshots', async () => {
     const { site, all } = await aged(2)
     await site.remove(/^(snapshot|base)-/)
     const { code, message, hint } = await refusal(site.open())
@@ -206,7 +206,7 @@ describe('events that a topic does not keep', () => {
     await all.close()
   })
 
-  it('are refused by name where the base is damaged', { timeout: 60_000 }, async () => {
+  it('are refused by name where the base is damaged', async () => {
     const { site, all } = await aged(3)
     await site.remove(/^snapshot-/)
     const [run] = (await site.io.disk.list('data/state')).filter((name) => name.startsWith('views-'))
@@ -223,7 +223,7 @@ describe('events that a topic does not keep', () => {
     await all.close()
   })
 
-  it('are named where the base is found damaged while definitions change', { timeout: 60_000 }, async () => {
+  it('are named where the base is found damaged while definitions change', async () => {
     const { site, all } = await aged(12)
     const db = await site.open()
     for (const name of await site.io.disk.list('data/state')) {
@@ -239,7 +239,7 @@ describe('events that a topic does not keep', () => {
     await all.close()
   })
 
-  it('stay where the snapshot that would stand for them is damaged', { timeout: 60_000 }, async () => {
+  it('stay where the snapshot that would stand for them is damaged', async () => {
     const { site, events, all } = await aged(13)
     let db = await site.open()
     const before = site.gone()
@@ -265,7 +265,7 @@ describe('events that a topic does not keep', () => {
     await all.close()
   })
 
-  it('are missing in views that are defined later, and these say so', { timeout: 120_000 }, async () => {
+  it('are missing in views that are defined later, and these say so', async () => {
     const { site, events, all } = await aged(4)
     const other = views.replace('count(*) AS bids', 'count(*) + 1 AS bids')
     let db = await site.open(other)
@@ -294,7 +294,7 @@ describe('events that a topic does not keep', () => {
     await all.close()
   })
 
-  it('are in what a new view reads of another view', { timeout: 120_000 }, async () => {
+  it('are in what a new view reads of another view', async () => {
     const { site, events, all } = await aged(5, views)
     const above = `${views}
       CREATE MATERIALIZED VIEW top AS SELECT auction, total FROM totals ORDER BY total DESC LIMIT 3;
@@ -318,7 +318,7 @@ describe('events that a topic does not keep', () => {
     await all.close()
   })
 
-  it('stay until a start has made the views that were defined behind the base', { timeout: 120_000 }, async () => {
+  it('stay until a start has made the views that were defined behind the base', async () => {
     const { site, events, all } = await aged(11)
     const more = `${views} CREATE MATERIALIZED VIEW counted AS SELECT auction, count(*) AS n FROM bid GROUP BY auction;`
     let db = await site.open(views, { snapshots: { everyBytes: 1e9, closeBytes: 1e9 } })
@@ -334,7 +334,7 @@ describe('events that a topic does not keep', () => {
     await all.close()
   })
 
-  it('are not told of where the past is looked into', { timeout: 120_000 }, async () => {
+  it('are not told of where the past is looked into', async () => {
     const { site, events, all } = await aged(6)
     const [base] = await site.bases()
     const at = { tick: base - 1 }
@@ -367,7 +367,7 @@ describe('events that a topic does not keep', () => {
     await all.close()
   })
 
-  it('leave views alone whose topic gets another column', { timeout: 60_000 }, async () => {
+  it('leave views alone whose topic gets another column', async () => {
     // What reads all columns by a star reads another topic then.
     const narrow = views.replace('SELECT *,', 'SELECT auction, price, note,')
     const { site, events, all } = await aged(7, narrow)
@@ -380,7 +380,7 @@ describe('events that a topic does not keep', () => {
     await all.close()
   })
 
-  it('are copied as the base that stands for them', { timeout: 60_000 }, async () => {
+  it('are copied as the base that stands for them', async () => {
     const { site, events, all } = await aged(8)
     const db = await site.open()
     await events.feed([db, all], 10)
@@ -395,7 +395,7 @@ describe('events that a topic does not keep', () => {
     await all.close()
   })
 
-  it('are all there where the trim did not come to be', { timeout: 60_000 }, async () => {
+  it('are all there where the trim did not come to be', async () => {
     for (const when of ['before', 'after']) {
       const site = new Site(9)
       const events = new Events(9)
@@ -425,7 +425,7 @@ describe('events that a topic does not keep', () => {
     }
   })
 
-  it('are told apart from those that the log has lost', { timeout: 60_000 }, async () => {
+  it('are told apart from those that the log has lost', async () => {
     const { site, all } = await aged(10)
     const names = await site.io.disk.list('data/log')
     await site.remove(new RegExp(`^${names.filter((name) => name.endsWith('.journal')).at(-1)}$`), 'data/log')

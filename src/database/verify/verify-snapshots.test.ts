@@ -139,7 +139,7 @@ async function takeRows(site: Site, text: string): Promise<void> {
 }
 
 describe('a snapshot', () => {
-  it('that is what the log makes passes, and nothing is written', { timeout: 60_000 }, async () => {
+  it('that is what the log makes passes, and nothing is written', async () => {
     const site = await filled(1)
     const { disk } = site.io
     const files = async (): Promise<readonly (readonly [string, unknown])[]> => {
@@ -165,7 +165,7 @@ describe('a snapshot', () => {
     expect(await files()).toEqual(before)
   })
 
-  it('with other rows is named, with its first rows, in full and by a sample', { timeout: 60_000 }, async () => {
+  it('with other rows is named, with its first rows, in full and by a sample', async () => {
     const site = await filled(2, topics() + totals)
     await takeRows(site, topics() + totals)
     for (const full of [true, false]) {
@@ -185,7 +185,7 @@ describe('a snapshot', () => {
     }
   })
 
-  it('with another count of rows, or other error rows, is named', { timeout: 60_000 }, async () => {
+  it('with another count of rows, or other error rows, is named', async () => {
     const site = await filled(3)
     const [newest] = await site.manifests()
     const about = newest.about as About
@@ -203,7 +203,7 @@ describe('a snapshot', () => {
     )
   })
 
-  it('whose views are right and whose engine would go on wrongly is named', { timeout: 60_000 }, async () => {
+  it('whose views are right and whose engine would go on wrongly is named', async () => {
     const site = await filled(4)
     const [newest, older] = await site.manifests()
     // The engine's runs of the one before, under the name of the newest: both can be read.
@@ -218,7 +218,7 @@ describe('a snapshot', () => {
     expect(problem?.message).not.toContain(`at tick ${newest.tick}:`)
   })
 
-  it('of definitions of before is compared with what they make', { timeout: 60_000 }, async () => {
+  it('of definitions of before is compared with what they make', async () => {
     const site = await filled(5)
     const db = await site.open(topics() + views.replace('sum(price) AS total', 'sum(price) + 1 AS total'))
     await site.append(db, 4)
@@ -228,7 +228,7 @@ describe('a snapshot', () => {
     expect(facts!.facts['snapshots']).toBe(2)
   })
 
-  it('is compared with what the base and the log behind it make', { timeout: 120_000 }, async () => {
+  it('is compared with what the base and the log behind it make', async () => {
     const site = new Site(6)
     const text = topics(", retention = '0 MiB'") + views
     let db = await site.open(text)
