@@ -20,8 +20,11 @@ const flags = [
   '--disable-sync',
 ]
 
+/** Nothing that a page is expected to do takes so long, however busy the machine is. */
+const mostMs = 120_000
+
 export function launch(): Promise<Browser> {
-  return chromium.launch({ executablePath: executable, args: flags })
+  return chromium.launch({ executablePath: executable, args: flags, timeout: mostMs })
 }
 
 export type Theme = 'light' | 'dark'
@@ -39,6 +42,7 @@ export async function openPage(browser: Browser, url: string, theme: Theme = 'li
     colorScheme: theme,
     permissions: ['clipboard-read', 'clipboard-write'],
   })
+  context.setDefaultTimeout(mostMs)
   const page = await context.newPage()
   const complaints: string[] = []
   page.on('console', (message) => {

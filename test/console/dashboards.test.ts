@@ -32,12 +32,12 @@ describe.skipIf(noBrowser !== null)(`dashboards${noBrowser === null ? '' : ` (${
       await scene.orders(50)
       await expect.poll(() => berlin.textContent()).not.toBe(before)
       // Three of the four views by their streams, each opened once; the last one's rows are asked for.
-      const views = asked.filter((path) => path.startsWith('/v1/views/'))
-      const streams = views.filter((path) => path.endsWith('/live'))
-      expect(streams.sort()).toEqual(
-        ['cities', 'orders_per_minute', 'revenue_by_city'].map((view) => `/v1/views/${view}/live`),
-      )
-      expect([...new Set(views.filter((path) => !path.endsWith('/live')))]).toEqual(['/v1/views/closed_minutes'])
+      const views = (live: boolean): string[] =>
+        asked.filter((path) => path.startsWith('/v1/views/') && path.endsWith('/live') === live).sort()
+      await expect
+        .poll(() => views(true))
+        .toEqual(['cities', 'orders_per_minute', 'revenue_by_city'].map((view) => `/v1/views/${view}/live`))
+      await expect.poll(() => [...new Set(views(false))]).toEqual(['/v1/views/closed_minutes'])
       await page.getByRole('link', { name: 'couriers', exact: true }).press('Enter')
       await page.waitForURL(`${scene.url}/dashboards/couriers`)
       await page.getByRole('heading', { name: 'couriers', level: 1 }).waitFor()
@@ -45,7 +45,7 @@ describe.skipIf(noBrowser !== null)(`dashboards${noBrowser === null ? '' : ` (${
       expect(asked.filter((path) => path === '/v1/views/busiest_couriers/live')).toHaveLength(1)
       await page.getByRole('link', { name: 'Busiest', exact: true }).press('Enter')
       await page.getByRole('list', { name: /busiest_couriers: orders/ }).waitFor()
-      expect(await page.getByLabel('Draw as').inputValue()).toBe('bar')
+      await expect.poll(() => page.getByLabel('Draw as').inputValue()).toBe('bar')
       expect(complaints).toEqual([])
     } finally {
       await page.context().close()

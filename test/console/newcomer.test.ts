@@ -99,7 +99,7 @@ describe.skipIf(noBrowser !== null)(`a newcomer${noBrowser === null ? '' : ` (${
       .getByText(/amount/)
       .first()
       .waitFor()
-    expect(await told.textContent()).toMatch(/what ran before goes on/)
+    await expect.poll(() => told.textContent()).toMatch(/what ran before goes on/)
     if (wanted) await watcher.page.screenshot({ path: path.join(pictures, 'newcomer-broken-light.png') })
     writeFileSync(file, good)
     await told.waitFor({ state: 'detached' })

@@ -67,13 +67,13 @@ describe.skipIf(noBrowser !== null)(`ways through the console${noBrowser === nul
       await page.keyboard.press('ArrowDown')
       await page.keyboard.press('ArrowDown')
       await page.keyboard.press('ArrowRight')
-      const active = await grid.getAttribute('aria-activedescendant')
-      expect(active).toMatch(/-1-1$/)
-      expect(await page.locator(`#${active}`).isVisible()).toBe(true)
+      const active = (): Promise<string | null> => grid.getAttribute('aria-activedescendant')
+      await expect.poll(active).toMatch(/-1-1$/)
+      await page.locator(`#${await active()}`).waitFor()
       await page.getByRole('tab', { name: 'Rows' }).focus()
       await page.keyboard.press('ArrowRight')
-      expect(await page.getByRole('tab', { name: 'Changes' }).getAttribute('aria-selected')).toBe('true')
-      expect(new URL(page.url()).search).toBe('?tab=changes')
+      await page.getByRole('tab', { name: 'Changes', selected: true }).waitFor()
+      await expect.poll(() => new URL(page.url()).search).toBe('?tab=changes')
     }),
   )
 
@@ -84,10 +84,10 @@ describe.skipIf(noBrowser !== null)(`ways through the console${noBrowser === nul
         const cells = await page.getByRole('row').locator('[role=gridcell]:nth-child(2)').allTextContents()
         return cells.reduce((sum, text) => sum + Number(text), 0)
       }
-      await page.getByRole('gridcell', { name: 'Berlin' }).waitFor()
-      await page.waitForTimeout(300)
-      const before = await total()
-      const { tick } = scene.database.status()
+      const now = await fetch(`${scene.url}/v1/views/revenue_by_city`)
+      const { tick, rows } = (await now.json()) as { tick: number; rows: { orders: number }[] }
+      const before = rows.reduce((sum, { orders }) => sum + orders, 0)
+      await expect.poll(total).toBe(before)
       await scene.orders(40)
       await expect.poll(total).toBeGreaterThan(before)
       await page.goto(`${scene.url}/views/revenue_by_city?as_of=${tick}`)
@@ -95,7 +95,7 @@ describe.skipIf(noBrowser !== null)(`ways through the console${noBrowser === nul
       await expect.poll(total).toBe(before)
       await page.getByRole('button', { name: 'Live' }).click()
       await expect.poll(total).toBeGreaterThan(before)
-      expect(new URL(page.url()).search).toBe('')
+      await expect.poll(() => new URL(page.url()).search).toBe('')
     }),
   )
 
@@ -177,7 +177,9 @@ describe.skipIf(noBrowser !== null)(`ways through the console${noBrowser === nul
       await page.keyboard.press('Control+Enter')
       const cell = page.getByRole('gridcell').first()
       await cell.waitFor()
-      expect(new URL(page.url()).searchParams.get('sql')).toMatch(/^SELECT count\(\*\) AS n FROM orders/)
+      await expect
+        .poll(() => new URL(page.url()).searchParams.get('sql'))
+        .toMatch(/^SELECT count\(\*\) AS n FROM orders/)
       const before = Number(await cell.textContent())
       await page.getByRole('button', { name: 'Live' }).click()
       await cell.waitFor()
@@ -185,8 +187,9 @@ describe.skipIf(noBrowser !== null)(`ways through the console${noBrowser === nul
       await expect.poll(async () => Number(await cell.textContent())).toBe(before + 7)
       await page.getByText('live', { exact: true }).waitFor()
       const copied = page.getByRole('button', { name: 'curl', exact: true })
-      expect(await copied.getAttribute('title')).toContain('/v1/sql/live')
-      expect(await page.getByRole('button', { name: 'TypeScript' }).getAttribute('title')).toContain('db.sql.live(')
+      await expect.poll(() => copied.getAttribute('title')).toContain('/v1/sql/live')
+      const typed = page.getByRole('button', { name: 'TypeScript' })
+      await expect.poll(() => typed.getAttribute('title')).toContain('db.sql.live(')
     }),
   )
 
@@ -255,8 +258,8 @@ describe.skipIf(noBrowser !== null)(`ways through the console${noBrowser === nul
       const weights = async (): Promise<number> => Number(await grid.getAttribute('aria-rowcount')) - 1
       await grid.waitFor()
       const { tick, ticks } = await changesKnown(scene, 'orders_per_minute')
-      expect(await weights()).toBe(ticks)
-      expect(await grid.getByRole('gridcell').first().textContent()).toBe(String(tick))
+      await expect.poll(weights).toBe(ticks)
+      await expect.poll(() => grid.getByRole('gridcell').first().textContent()).toBe(String(tick))
       for (let n = 0; n < 3; n++) await scene.orders(1)
       await scene.database.waitForTick(scene.database.status().sealedTick)
       await expect.poll(weights).toBe((await changesKnown(scene, 'orders_per_minute')).ticks)
@@ -272,7 +275,7 @@ describe.skipIf(noBrowser !== null)(`ways through the console${noBrowser === nul
       await page.route('**/page/time-*.js', (route) => (gone-- > 0 ? route.fulfill({ status: 404 }) : route.continue()))
       await page.getByRole('link', { name: 'Time' }).click()
       await page.getByText('Behind the clock').waitFor()
-      expect(await page.evaluate('window.before')).toBeUndefined()
+      await expect.poll(() => page.evaluate('window.before')).toBeUndefined()
       await page.route('**/page/topology-*.js', (route) => route.fulfill({ status: 404 }))
       await page.getByRole('link', { name: 'Topology' }).click()
       await page.getByRole('button', { name: 'Load it again' }).waitFor()
@@ -289,7 +292,7 @@ describe.skipIf(noBrowser !== null)(`ways through the console${noBrowser === nul
       await page.getByRole('button', { name: 'Menu' }).press('Enter')
       await link.press('Enter')
       await page.getByRole('gridcell', { name: 'c01' }).waitFor()
-      expect(await link.isVisible()).toBe(false)
+      await link.waitFor({ state: 'hidden' })
       const grid = (await page.getByRole('grid').boundingBox())!
       expect(grid.height).toBeGreaterThan(400)
       for (const address of ['/topics/orders?event=500', '/views/revenue_by_city/why?eq.city=Oslo', '/time']) {
@@ -305,10 +308,10 @@ describe.skipIf(noBrowser !== null)(`ways through the console${noBrowser === nul
     walking('/', async (page) => {
       const theme = (): Promise<unknown> => page.evaluate('document.documentElement.dataset.theme')
       await page.getByRole('button', { name: 'Dark theme' }).click()
-      expect(await theme()).toBe('dark')
+      await expect.poll(theme).toBe('dark')
       await page.reload()
       await page.getByRole('button', { name: 'Light theme' }).waitFor()
-      expect(await theme()).toBe('dark')
+      await expect.poll(theme).toBe('dark')
     }),
   )
 })

@@ -8,8 +8,10 @@ import { type Scene, startScene } from './scene.ts'
 const seconds = 4
 const perSecond = 100
 const batchesPerSecond = 10
-/** What a page may compute from one frame to the next without dropping one. */
-const frameMs = 1000 / 60
+/** Of the time in which changes come, what the page's thread may compute: it has to draw, too. */
+const busyShare = 0.5
+/** Asked again sooner than this, a question was asked twice; later, the page asks for what is new. */
+const twiceMs = 1000
 
 /** Milliseconds that the page's thread has computed so far. */
 async function computing(page: Page): Promise<() => Promise<number>> {
@@ -50,18 +52,25 @@ describe.skipIf(noBrowser !== null)(`a live table${noBrowser === null ? '' : ` (
     await page.goto(`${scene.url}/views/price_per_item`)
     const cold = await shownAt()
     const asked = (await page.evaluate(`
-      performance.getEntriesByType('resource').filter(({ startTime }) => startTime < window.shownAt).map(({ name }) => name)
-    `)) as string[]
+      performance.getEntriesByType('resource').filter(({ startTime }) => startTime < window.shownAt)
+        .map(({ name, startTime }) => ({ name, startTime }))
+    `)) as { readonly name: string; readonly startTime: number }[]
+    const names = new Set(asked.map(({ name }) => name))
     const busy = await computed()
     await page.reload()
     const warm = await shownAt()
     console.log(
       `a live table of 2,400 rows: ${Math.round(cold)} ms at first, ${Math.round(warm)} ms again; ` +
-        `${asked.length} questions, ${Math.round(busy)} ms computed`,
+        `${names.size} questions, ${Math.round(busy)} ms computed`,
     )
     // Script, styles, what pages share, the page, its icon and two typefaces; catalog, charts, project.
-    expect(asked.length).toBeLessThanOrEqual(12)
-    expect(asked.filter((name) => name.endsWith('/v1/catalog'))).toHaveLength(1)
+    expect(names.size).toBeLessThanOrEqual(12)
+    const twice = asked.filter(({ name, startTime }) =>
+      asked.some(
+        (other) => other.name === name && other.startTime < startTime && startTime - other.startTime < twiceMs,
+      ),
+    )
+    expect(twice).toEqual([])
     expect(busy).toBeLessThan(1000)
     await page.context().close()
   })
@@ -96,7 +105,7 @@ describe.skipIf(noBrowser !== null)(`a live table${noBrowser === null ? '' : ` (
       `${perSecond} changes/s for ${seconds} s: ${(busy / frames).toFixed(1)} ms computed in each of ${frames} frames; ` +
         `${long.length} tasks above 50 ms [${long}]`,
     )
-    expect(busy / frames).toBeLessThan(frameMs)
+    expect(busy).toBeLessThan(seconds * 1000 * busyShare)
     // All rows are there, and only those in sight are on the page.
     expect(await page.locator('[role=row]').count()).toBeLessThan(60)
     expect(complaints).toEqual([])
