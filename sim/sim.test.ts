@@ -10,7 +10,7 @@ async function expectNoFailure(plan: SimulationPlan): Promise<void> {
 }
 
 // Seconds on a quiet machine; the limit is for busy ones.
-describe('a simulation', () => {
+describe('a simulation', { timeout: 600_000 }, () => {
   it('holds for plans of all kinds', async () => {
     for (let seed = 1; seed <= 12; seed++) await expectNoFailure(planOf(seed))
   })
@@ -43,7 +43,7 @@ describe('a simulation', () => {
   })
 })
 
-describe('a planted mistake', () => {
+describe('a planted mistake', { timeout: 600_000 }, () => {
   const quick = [
     'a sync does nothing',
     'keys are forgotten at a restart',

@@ -154,7 +154,7 @@ describe('tickets', () => {
     }
     const modest = await issue('modest')
     const first = await issue('greedy')
-    for (let i = 0; i < 100; i++) await issue('greedy')
+    await Promise.all(Array.from({ length: 100 }, () => issue('greedy')))
     const opened = async (ticket: string): Promise<number> => {
       const response = await fetch(`${url}${view}/live?ticket=${ticket}`)
       await response.body?.cancel()

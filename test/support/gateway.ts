@@ -22,7 +22,7 @@ export async function makeSigner(kid: string): Promise<Signer> {
   const jwk = { ...(await exportJWK(publicKey)), kid, alg: 'ES256', use: 'sig' }
   return {
     jwks: { keys: [jwk] },
-    sign(claims, { issuer: iss = issuer, audience: aud = audience, seconds = 300, notBefore } = {}) {
+    sign(claims, { issuer: iss = issuer, audience: aud = audience, seconds = 3600, notBefore } = {}) {
       const now = Math.floor(Date.now() / 1000)
       const token = new SignJWT(claims)
         .setProtectedHeader({ alg: 'ES256', kid })
