@@ -3,20 +3,14 @@ import { MillraceError } from '../data/errors.ts'
 import { version } from '../data/version.ts'
 import type { Io } from '../io/io.ts'
 import { nodeIo } from '../io/node.ts'
-import { append } from './append.ts'
-import { diff } from './diff.ts'
-import { explain } from './explain.ts'
 import { addGatewayFlags, type GatewayFlags } from './gateway-flags.ts'
 import { addKeys } from './keys.ts'
-import { actAs, repeated } from './option-values.ts'
+import { actAs, type Format, formats, repeated } from './option-values.ts'
 import { endWithReader } from './output.ts'
-import { type Format, formats } from './print-views.ts'
 import { addProject } from './project.ts'
-import { query } from './query.ts'
 import { connect, defaultPort, defaultUrl } from './remote.ts'
 import { describeError, exitCodeOf } from './report.ts'
-import { type Input, run } from './run.ts'
-import { followQuery, tail } from './tail.ts'
+import type { Input } from './run.ts'
 import { addUpkeep } from './upkeep.ts'
 import { addWhy } from './why.ts'
 
@@ -28,6 +22,7 @@ const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'silent']
 const stop = new AbortController()
 let interrupted = false
 
+/** Each command's own modules are loaded when it runs: another one's would only slow its start. */
 async function main(io: Io): Promise<number> {
   endWithReader()
   const program = new Command('millrace')
@@ -94,7 +89,6 @@ function addServe(program: Command, io: Io, ends: Ends): void {
       .addOption(new Option('--log-level <LEVEL>', 'what is logged on stderr').choices(logLevels).default('warn'))
       .action(async (app: string | undefined, flags: ServeFlags) => {
         listenToSignals()
-        // The server's libraries would slow down the start of commands that have no use for them.
         const { dev, start } = await import('./serve.ts')
         const options = {
           data: flags.data,
@@ -134,9 +128,10 @@ function addRemote(program: Command, ends: Ends): void {
     .argument('[file]', '.ndjson, .json, .csv, .parquet, or - for NDJSON on standard input', '-')
     .addOption(url())
     .option('--json', 'print the answers')
-    .action((topic: string, file: string, flags: { url: string; json?: boolean }) =>
-      ends(append(nodeIo(), connect(flags.url), topic, file, flags.json ?? false)),
-    )
+    .action(async (topic: string, file: string, flags: { url: string; json?: boolean }) => {
+      const { append } = await import('./append.ts')
+      await ends(append(nodeIo(), connect(flags.url), topic, file, flags.json ?? false))
+    })
   program
     .command('query')
     .description('run one SELECT on a running server')
@@ -150,15 +145,17 @@ function addRemote(program: Command, ends: Ends): void {
     .option('--replay', 'where views no longer know it: read the log again up to there')
     .option('--live', 'the rows, then their changes, until interrupted: JSON lines as tail prints them')
     .addOption(actAs())
-    .action((sql: string, flags: QueryCommandFlags) => {
+    .action(async (sql: string, flags: QueryCommandFlags) => {
       const format = flags.json ? 'json' : (flags.format ?? (process.stdout.isTTY ? 'table' : 'ndjson'))
       const { numbers, param: parameters, asOf = null, replay = false } = flags
       if (flags.live === true) {
         refuseBesideLive(flags)
         listenToSignals()
         const { clock } = nodeIo()
+        const { followQuery } = await import('./tail.ts')
         return ends(followQuery(connect(flags.url, flags.as), clock, sql, { parameters, numbers }, stop.signal))
       }
+      const { query } = await import('./query.ts')
       return ends(query(connect(flags.url, flags.as), sql, { format, numbers, parameters, asOf, replay }))
     })
   program
@@ -169,9 +166,13 @@ function addRemote(program: Command, ends: Ends): void {
     .option('--rows <N>', 'differing rows listed per view', wholeNumber, 20)
     .option('--json', "print the server's answer")
     .action(
-      (app: string | undefined, { url: at, rows, json = false }: { url: string; rows: number; json?: boolean }) => {
+      async (
+        app: string | undefined,
+        { url: at, rows, json = false }: { url: string; rows: number; json?: boolean },
+      ) => {
         // The server stops as well, when nobody waits.
         process.on('SIGINT', () => process.exit(interruptedCode))
+        const { diff } = await import('./diff.ts')
         return ends(diff(nodeIo(), connect(at), app, { rows, json }))
       },
     )
@@ -182,8 +183,9 @@ function addRemote(program: Command, ends: Ends): void {
     .addOption(url())
     .option('--json', 'what it prints is JSON lines in any case')
     .option('--from-tick <N>', 'no rows first, but the changes after this tick', wholeNumber)
-    .action((relation: string, flags: { url: string; fromTick?: number }) => {
+    .action(async (relation: string, flags: { url: string; fromTick?: number }) => {
       listenToSignals()
+      const { tail } = await import('./tail.ts')
       return ends(tail(connect(flags.url), nodeIo().clock, relation, flags.fromTick ?? null, stop.signal))
     })
 }
@@ -217,9 +219,10 @@ function addExplain(program: Command, ends: Ends): void {
     .argument('<app>', 'a .sql, .ts or .js file')
     .argument('<view>')
     .option('--json', 'the plans as JSON')
-    .action((app: string, view: string, flags: { json?: boolean }) =>
-      ends(explain(nodeIo(), app, view, flags.json ?? false)),
-    )
+    .action(async (app: string, view: string, flags: { json?: boolean }) => {
+      const { explain } = await import('./explain.ts')
+      await ends(explain(nodeIo(), app, view, flags.json ?? false))
+    })
 }
 
 function addRun(program: Command, ends: Ends): void {
@@ -243,7 +246,7 @@ function addRun(program: Command, ends: Ends): void {
     .option('--data <DIR>', 'keep log and state here, and go on from there')
     .option('--now <TIME>', 'what now() is (default: the start)')
     .addOption(new Option('--numbers <FORM>', 'bigint and numeric').choices(['exact', 'string']).default('exact'))
-    .action((app: string | undefined, flags: RunFlags) => {
+    .action(async (app: string | undefined, flags: RunFlags) => {
       // The log is safe at every moment: there is nothing to wait for.
       process.on('SIGINT', () => process.exit(interruptedCode))
       const options = {
@@ -255,6 +258,7 @@ function addRun(program: Command, ends: Ends): void {
         now: flags.now ?? null,
         numbers: flags.numbers,
       } as const
+      const { run } = await import('./run.ts')
       return ends(run(nodeIo(), app, options))
     })
 }

@@ -1,7 +1,5 @@
 import type { Command } from 'commander'
-
-export const shells = ['bash', 'zsh', 'fish'] as const
-export type Shell = (typeof shells)[number]
+import type { Shell } from './option-values.ts'
 
 /** A command's name with what can stand behind it. */
 interface Completed {

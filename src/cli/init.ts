@@ -4,10 +4,8 @@ import { MillraceError } from '../data/errors.ts'
 import { version } from '../data/version.ts'
 import { type Disk, type Io, IoError } from '../io/io.ts'
 import { readText } from './load-app.ts'
+import type { Language } from './option-values.ts'
 import { say, writeOut } from './output.ts'
-
-export const languages = ['ts', 'sql'] as const
-export type Language = (typeof languages)[number]
 
 export interface InitOptions {
   /** Null: asked for on a terminal, else TypeScript. */

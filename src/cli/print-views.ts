@@ -2,9 +2,7 @@ import { ByteWriter } from '../data/byte-writer.ts'
 import { compilePrinter, type PrintOptions } from '../data/json-print.ts'
 import { compileRowTexts, csvHeader, csvLine, textTable } from '../data/text-print.ts'
 import type { Rows } from '../views/rows.ts'
-
-export const formats = ['ndjson', 'json', 'csv', 'table'] as const
-export type Format = (typeof formats)[number]
+import type { Format } from './option-values.ts'
 
 export interface NamedRows {
   readonly name: string

@@ -1,4 +1,4 @@
-import cliProgress from 'cli-progress'
+import type { SingleBar } from 'cli-progress'
 
 /** What is done after so few steps needs no bar. */
 const updatesBefore = 4
@@ -7,7 +7,8 @@ const updatesBefore = 4
 export class ProgressBar {
   readonly #title: string
   #updates = 0
-  #bar: cliProgress.SingleBar | null = null
+  #bar: SingleBar | null = null
+  #stopped = false
 
   constructor(title: string) {
     this.#title = title
@@ -16,23 +17,31 @@ export class ProgressBar {
   /** @param figures what stands behind the bar */
   update(done: number, total: number, figures: string): void {
     if (this.#bar === null) {
-      if (!process.stderr.isTTY || ++this.#updates < updatesBefore) return
-      this.#bar = new cliProgress.SingleBar({
-        format: `${this.#title} {bar} {percentage} % · {figures}`,
-        stream: process.stderr,
-        hideCursor: true,
-        clearOnComplete: true,
-        barCompleteChar: '█',
-        barIncompleteChar: '░',
-        barsize: 30,
-      })
-      this.#bar.start(total, done, { figures })
+      // Most commands end before there is a bar to draw: its library is loaded for the others.
+      if (process.stderr.isTTY && ++this.#updates === updatesBefore) void this.#begin(done, total, figures)
+      return
     }
     this.#bar.setTotal(total)
     this.#bar.update(Math.min(done, total), { figures })
   }
 
+  async #begin(done: number, total: number, figures: string): Promise<void> {
+    const { default: cliProgress } = await import('cli-progress')
+    if (this.#stopped) return
+    this.#bar = new cliProgress.SingleBar({
+      format: `${this.#title} {bar} {percentage} % · {figures}`,
+      stream: process.stderr,
+      hideCursor: true,
+      clearOnComplete: true,
+      barCompleteChar: '█',
+      barIncompleteChar: '░',
+      barsize: 30,
+    })
+    this.#bar.start(total, done, { figures })
+  }
+
   stop(): void {
+    this.#stopped = true
     this.#bar?.stop()
     this.#bar = null
   }

@@ -9,8 +9,9 @@ import type { AppendBlock } from '../log/log.ts'
 import type { TopicDefinition } from '../plan/program.ts'
 import { type Commits, feedByTick, feedFreely, gatherCommits } from './feed.ts'
 import { loadApp } from './load-app.ts'
+import type { Format } from './option-values.ts'
 import { say, writeOut } from './output.ts'
-import { type Format, printViews } from './print-views.ts'
+import { printViews } from './print-views.ts'
 import { ProgressBar } from './progress.ts'
 
 /** What is read, in the order it was given. */

@@ -1,11 +1,11 @@
 import path from 'node:path'
-import { pino } from 'pino'
 import type { NamedChart } from '../app/chart.ts'
 import type { Gateway } from '../app/gateway.ts'
 import { MillraceError } from '../data/errors.ts'
 import { Database, type Difference } from '../database.ts'
 import { type Definition, withOwnTopics } from '../engine/definitions.ts'
 import type { Io } from '../io/io.ts'
+import { lazyLogger } from '../io/lazy-logger.ts'
 import { watchFolder } from '../io/watch.ts'
 import { counted } from '../plan/why-words.ts'
 import { checkPolicies } from '../server/access.ts'
@@ -227,7 +227,7 @@ class Serving {
         ...(tlsCert === undefined || tlsKey === undefined ? {} : { tls: { certFile: tlsCert, keyFile: tlsKey } }),
         ...(options.queryMs === null ? {} : { limits: { queryMs: options.queryMs } }),
         ...(project === undefined ? {} : { project }),
-        logger: pino({ level: options.logLevel }, pino.destination({ fd: 2, sync: true })),
+        logger: lazyLogger(options.logLevel),
       })
       try {
         await database.caughtUp()

@@ -1,8 +1,6 @@
 import { type Command, Option } from 'commander'
 import { nodeIo } from '../io/node.ts'
-import { backupFolder, backupServer, restore } from './backup.ts'
 import { connect, defaultUrl } from './remote.ts'
-import { verify } from './verify.ts'
 
 /** Commands that look after a data folder. */
 export function addUpkeep(program: Command, ends: (action: Promise<number>) => Promise<void>): void {
@@ -12,9 +10,10 @@ export function addUpkeep(program: Command, ends: (action: Promise<number>) => P
     .option('--data <DIR>', 'where log and state are kept', '.millrace')
     .option('--full', 'also compare every event with its topic, and every snapshot with a replay')
     .option('--json', 'print the findings as JSON')
-    .action((flags: { data: string; full?: boolean; json?: boolean }) =>
-      ends(verify(nodeIo(), { data: flags.data, full: flags.full ?? false, json: flags.json ?? false })),
-    )
+    .action(async (flags: { data: string; full?: boolean; json?: boolean }) => {
+      const { verify } = await import('./verify.ts')
+      await ends(verify(nodeIo(), { data: flags.data, full: flags.full ?? false, json: flags.json ?? false }))
+    })
   program
     .command('backup')
     .description('copy all data up to now into an empty folder, while the server goes on')
@@ -22,20 +21,22 @@ export function addUpkeep(program: Command, ends: (action: Promise<number>) => P
     .addOption(new Option('--url <URL>', 'the running server, on this machine').default(defaultUrl))
     .option('--data <DIR>', 'copy a data folder that no server has open')
     .option('--json', 'print the outcome as JSON')
-    .action((folder: string, { url, data, json = false }: { url: string; data?: string; json?: boolean }) =>
-      ends(
+    .action(async (folder: string, { url, data, json = false }: { url: string; data?: string; json?: boolean }) => {
+      const { backupFolder, backupServer } = await import('./backup.ts')
+      await ends(
         data === undefined
           ? backupServer(nodeIo(), connect(url), folder, json)
           : backupFolder(nodeIo(), data, folder, json),
-      ),
-    )
+      )
+    })
   program
     .command('restore')
     .description('make a data folder of a backup, which is checked first')
     .argument('<folder>')
     .requiredOption('--data <DIR>', 'the data folder to make: empty, or not there yet')
     .option('--json', 'print the outcome as JSON')
-    .action((folder: string, { data, json = false }: { data: string; json?: boolean }) =>
-      ends(restore(nodeIo(), folder, data, json)),
-    )
+    .action(async (folder: string, { data, json = false }: { data: string; json?: boolean }) => {
+      const { restore } = await import('./backup.ts')
+      await ends(restore(nodeIo(), folder, data, json))
+    })
 }

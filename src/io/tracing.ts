@@ -1,16 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import {
-  type Context,
-  context,
-  ProxyTracerProvider,
-  ROOT_CONTEXT,
-  type Span,
-  type SpanContext,
-  SpanStatusCode,
-  type TimeInput,
-  type Tracer,
-  trace,
-} from '@opentelemetry/api'
+import { createRequire } from 'node:module'
+import type { Context, Span, SpanContext, TimeInput, Tracer } from '@opentelemetry/api'
 import { version } from '../data/version.ts'
 
 /** What OpenTelemetry knows a span by, wherever it is. */
@@ -32,13 +22,26 @@ export interface SpanStart {
   readonly attributes?: Readonly<Record<string, string | number | string[]>>
 }
 
+type OpenTelemetry = typeof import('@opentelemetry/api')
+
 const scope = 'millrace'
+/** Where every copy of OpenTelemetry's API 1.x keeps what is registered. */
+const registered = Symbol.for('opentelemetry.js.api.1')
 /** Links of one span: an exporter's usual limit. */
 const mostLinks = 128
 const spans = new AsyncLocalStorage<Span>()
 
+let library: OpenTelemetry | null = null
+
+/** OpenTelemetry's API, which is loaded by the first process that traces, and by no other. */
+export function openTelemetry(): OpenTelemetry {
+  return (library ??= createRequire(import.meta.url)('@opentelemetry/api') as OpenTelemetry)
+}
+
 /** @returns null where no SDK is registered: then nothing is made, not even an empty span */
 export function activeTracer(): Tracer | null {
+  if ((globalThis as { readonly [registered]?: unknown })[registered] === undefined) return null
+  const { ProxyTracerProvider, trace } = openTelemetry()
   const provider = trace.getTracerProvider()
   if (provider instanceof ProxyTracerProvider && provider.getDelegateTracer(scope, version) === undefined) return null
   return trace.getTracer(scope, version)
@@ -48,6 +51,7 @@ export function activeTracer(): Tracer | null {
 export function startSpan(name: string, { fromMicros, causes, attributes = {} }: SpanStart): OpenSpan | null {
   const tracer = activeTracer()
   if (tracer === null) return null
+  const { SpanStatusCode } = openTelemetry()
   const links = causes.length === 1 ? [] : causes.slice(0, mostLinks).map((cause) => ({ context: cause }))
   const options = { attributes, links, startTime: timeOf(fromMicros) }
   const span = tracer.startSpan(name, options, contextOf(causes.length === 1 ? causes[0] : null))
@@ -61,16 +65,19 @@ export function startSpan(name: string, { fromMicros, causes, attributes = {} }:
 
 /** The context of work whose cause is a span somewhere; null: it has none. */
 export function contextOf(cause: SpanName | null): Context {
+  const { ROOT_CONTEXT, trace } = openTelemetry()
   return cause === null ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, cause)
 }
 
 /** Runs work so that whatever it waits for finds the span again. */
 export function withinSpan<T>(span: Span, work: () => T): T {
+  const { context, trace } = openTelemetry()
   return spans.run(span, () => context.with(trace.setSpan(context.active(), span), work))
 }
 
 /** The span that this work belongs to: of a request here, or of whoever calls us from his own. */
 export function currentSpan(): Span | null {
+  const { context, trace } = openTelemetry()
   return spans.getStore() ?? trace.getSpan(context.active()) ?? null
 }
 

@@ -2,12 +2,12 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Server as TlsServer } from 'node:tls'
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify'
-import type { Logger } from 'pino'
 import type { NamedChart } from '../app/chart.ts'
 import type { Gateway } from '../app/gateway.ts'
 import { Bug, type ErrorCode, MillraceError } from '../data/errors.ts'
 import type { Database } from '../database.ts'
 import type { Clock, Io } from '../io/io.ts'
+import type { ServerLogger } from '../io/lazy-logger.ts'
 import { nodeIo } from '../io/node.ts'
 import { checkPolicies } from './access.ts'
 import { Api } from './api.ts'
@@ -38,7 +38,7 @@ export interface ServerOptions {
   /** Addresses and networks of proxies whose X-Forwarded-For is believed (default: none's). */
   readonly trustedProxies?: readonly string[]
   /** Requests are logged at `debug`, without query and body; our own mistakes at `error`. */
-  readonly logger?: Logger
+  readonly logger?: ServerLogger
   readonly io?: Io
   /** The app's own files, where queries may be saved as views: while it is being developed. */
   readonly project?: Project
@@ -118,7 +118,7 @@ class Door {
   readonly #api: Api
   readonly #clock: Clock
   readonly #limits: Limits
-  readonly #logger: Logger | undefined
+  readonly #logger: ServerLogger | undefined
   readonly #bodies: Gate
   readonly #proxies: Proxies
   readonly #connections: Connections
@@ -131,7 +131,7 @@ class Door {
     api: Api,
     clock: Clock,
     limits: Limits,
-    logger: Logger | undefined,
+    logger: ServerLogger | undefined,
     proxies: Proxies,
     certificate: Certificate | null,
   ) {
@@ -150,6 +150,8 @@ class Door {
     }
     const options = {
       logger: false,
+      // No route has a schema: fastify would load ajv and all that belongs to it.
+      schemaController: { compilersFactory: { buildValidator: noSchemas, buildSerializer: noSchemas } },
       // Routing is ours: a path never meets another router's idea of dots and slashes.
       rewriteUrl: () => '/',
       forceCloseConnections: false,
@@ -356,6 +358,10 @@ class Door {
     cancel()
     await this.#api.flush()
   }
+}
+
+function noSchemas(): never {
+  throw new Bug('a route of the server has a schema')
 }
 
 async function closeBody(body: ApiAnswer['body']): Promise<void> {

@@ -1,81 +1,70 @@
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { Database } from '../database.ts'
-import { processBytes } from '../io/process-memory.ts'
 import type { ApiAnswer } from './exchange.ts'
-import { type MetricDefinition, metricCatalogue, type Seen } from './metric-catalogue.ts'
+import type { MetricRegistry } from './metric-registry.ts'
 
-/** What a server tells Prometheus: docs/METRICS.md. Each server has a registry of its own. */
+/** So many requests wait for a registry that nobody has asked for. */
+const mostWaiting = 1000
+
+type Observed = readonly [route: string, method: string, status: number, seconds: number]
+
+/**
+ * What a server tells Prometheus: docs/METRICS.md. A start need not wait for the library: it is loaded for the first
+ * scrape, or when it takes more memory to do without.
+ */
 export class Metrics {
   readonly #database: Database
   readonly #liveStreams: () => number
-  readonly #registry = new Registry()
-  readonly #requests: Histogram<'route' | 'method' | 'status'>
-  readonly #bytesIn: Counter
-  readonly #read: readonly ((seen: Seen) => void)[]
-  /** Scrapes take turns: each sets all values anew. */
-  #scraping: Promise<unknown> = Promise.resolve()
+  #waiting: Observed[] = []
+  #waitingBytes = 0
+  #loading: Promise<MetricRegistry> | null = null
+  #registry: MetricRegistry | null = null
 
   constructor(database: Database, liveStreams: () => number) {
     this.#database = database
     this.#liveStreams = liveStreams
-    const registers = [this.#registry]
-    collectDefaultMetrics({ register: this.#registry })
-    this.#requests = new Histogram({
-      name: 'millrace_http_request_seconds',
-      help: 'Time from a request to the first byte of its answer.',
-      labelNames: ['route', 'method', 'status'],
-      buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
-      registers,
-    })
-    this.#bytesIn = new Counter({ name: 'millrace_http_body_bytes_total', help: 'Bytes of bodies read.', registers })
-    this.#read = metricCatalogue.map((definition) => reader(definition, this.#registry))
   }
 
   /** @param route the pattern, never the path: a reader must not be able to make up label values */
   observe(route: string, method: string, status: number, seconds: number): void {
-    this.#requests.observe({ route, method, status: String(status) }, seconds)
+    if (this.#registry !== null) {
+      this.#registry.observe(route, method, status, seconds)
+      return
+    }
+    this.#waiting.push([route, method, status, seconds])
+    // Where it can't be loaded, the scrape says so.
+    if (this.#waiting.length === mostWaiting) this.#load().catch(() => {})
   }
 
   countBody(bytes: number): void {
-    this.#bytesIn.inc(bytes)
+    if (this.#registry !== null) this.#registry.countBody(bytes)
+    else this.#waitingBytes += bytes
   }
 
   /** GET /metrics */
   async answer(): Promise<ApiAnswer> {
-    const scraped = this.#scraping.then(() => this.#scrape())
-    this.#scraping = scraped.catch(() => {})
+    const registry = await this.#load()
     return {
       status: 200,
-      headers: { 'content-type': this.#registry.contentType, 'cache-control': 'no-store' },
-      body: new TextEncoder().encode(await scraped),
+      headers: { 'content-type': registry.contentType, 'cache-control': 'no-store' },
+      body: new TextEncoder().encode(await registry.scrape()),
     }
   }
 
-  async #scrape(): Promise<string> {
-    const { telemetry } = this.#database
-    const server = { liveStreams: this.#liveStreams(), requestsPerSecond: 0, processBytes: processBytes() }
-    const status = await telemetry.status(server)
-    const seen = { status, topology: await telemetry.topology(), totals: telemetry.totals() }
-    for (const read of this.#read) read(seen)
-    return this.#registry.metrics()
+  #load(): Promise<MetricRegistry> {
+    return (this.#loading ??= this.#makeRegistry())
+  }
+
+  async #makeRegistry(): Promise<MetricRegistry> {
+    const { MetricRegistry } = await import('./metric-registry.ts')
+    const registry = new MetricRegistry(this.#database, this.#liveStreams)
+    for (const observed of this.#waiting) registry.observe(...observed)
+    registry.countBody(this.#waitingBytes)
+    this.#waiting = []
+    this.#registry = registry
+    return registry
   }
 
   close(): void {
-    this.#registry.clear()
-  }
-}
-
-/** Puts a metric's values into the registry's place, those of before forgotten. */
-function reader({ name, kind, labels, help, read }: MetricDefinition, registry: Registry): (seen: Seen) => void {
-  const options = { name: `millrace_${name}`, help, labelNames: [...labels], registers: [registry] }
-  const metric = kind === 'gauge' ? new Gauge(options) : new Counter(options)
-  return (seen) => {
-    metric.reset()
-    // One without labels would be 0 after a reset, where it is not known.
-    metric.remove({})
-    for (const [value, ...values] of read(seen)) {
-      if (value === null) continue
-      metric.inc(Object.fromEntries(labels.map((label, i) => [label, values[i]])), value)
-    }
+    this.#registry?.close()
   }
 }

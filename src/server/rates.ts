@@ -1,4 +1,4 @@
-import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible'
+import type { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible'
 import type { Rate } from '../app/gateway.ts'
 import { MillraceError } from '../data/errors.ts'
 
@@ -17,16 +17,13 @@ export const defaultRates: Readonly<Record<string, Rate>> = {
 /** How often callers may ask, by class of routes: each caller has a count of its own for each class. */
 export class Rates {
   readonly #rates: Readonly<Record<string, Rate>>
-  readonly #limiters: ReadonlyMap<string, RateLimiterMemory>
+  readonly #limiters: Promise<ReadonlyMap<string, RateLimiterMemory>>
 
   constructor(rates: Readonly<Record<string, Rate>>) {
     this.#rates = { ...defaultRates, ...rates }
-    this.#limiters = new Map(
-      Object.entries(this.#rates).map(([name, { requests, seconds }]) => [
-        name,
-        new RateLimiterMemory({ keyPrefix: name, points: requests, duration: seconds }),
-      ]),
-    )
+    this.#limiters = limitersOf(this.#rates)
+    // Whoever is counted meets it.
+    this.#limiters.catch(() => {})
   }
 
   /**
@@ -34,13 +31,15 @@ export class Rates {
    * @throws TooOften
    */
   async take(name: string, caller: string): Promise<Readonly<Record<string, string>>> {
-    const limiter = this.#limiters.get(name)
+    const limiter = (await this.#limiters).get(name)
     if (limiter === undefined) return {}
     try {
       return this.#headers(name, await limiter.consume(caller))
     } catch (refused) {
-      if (!(refused instanceof RateLimiterRes)) throw refused
-      throw new TooOften(name, this.#rates[name], this.#headers(name, refused), refused.msBeforeNext)
+      // What it refuses with is no error.
+      if (refused instanceof Error) throw refused
+      const counted = refused as RateLimiterRes
+      throw new TooOften(name, this.#rates[name], this.#headers(name, counted), counted.msBeforeNext)
     }
   }
 
@@ -51,6 +50,17 @@ export class Rates {
       ratelimit: `"${name}";r=${Math.max(0, remainingPoints)};t=${Math.ceil(msBeforeNext / 1000)}`,
     }
   }
+}
+
+/** Only a server with a gateway counts, and so loads the library. */
+async function limitersOf(rates: Readonly<Record<string, Rate>>): Promise<ReadonlyMap<string, RateLimiterMemory>> {
+  const { RateLimiterMemory } = await import('rate-limiter-flexible')
+  return new Map(
+    Object.entries(rates).map(([name, { requests, seconds }]) => [
+      name,
+      new RateLimiterMemory({ keyPrefix: name, points: requests, duration: seconds }),
+    ]),
+  )
 }
 
 export class TooOften extends MillraceError {

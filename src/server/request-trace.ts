@@ -1,11 +1,11 @@
-import { createTraceState, isSpanContextValid, SpanKind, SpanStatusCode } from '@opentelemetry/api'
-import { activeTracer, contextOf, currentSpan, type SpanName, withinSpan } from '../io/tracing.ts'
+import { activeTracer, contextOf, currentSpan, openTelemetry, type SpanName, withinSpan } from '../io/tracing.ts'
 import type { ApiAnswer, ApiRequest } from './exchange.ts'
 
 /** Answers a request within a span of its own, where traces are taken: a child of the one that its sender names. */
 export async function tracedRequest(request: ApiRequest, answer: () => Promise<ApiAnswer>): Promise<ApiAnswer> {
   const tracer = activeTracer()
   if (tracer === null) return answer()
+  const { SpanKind, SpanStatusCode } = openTelemetry()
   const { method } = request
   const parent = parentOf(request.header('traceparent'), request.header('tracestate'))
   const attributes = { 'http.request.method': method }
@@ -31,6 +31,7 @@ export function parentOf(traceparent: string | null, tracestate: string | null):
   const match = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/.exec(traceparent ?? '')
   if (match === null) return null
   const [, format, traceId, spanId, flags, more] = match
+  const { createTraceState, isSpanContextValid } = openTelemetry()
   // A later version may have more behind what we know; this one may not.
   if (format === 'ff' || (format === '00' && more !== undefined)) return null
   const state = tracestate === null || tracestate.length > 512 ? {} : { traceState: createTraceState(tracestate) }

@@ -1,4 +1,4 @@
-import CircuitBreaker from 'opossum'
+import type CircuitBreaker from 'opossum'
 import type { UpstreamOptions } from '../../app/gateway-routes.ts'
 import { MillraceError } from '../../data/errors.ts'
 import { dial } from '../../io/dial.ts'
@@ -28,7 +28,7 @@ export class Upstream {
   readonly #options: UpstreamOptions
   readonly #clock: Clock
   readonly #headers: Readonly<Record<string, string>>
-  readonly #breaker: CircuitBreaker<[Asked], Response>
+  readonly #breaker: Promise<CircuitBreaker<[Asked], Response>>
   #budget = budgetMost
 
   /** @throws MillraceError app/load for a header's secret that is not set */
@@ -41,8 +41,16 @@ export class Upstream {
         typeof value === 'string' ? value : secretOf(value.env),
       ]),
     )
+    this.#breaker = this.#makeBreaker()
+    // Whoever asks meets it.
+    this.#breaker.catch(() => {})
+  }
+
+  /** Only a server with upstreams loads the library. */
+  async #makeBreaker(): Promise<CircuitBreaker<[Asked], Response>> {
+    const { default: Breaker } = await import('opossum')
     // Times are kept by our own clock: the breaker only counts.
-    this.#breaker = new CircuitBreaker((asked: Asked) => this.#once(asked), {
+    return new Breaker((asked: Asked) => this.#once(asked), {
       ...breaker,
       timeout: false,
       errorFilter: (error: unknown) => error instanceof MillraceError && error.code === 'request/slow',
@@ -55,7 +63,7 @@ export class Upstream {
     let left = retried.has(asked.method) ? (this.#options.retries ?? 1) : 0
     for (;;) {
       try {
-        return await this.#breaker.fire(asked)
+        return await (await this.#breaker).fire(asked)
       } catch (error) {
         if ((error as { readonly code?: string }).code === 'EOPENBREAKER') throw open()
         const again = left-- > 0 && this.#budget >= 1 && !asked.signal.aborted
@@ -129,7 +137,7 @@ export class Upstream {
   }
 
   close(): void {
-    this.#breaker.shutdown()
+    this.#breaker.then((made) => made.shutdown()).catch(() => {})
   }
 }
 
