@@ -42,7 +42,6 @@ export const entries = [
 const packages: Readonly<Record<string, readonly string[]>> = {
   '@standard-schema/spec': ['src/'],
   'libpg-query': ['src/sql/', 'src/sql.ts'],
-  fastify: ['src/server/listen.ts'],
   commander: ['src/cli/'],
   'cli-progress': ['src/cli/'],
   '@clack/prompts': ['src/cli/'],
@@ -65,7 +64,7 @@ const pureModules = new Set(['assert', 'assert/strict', 'buffer', 'path', 'path/
 const nodeAllowed: readonly { readonly path: string; readonly modules: 'all' | readonly string[] }[] = [
   { path: 'src/io/', modules: 'all' },
   { path: 'src/io.ts', modules: 'all' },
-  { path: 'src/server/listen.ts', modules: ['net', 'tls', 'http', 'http2', 'stream'] },
+  { path: 'src/server/listen.ts', modules: ['net', 'http', 'https'] },
   { path: 'src/cli/', modules: ['process', 'tty', 'readline', 'readline/promises'] },
 ]
 

@@ -1,7 +1,6 @@
 import { LRUCache } from 'lru-cache'
-import { hex } from '../data/hex.ts'
 import type { Database } from '../database.ts'
-import { sha256 } from '../io/digest.ts'
+import { sha256Hex } from '../io/digest.ts'
 import { type Equality, equalityOf } from '../views/read.ts'
 import type { View } from '../views/view.ts'
 
@@ -114,5 +113,5 @@ export class Answers {
 
 /** By content: the same rows have the same tag, at whatever tick and on whatever server. */
 export function etagOf(tail: Uint8Array): string {
-  return `W/"${hex(sha256(tail).subarray(0, 16))}"`
+  return `W/"${sha256Hex(tail).slice(0, 32)}"`
 }

@@ -9,9 +9,9 @@ import { Answers } from './answers.ts'
 import { backUp } from './backup.ts'
 import { chartsRoute } from './charts.ts'
 import { diff } from './diff.ts'
-import { type ApiAnswer, type ApiRequest, jsonAnswer, problemAnswer } from './exchange.ts'
+import { type ApiAnswer, type ApiRequest, admittedBody, jsonAnswer, problemAnswer } from './exchange.ts'
 import { explainRoutes } from './explain-sql.ts'
-import { Front, refusalHeaders } from './front.ts'
+import { Front, refusalHeaders, unlimited } from './front.ts'
 import { Guard, type GuardOptions } from './guard.ts'
 import { holding } from './held.ts'
 import { appendEvents, appendMixed } from './ingest.ts'
@@ -23,7 +23,7 @@ import { describeApi } from './openapi/document.ts'
 import { Page } from './page.ts'
 import { type Project, projectRoutes } from './project.ts'
 import { nameRequest, tracedRequest } from './request-trace.ts'
-import { allowed, type Found, methodOf, on, type Route, Routes, route, WrongMethod } from './routes.ts'
+import { allowed, type Found, firstOf, methodOf, on, type Route, Routes, route, WrongMethod } from './routes.ts'
 import { seenCatalogBody } from './seen-catalog.ts'
 import { type Session, Sessions } from './sessions.ts'
 import { runSql } from './sql.ts'
@@ -289,9 +289,15 @@ export class Api {
     const seconds = (clock.monotonicMs() - start) / 1000
     this.metrics.observe(route?.pattern ?? 'none', request.method, answer.status, seconds)
     this.#front.journals.answered(request, route?.pattern ?? 'none', seen.caller, answer.status, seconds)
-    const { vary } = answer.headers
-    const shared = this.#crossOrigin(request, answer, vary === undefined ? 'Origin' : `${vary}, Origin`)
-    return { status: answer.status, body: answer.body, headers: { ...safeHeaders, ...answer.headers, ...shared } }
+    return { status: answer.status, body: answer.body, headers: this.#headersOf(request, answer) }
+  }
+
+  #headersOf(request: ApiRequest, answer: ApiAnswer): Readonly<Record<string, string>> {
+    // One by one: spreading would cost a read whose answer is kept more than finding it.
+    const headers: Record<string, string> = { ...safeHeaders }
+    for (const name in answer.headers) headers[name] = answer.headers[name]
+    const origin = request.header('origin')
+    return origin === null ? headers : { ...headers, ...this.#crossOrigin(request, answer, origin) }
   }
 
   async #call(request: ApiRequest, found: Found, seen: { caller: string | null }): Promise<ApiAnswer> {
@@ -307,7 +313,7 @@ export class Api {
     }
     seen.caller = caller.id
     const sight = front.sightOf(caller)
-    const name = Object.values(names)[0] ?? ''
+    const name = firstOf(names)
     const isLive = method.limits === 'live'
     const begun = isLive ? this.#sessions.begin({ caller, needs: method.needs, name, sight }) : null
     const leave = (): void => {
@@ -315,10 +321,7 @@ export class Api {
       begun?.leave()
     }
     try {
-      const asked =
-        request.method === 'GET'
-          ? request
-          : { ...request, readBody: () => request.readBody((n) => share('bodyBytes', n)) }
+      const asked = request.method === 'GET' ? request : admittedBody(request, (bytes) => share('bodyBytes', bytes))
       const answer = await method.answer({
         request: asked,
         caller,
@@ -329,10 +332,11 @@ export class Api {
         session: begun?.session ?? null,
         share,
       })
+      const body = holding(answer.body, request, leave)
       return {
-        ...answer,
-        headers: { ...headers, ...answer.headers },
-        body: holding(answer.body, request, leave),
+        status: answer.status,
+        headers: headers === unlimited ? answer.headers : { ...headers, ...answer.headers },
+        body,
       }
     } catch (error) {
       leave()
@@ -341,14 +345,14 @@ export class Api {
   }
 
   /** Pages of origins that were allowed by name may read answers. */
-  #crossOrigin(request: ApiRequest, answer: ApiAnswer, vary: string): Readonly<Record<string, string>> {
-    const origin = request.header('origin')
-    if (origin === null || !this.#guard.isAllowed(origin)) return {}
+  #crossOrigin(request: ApiRequest, answer: ApiAnswer, origin: string): Readonly<Record<string, string>> {
+    if (!this.#guard.isAllowed(origin)) return {}
+    const { vary } = answer.headers
     const shared = {
       'access-control-allow-origin': origin,
       'access-control-expose-headers': 'Millrace-Tick, ETag, Retry-After, RateLimit, RateLimit-Policy',
       'cross-origin-resource-policy': 'cross-origin',
-      vary,
+      vary: vary === undefined ? 'Origin' : `${vary}, Origin`,
     }
     if (request.method !== 'OPTIONS') return shared
     return {

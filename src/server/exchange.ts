@@ -26,6 +26,24 @@ export interface ApiRequest {
 /** Takes some of what there is only so much of. @returns gives it back */
 export type Entrance = (amount: number) => () => void
 
+/** The same request, whose body's bytes are asked for at one more entrance. */
+export function admittedBody(request: ApiRequest, also: Entrance): ApiRequest {
+  const { method, local, address, target } = request
+  return {
+    method,
+    local,
+    address,
+    target,
+    header: (name) => request.header(name),
+    headerNames: () => request.headerNames(),
+    readBody: () => request.readBody(also),
+    // A signal is made when it is asked for.
+    get signal() {
+      return request.signal
+    },
+  }
+}
+
 export interface ApiAnswer {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
@@ -47,6 +65,15 @@ export function textAnswer(
   headers: Readonly<Record<string, string>> = {},
 ): ApiAnswer {
   return { status, headers: { 'content-type': type, ...headers }, body: encoder.encode(text) }
+}
+
+/** Bytes behind a few ASCII characters. */
+export function afterText(head: string, tail: Uint8Array): Uint8Array {
+  // Out of a pool: memory of its own would cost more than what is copied into it.
+  const bytes = Buffer.allocUnsafe(head.length + tail.length)
+  bytes.write(head, 'latin1')
+  bytes.set(tail, head.length)
+  return bytes
 }
 
 /** Seconds after which a busy server may be asked again. */

@@ -13,7 +13,7 @@ import { type ApiAnswer, type ApiRequest, jsonAnswer } from './exchange.ts'
 import type { Appender } from './ingest.ts'
 import { Journals } from './journals.ts'
 import { Rates, TooOften } from './rates.ts'
-import type { Found, Method } from './routes.ts'
+import { type Found, firstOf, type Method } from './routes.ts'
 import type { Viewer } from './seen-catalog.ts'
 import type { Judge, Opened, Verdict } from './sessions.ts'
 import { Shares, sharesOf, type TakeShare } from './shares.ts'
@@ -98,7 +98,7 @@ export class Front implements Judge {
     const seen: { caller: Caller | null } = { caller: null }
     if (method.needs === 'public') return this.#admit(request, found, method, seen)
     const note = (refusal: unknown): void => {
-      const name = Object.values(found.names)[0] ?? ''
+      const name = firstOf(found.names)
       this.journals.decided(request, found.route.pattern, name, seen.caller, refusal)
     }
     try {
@@ -115,7 +115,7 @@ export class Front implements Judge {
     const { names, query } = found
     if (this.#gateway === null || this.#callers === null || this.#access === null || this.#rates === null) {
       const shares = request.local ? unbounded : this.#taken(networkOf(request.address), anybody, found, method)
-      return { caller: anybody, query, headers: {}, ...shares }
+      return { caller: anybody, query, headers: unlimited, share: shares.share, leave: shares.leave }
     }
     if (method.needs === 'public') {
       const nobody = `nobody at ${networkOf(request.address)}`
@@ -124,7 +124,7 @@ export class Front implements Judge {
       return { caller, query, headers, ...this.#taken(nobody, caller, found, method, headers) }
     }
     const split = method.limits === 'live' ? withoutTicket(query) : { ticket: null, query }
-    const name = Object.values(names)[0] ?? ''
+    const name = firstOf(names)
     let caller: Caller | null
     try {
       caller = await this.#callers.of(request, split.ticket)
@@ -272,6 +272,9 @@ function meaningOf(sight: Sight | undefined, names: readonly string[]): string {
   const seen = names.map((name) => sight?.of(name) ?? 'whole')
   return JSON.stringify([seen, seen.every((each) => each === 'whole') ? '' : sight?.maskKey])
 }
+
+/** No rate is told where none counts. */
+export const unlimited: Readonly<Record<string, string>> = {}
 
 /** Who is on this machine already has all of it. */
 const unbounded: Pick<Admitted, 'share' | 'leave'> = { share: () => () => {}, leave: () => {} }

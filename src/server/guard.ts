@@ -19,6 +19,8 @@ export class Guard {
   readonly #hosts: ReadonlySet<string>
   readonly #origins: ReadonlySet<string>
   readonly #anyAddress: boolean
+  /** The last one that was found to be right: hardly ever is another one asked for. */
+  #knownHost: string | null = null
 
   constructor({ host, allowedHosts, allowedOrigins }: GuardOptions) {
     this.#hosts = new Set([host, ...allowedHosts].map((name) => unbracketed(name.toLowerCase())))
@@ -29,8 +31,7 @@ export class Guard {
   /** @throws MillraceError request/host, request/origin */
   check(request: ApiRequest): void {
     const host = request.header('host')
-    const name = host === null ? null : hostName(host)
-    if (host === null || name === null || !this.#knows(name)) {
+    if (host === null || !this.#answersTo(host)) {
       throw new MillraceError('request/host', `this server is not ${host ?? 'without a name'}`, {
         hint: 'ask it as localhost, or start it with that name among the hosts allowed',
       })
@@ -45,6 +46,14 @@ export class Guard {
   /** Is it an origin, other than the server's own, that may read answers? */
   isAllowed(origin: string): boolean {
     return this.#origins.has(origin.toLowerCase())
+  }
+
+  #answersTo(host: string): boolean {
+    if (host === this.#knownHost) return true
+    const name = hostName(host)
+    if (name === null || !this.#knows(name)) return false
+    this.#knownHost = host
+    return true
   }
 
   #knows(name: string): boolean {

@@ -1,7 +1,6 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:https'
 import type { Socket } from 'node:net'
-import type { Server as TlsServer } from 'node:tls'
-import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify'
 import type { NamedChart } from '../app/chart.ts'
 import type { Gateway } from '../app/gateway.ts'
 import { Bug, type ErrorCode, MillraceError } from '../data/errors.ts'
@@ -11,11 +10,10 @@ import type { ServerLogger } from '../io/lazy-logger.ts'
 import { nodeIo } from '../io/node.ts'
 import { checkPolicies } from './access.ts'
 import { Api } from './api.ts'
-import { BodyBuffer, bodyTooSlow } from './body.ts'
 import { type Certificate, readCertificate, type TlsOptions, watchCertificate } from './certificate.ts'
 import { Connections } from './connections.ts'
-import { type ApiAnswer, type ApiRequest, problemAnswer } from './exchange.ts'
-import { Gone } from './gone.ts'
+import { type ApiAnswer, problemAnswer } from './exchange.ts'
+import { Incoming, type Intake } from './incoming.ts'
 import { defaultLimits, defaultPort, Gate, type Limits } from './limits.ts'
 import { hasBody, headerOf } from './message.ts'
 import { Proxies } from './origin.ts'
@@ -86,9 +84,9 @@ export async function startServer(database: Database, options: ServerOptions = {
   const { tls, trustedProxies = [] } = options
   const certificate = tls === undefined ? null : await readCertificate(io.disk, tls)
   const door = new Door(api, io.clock, limits, logger, new Proxies(trustedProxies), certificate)
-  const app = door.app
+  const { server } = door
   try {
-    await app.listen({ host, port })
+    await listening(server, host, port)
   } catch (error) {
     api.close()
     const { code, message } = error as NodeJS.ErrnoException
@@ -98,7 +96,7 @@ export async function startServer(database: Database, options: ServerOptions = {
       cause: error,
     })
   }
-  const address = app.server.address()
+  const address = server.address()
   if (address === null || typeof address === 'string') throw new Bug('a server that listens has an address')
   const name = host === '0.0.0.0' || host === '::' ? 'localhost' : host.includes(':') ? `[${host}]` : host
   let closing: Promise<void> | null = null
@@ -112,14 +110,25 @@ export async function startServer(database: Database, options: ServerOptions = {
   }
 }
 
+/** @throws as the system refuses it */
+function listening(server: Server, host: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen({ host, port }, () => {
+      server.off('error', reject)
+      resolve()
+    })
+  })
+}
+
 /** Sockets to requests, answers to sockets. */
 class Door {
-  readonly app: FastifyInstance
+  readonly server: Server
   readonly #api: Api
   readonly #clock: Clock
   readonly #limits: Limits
   readonly #logger: ServerLogger | undefined
-  readonly #bodies: Gate
+  readonly #intake: Intake
   readonly #proxies: Proxies
   readonly #connections: Connections
   readonly #secure: boolean
@@ -142,138 +151,68 @@ class Door {
     this.#clock = clock
     this.#limits = limits
     this.#logger = logger
-    this.#bodies = new Gate(limits.bodyBytesInAll, 'bytes of bodies at a time')
-    const reading = {
+    this.#intake = {
+      clock,
+      limits,
+      bodies: new Gate(limits.bodyBytesInAll, 'bytes of bodies at a time'),
+      onBody: (bytes) => api.metrics.countBody(bytes),
+    }
+    const options = {
       maxHeaderSize: limits.headerBytes,
       headersTimeout: limits.headersMs,
       connectionsCheckingInterval: Math.min(1000, limits.headersMs),
-    }
-    const options = {
-      logger: false,
-      // No route has a schema: fastify would load ajv and all that belongs to it.
-      schemaController: { compilersFactory: { buildValidator: noSchemas, buildSerializer: noSchemas } },
-      // Routing is ours: a path never meets another router's idea of dots and slashes.
-      rewriteUrl: () => '/',
-      forceCloseConnections: false,
       keepAliveTimeout: keepAliveMs,
       requestTimeout: limits.headersMs + limits.bodyMs,
-      clientErrorHandler: (error: NodeJS.ErrnoException, socket: Socket) => refuseConnection(error, socket),
-    } as const
+    }
     try {
-      this.app =
-        certificate === null
-          ? fastify({ ...options, http: reading })
-          : (fastify({ ...options, https: { ...reading, ...certificate } }) as unknown as FastifyInstance)
+      this.server = certificate === null ? createServer(options) : createTlsServer({ ...options, ...certificate })
     } catch (error) {
       throw new MillraceError('usage', `the certificate or its key is none: ${(error as Error).message}`)
     }
-    this.app.server.maxConnections = limits.connections
+    this.server.maxConnections = limits.connections
     // Of TLS the socket below it: what is in it isn't known yet.
-    this.app.server.on('connection', (socket: Socket) => this.#connections.take(socket))
-    this.#takeRequests()
+    this.server.on('connection', (socket: Socket) => this.#connections.take(socket))
+    this.server.on('clientError', refuseConnection)
+    this.server.on('request', (message, response) => void this.#exchange(message, response))
   }
 
   /** Connections from now on get the renewed certificate. */
   keepRenewed({ disk, clock }: Io, tls: TlsOptions): void {
     this.#endWatch = watchCertificate(disk, clock, tls, (certificate) => {
       try {
-        ;(this.app.server as unknown as TlsServer).setSecureContext(certificate)
+        ;(this.server as TlsServer).setSecureContext(certificate)
       } catch (error) {
         this.#logger?.error({ err: error }, 'the new certificate is none: the one before stays')
       }
     })
   }
 
-  #takeRequests(): void {
-    const { app } = this
-    app.removeAllContentTypeParsers()
-    // Bodies are read by who wants them.
-    app.addContentTypeParser('*', (_request, _payload, done) => done(null))
-    const handler = (request: FastifyRequest, reply: FastifyReply): void => {
-      reply.hijack()
-      void this.#exchange(request.originalUrl, request.raw, reply.raw)
-    }
-    // Before anything of a body is looked at.
-    app.addHook('onRequest', async (request, reply) => handler(request, reply))
-    app.all('/', handler)
-    app.setNotFoundHandler(handler)
-  }
-
-  async #exchange(target: string, message: IncomingMessage, response: ServerResponse): Promise<void> {
+  async #exchange(message: IncomingMessage, response: ServerResponse): Promise<void> {
     const start = this.#clock.monotonicMs()
-    const gone = new Gone()
-    response.once('close', () => {
-      if (!response.writableFinished) gone.now()
-    })
     const { socket } = message
     const endWork = this.#connections.work(socket)
-    let release = (): void => {}
-    const address = this.#proxies.clientOf(message.socket.remoteAddress ?? '', headerOf(message, 'x-forwarded-for'))
-    const request: ApiRequest = {
-      method: message.method ?? 'GET',
-      target,
-      local: isLoopback(address),
-      address,
-      header: (name) => headerOf(message, name),
-      headerNames: () => Object.keys(message.headers),
-      readBody: async (also) => {
-        const gates = [(bytes: number) => this.#bodies.enter(bytes), ...(also === undefined ? [] : [also])]
-        const body = new BodyBuffer(headerOf(message, 'content-length'), this.#limits, gates)
-        release = () => body.release()
-        await this.#receive(message, body)
-        this.#api.metrics.countBody(body.bytes.length)
-        return body.bytes
-      },
-      get signal() {
-        return gone.signal
-      },
-    }
+    const address = this.#proxies.clientOf(socket.remoteAddress ?? '', headerOf(message, 'x-forwarded-for'))
+    const request = new Incoming(message, response, address, this.#intake)
     try {
       const answer = await this.#api.answer(request)
-      release()
+      request.release()
       await this.#send(message, response, answer)
-      const { method } = message
-      const ms = Math.round(this.#clock.monotonicMs() - start)
-      this.#logger?.debug({ method, path: target.split('?')[0], status: answer.status, ms }, 'request')
+      if (this.#logger !== undefined) {
+        const { method, target } = request
+        const ms = Math.round(this.#clock.monotonicMs() - start)
+        this.#logger.debug({ method, path: target.split('?')[0], status: answer.status, ms }, 'request')
+      }
     } catch (error) {
       // The answer had begun: all that can be said is that it is not whole.
+      const { isGone } = request
       response.destroy()
-      if (!gone.is) this.#logger?.error({ err: error }, 'an answer broke off')
+      if (!isGone) this.#logger?.error({ err: error }, 'an answer broke off')
     } finally {
-      release()
+      request.release()
       endWork()
       // A connection that is kept for the next request would keep the server from closing.
       if (this.#closing) socket.end()
     }
-  }
-
-  /** @throws MillraceError request/too-large, request/slow, request/busy */
-  #receive(message: IncomingMessage, body: BodyBuffer): Promise<void> {
-    return new Promise((resolve, reject) => {
-      let settled = false
-      const settle = (error: Error | null): void => {
-        if (settled) return
-        settled = true
-        cancel()
-        message.off('data', onData)
-        if (error === null) resolve()
-        else reject(error)
-      }
-      const onData = (piece: Uint8Array): void => {
-        try {
-          body.push(piece)
-        } catch (error) {
-          settle(error as Error)
-        }
-      }
-      const cancel = this.#clock.after(this.#limits.bodyMs, () => settle(bodyTooSlow(this.#limits)))
-      message.once('end', () => settle(null))
-      message.once('error', (error) => settle(error))
-      message.once('close', () => {
-        if (!settled) settle(new MillraceError('request/malformed', 'the body broke off'))
-      })
-      message.on('data', onData)
-    })
   }
 
   async #send(message: IncomingMessage, response: ServerResponse, answer: ApiAnswer): Promise<void> {
@@ -285,10 +224,12 @@ class Door {
     }
     // What is left of a body that nobody wanted is not waited for.
     const unread = !message.complete && hasBody(message)
-    const all: Record<string, string | number> = { ...headers }
-    if (this.#secure) all['strict-transport-security'] = 'max-age=31536000'
-    if (body instanceof Uint8Array) all['content-length'] = body.length
-    if (unread) all.connection = 'close'
+    // A list is written as it is; an object would be copied once more.
+    const all: string[] = []
+    for (const name in headers) all.push(name, headers[name])
+    if (this.#secure) all.push('strict-transport-security', 'max-age=31536000')
+    if (body instanceof Uint8Array) all.push('content-length', String(body.length))
+    if (unread) all.push('connection', 'close')
     response.writeHead(status, all)
     if (empty || body === null || body instanceof Uint8Array) {
       const bytes = !empty && body instanceof Uint8Array ? body : undefined
@@ -350,26 +291,19 @@ class Door {
     this.#closing = true
     this.#endWatch()
     this.#api.close()
-    const { server } = this.app
+    const { server } = this
+    const closed = new Promise((resolve) => server.close(resolve))
     const cancel = this.#clock.after(graceMs, () => server.closeAllConnections())
     server.closeIdleConnections()
     if (!this.#secure) this.#connections.closeIdle()
-    await this.app.close()
+    await closed
     cancel()
     await this.#api.flush()
   }
 }
 
-function noSchemas(): never {
-  throw new Bug('a route of the server has a schema')
-}
-
 async function closeBody(body: ApiAnswer['body']): Promise<void> {
   if (body !== null && !(body instanceof Uint8Array)) await body[Symbol.asyncIterator]().return?.()
-}
-
-function isLoopback(address: string): boolean {
-  return address === '::1' || /^(::ffff:)?127\./.test(address)
 }
 
 const clientErrors: Readonly<Record<string, readonly [ErrorCode, string]>> = {

@@ -135,16 +135,11 @@ export class Routes {
   find(target: string): Found {
     const at = target.indexOf('?')
     const path = at < 0 ? target : target.slice(0, at)
+    const query = at < 0 ? '' : target.slice(at + 1)
     const segments = path.split('/')
     for (const { route: found, parts } of this.#byLength.get(segments.length) ?? []) {
-      if (!parts.every((part, i) => part.startsWith('{') || part === segments[i])) continue
-      const names: Record<string, string> = {}
-      parts.forEach((part, i) => {
-        if (part.startsWith('{')) names[part.slice(1, -1)] = decodeSegment(segments[i])
-      })
-      return { route: found, names, query: at < 0 ? '' : target.slice(at + 1) }
+      if (fits(parts, segments)) return { route: found, names: namesIn(parts, segments), query }
     }
-    const query = at < 0 ? '' : target.slice(at + 1)
     for (const { route: found, prefix } of this.#open) {
       if (path.startsWith(prefix)) return { route: found, names: { '*': path.slice(prefix.length) }, query }
     }
@@ -152,6 +147,30 @@ export class Routes {
       hint: 'GET /v1/catalog says what is defined',
     })
   }
+}
+
+function fits(parts: readonly string[], segments: readonly string[]): boolean {
+  for (let i = 0; i < parts.length; i++) if (parts[i] !== segments[i] && !isVariable(parts[i])) return false
+  return true
+}
+
+/** @throws MillraceError request/malformed */
+function namesIn(parts: readonly string[], segments: readonly string[]): Record<string, string> {
+  const names: Record<string, string> = {}
+  for (let i = 0; i < parts.length; i++) {
+    if (isVariable(parts[i])) names[parts[i].slice(1, -1)] = decodeSegment(segments[i])
+  }
+  return names
+}
+
+function isVariable(part: string): boolean {
+  return part.startsWith('{')
+}
+
+/** The first variable part of a path, or nothing. */
+export function firstOf(names: Found['names']): string {
+  for (const name in names) return names[name]
+  return ''
 }
 
 /** @throws WrongMethod */
@@ -175,10 +194,11 @@ export function allowed(methods: Route['methods']): string {
 }
 
 function variables(parts: readonly string[]): number {
-  return parts.filter((part) => part.startsWith('{')).length
+  return parts.filter(isVariable).length
 }
 
 function decodeSegment(segment: string): string {
+  if (!segment.includes('%')) return segment
   try {
     return decodeURIComponent(segment)
   } catch {

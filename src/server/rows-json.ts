@@ -1,5 +1,6 @@
 import { ByteWriter } from '../data/byte-writer.ts'
-import { compilePrinter, type PrintOptions } from '../data/json-print.ts'
+import { compilePrinter, type PrintOptions, type RowWriter } from '../data/json-print.ts'
+import type { ColumnSchema } from '../data/sql-type.ts'
 import type { Clock } from '../io/io.ts'
 import type { Rows } from '../views/rows.ts'
 import { Slices } from '../views/slices.ts'
@@ -17,6 +18,18 @@ const comma = 0x2c
  */
 export type RowsForm = 'rows' | 'changes'
 
+const printers = new WeakMap<readonly ColumnSchema[], Map<string, RowWriter>>()
+
+/** Compiled once for each way of printing some columns: most answers are a row or two. */
+function printerOf(columns: readonly ColumnSchema[], options: PrintOptions): RowWriter {
+  const made = printers.get(columns) ?? new Map<string, RowWriter>()
+  printers.set(columns, made)
+  const way = `${options.numbers} ${options.shape}`
+  const print = made.get(way) ?? compilePrinter(columns, options)
+  made.set(way, print)
+  return print
+}
+
 /**
  * Prints rows between `head` and `tail` straight from their lanes. Others get their turn between two pieces, and
  * within one that takes long.
@@ -29,8 +42,8 @@ export async function* rowsJson(
   tail: string,
   options: PrintOptions = {},
 ): AsyncGenerator<Uint8Array> {
-  const print = compilePrinter(rows.columns, options)
-  const out = new ByteWriter(4096)
+  const print = printerOf(rows.columns, options)
+  const out = new ByteWriter(rows.length > 8 ? 4096 : 512)
   const slices = new Slices(clock)
   let first = true
   out.text(head)
