@@ -344,6 +344,114 @@ describe('live', () => {
     await expect.poll(free).toContain('millrace_live_streams 0')
   })
 
+  it('follows a topic, in this process and from afar alike', async () => {
+    const { db, url } = await start()
+    const near = await open(app, { engine: 'inline' })
+    stops.push(() => near.close())
+    for (const one of [near, db]) {
+      const { tick } = await one.payments.append([
+        { id: 9007199254740993n, amount: 2, at },
+        { id: 1, amount: '0.50', at, more: { a: 1 } },
+      ])
+      await one.byId.get({ minTick: tick })
+      const event = (offset: number, id: number | bigint, amount: number, more: unknown, sent: number) => {
+        const data = { id, amount, at: '2026-11-21T10:00:00.123+00:00', raw: null, more }
+        return { offset, tick: tick + sent, op: 'append', data }
+      }
+      const told: unknown[] = []
+      const abort = new AbortController()
+      for await (const step of one.payments.live({ from: 0, signal: abort.signal })) {
+        told.push(step)
+        if (told.length === 1) await one.payments.append({ id: 2, amount: 3, at })
+        if (told.length === 2) abort.abort()
+      }
+      const first = [event(0, 9007199254740993n, 2, null, 0), event(1, 1, 0.5, { a: 1 }, 0)]
+      expect(told).toEqual([
+        { kind: 'events', tick, next: 2, complete: true, events: first },
+        { kind: 'events', tick: tick + 1, next: 3, complete: true, events: [event(2, 2, 3, null, 1)] },
+      ])
+      for await (const { events, next } of one.payments.live()) {
+        expect([events, next]).toEqual([[], 3])
+        break
+      }
+      for await (const { events } of one.payments.live({ from: 2 })) {
+        expect(events.map(({ offset }) => offset)).toEqual([2])
+        break
+      }
+      const bad = one.payments.live({ from: -1 })[Symbol.asyncIterator]()
+      await expect(bad.next()).rejects.toMatchObject({ code: 'request/parameter' })
+      const over = one.payments.live({ signal: AbortSignal.abort() })[Symbol.asyncIterator]()
+      expect((await over.next()).done).toBe(true)
+    }
+    const free = async () => (await fetch(`${url}/metrics`)).text()
+    await expect.poll(free).toContain('millrace_live_streams 0')
+  })
+
+  it('knows a topic from a view, with the app at hand or without', async () => {
+    const { url } = await start()
+    const db = createClient<typeof app>({ url, app })
+    stops.push(() => db.close())
+    const { tick } = await db.users.append({ id: 'a', born: at, score: 1 })
+    for await (const { events } of db.users.live({ from: 0 })) {
+      expect(events).toEqual([{ offset: 0, tick, op: 'upsert', data: { id: 'a', born: at, score: 1 } }])
+      break
+    }
+    const waiting = db.users.live()[Symbol.asyncIterator]()
+    await waiting.next()
+    const next = waiting.next()
+    await db.close()
+    expect((await next).done).toBe(true)
+  })
+
+  it('goes on with a topic where it was when the server comes back', async () => {
+    const { db, server, database } = await start()
+    const ids: number[] = []
+    let came = 0
+    for await (const { kind, events, next } of db.payments.live()) {
+      expect(kind).toBe('events')
+      for (const { data } of events) ids.push(Number(data.id))
+      expect(next).toBe(ids.length)
+      if (came++ === 0) {
+        await server.close()
+        const line = (id: number): string => `{"id":${id},"amount":5,"at":"2026-11-21T10:00:00Z"}`
+        await database.appendText('payments', new TextEncoder().encode([1, 2].map(line).join('\n')), 'ndjson')
+        const again = await startServer(database, { port: server.port })
+        stops.push(() => again.close())
+      }
+      if (ids.length === 2) break
+    }
+    expect(ids).toEqual([1, 2])
+  })
+
+  it('tells of a topic whose events are gone, and goes on with what is left', async () => {
+    const answers = [
+      'event: events\ndata: {"events":[],"tick":3,"complete":true}\nid: 5\n\n',
+      'event: reset\nid: 9\ndata: {"tick":7}\n\n',
+      'event: problem\ndata: {"code":"auth/invalid","detail":"no more"}\n\n',
+    ]
+    const asked: string[] = []
+    const topics = [{ name: 'payments', columns: [{ name: 'id', type: 'bigint', nullable: false }] }]
+    const db = createClient<typeof app>({
+      url: 'http://localhost',
+      fetch: async (url, init) => {
+        if (url.endsWith('/v1/catalog')) return Response.json({ tick: 1, topics, views: [] })
+        asked.push(`${new URL(url).search} ${new Headers(init?.headers).get('last-event-id')}`)
+        return new Response(answers[asked.length - 1])
+      },
+    })
+    const told: unknown[] = []
+    const reading = (async () => {
+      for await (const step of db.payments.live({ from: 4 })) told.push(step)
+    })()
+    await expect(reading).rejects.toMatchObject({ code: 'auth/invalid' })
+    expect(told).toEqual([
+      { kind: 'events', tick: 3, next: 5, complete: true, events: [] },
+      { kind: 'reset', tick: 7, next: 9, complete: false, events: [] },
+    ])
+    const query = '?numbers=string&from=4'
+    expect(asked).toEqual([`${query} null`, `${query} 5`, `${query} 9`])
+  })
+
   it('begins SQL anew when the server comes back', async () => {
     const { db, server, database } = await start()
     const abort = new AbortController()

@@ -163,6 +163,11 @@ describe('types', () => {
       for await (const { changes } of db.spent.live({ signal: AbortSignal.abort() })) {
         expectTypeOf(changes[0].row.total).toEqualTypeOf<number>()
       }
+      for await (const { events, next } of db.bids.live({ from: 0 })) {
+        expectTypeOf(next).toEqualTypeOf<number>()
+        expectTypeOf(events).toEqualTypeOf<Awaited<ReturnType<typeof db.bids.read>>['events']>()
+        expectTypeOf(events[0].op).toEqualTypeOf<'append' | 'upsert' | 'delete'>()
+      }
       const answer = await db.sql(sql<{ n: number }>`SELECT count(*) AS n FROM ${orders}`)
       expectTypeOf(answer.rows).toEqualTypeOf<readonly { n: number }[]>()
       await db.close()
@@ -193,8 +198,10 @@ describe('types', () => {
       db.big
       // @ts-expect-error there is no such definition
       db.refunds
-      // @ts-expect-error a topic is not a view
-      db.orders.live()
+      // @ts-expect-error a topic goes on from an offset, not behind a tick
+      db.orders.live({ fromTick: 1 })
+      // @ts-expect-error a view has no offsets
+      db.spent.live({ from: 1 })
     })
   })
 

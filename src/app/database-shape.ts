@@ -50,6 +50,11 @@ export interface TopicHandle<In, Row> {
   append(events: In | readonly In[], options?: AppendOptions): Promise<AppendReceipt>
   /** Events in the order of their offsets. */
   read(options?: TopicReadOptions): Promise<TopicPage<Row>>
+  /**
+   * Events from an offset on, then those that come, in order and each once, until the signal aborts. Of a table they
+   * are what its rows became: who forgets them at a `reset` and takes `complete` steps has the table at their ticks.
+   */
+  live(options?: TopicLiveOptions): AsyncIterable<TopicStep<Row>>
   /** What became of an event: what it did at each operator, and which rows it changed. @throws MillraceError not-found */
   journey(offset: number, options?: { readonly signal?: AbortSignal }): Promise<JourneyBody>
   /** Events by what is in them, the newest first. */
@@ -93,6 +98,24 @@ export interface TopicReadOptions {
   readonly from?: number
   readonly limit?: number
   readonly signal?: AbortSignal
+}
+
+export interface TopicLiveOptions {
+  /** The first offset that is wanted (default: the end as it is now); 0: all that there is. Resume with `next`. */
+  readonly from?: number
+  readonly signal?: AbortSignal
+}
+
+/** `events`: some more; `reset`: events that were not told are gone, and what is left of the topic follows. */
+export interface TopicStep<Row> {
+  readonly kind: 'events' | 'reset'
+  /** Of the last event; where `complete`, the tick up to which all is told. */
+  readonly tick: number
+  /** The offset to go on from. */
+  readonly next: number
+  /** Whether what was told up to here is all there is at this tick. */
+  readonly complete: boolean
+  readonly events: readonly TopicEvent<Row>[]
 }
 
 export interface TopicPage<Row> {

@@ -11,6 +11,7 @@ import { addProject } from './project.ts'
 import { connect, defaultPort, defaultUrl } from './remote.ts'
 import { describeError, exitCodeOf } from './report.ts'
 import type { Input } from './run.ts'
+import type { TailFrom } from './tail.ts'
 import { addUpkeep } from './upkeep.ts'
 import { addWhy } from './why.ts'
 
@@ -183,10 +184,15 @@ function addRemote(program: Command, ends: Ends): void {
     .addOption(url())
     .option('--json', 'what it prints is JSON lines in any case')
     .option('--from-tick <N>', 'no rows first, but the changes after this tick', wholeNumber)
-    .action(async (relation: string, flags: { url: string; fromTick?: number }) => {
+    .addOption(
+      new Option('--from-offset <N>', 'a topic’s events from this offset on')
+        .argParser(wholeNumber)
+        .conflicts('fromTick'),
+    )
+    .action(async (relation: string, flags: TailFrom & { url: string }) => {
       listenToSignals()
       const { tail } = await import('./tail.ts')
-      return ends(tail(connect(flags.url), nodeIo().clock, relation, flags.fromTick ?? null, stop.signal))
+      return ends(tail(connect(flags.url), nodeIo().clock, relation, flags, stop.signal))
     })
 }
 

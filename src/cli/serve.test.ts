@@ -279,6 +279,56 @@ describe('millrace tail', () => {
   })
 })
 
+describe('millrace tail of a topic', () => {
+  it('tells each event once, whenever the server is killed', async () => {
+    const data = ['start', 'app.sql', '--data', 'killed', '--port']
+    let server = await running([...data, '0'], 'serving')
+    const { url, port } = { url: ['--url', server.url], port: new URL(server.url).port }
+    await millrace(['append', 'bid', ...url], bids(0))
+    await millrace(['append', 'account', ...url], '{"id":1,"owner":"o0"}\n')
+    const topic = await running(['tail', 'bid', ...url], '"price":0')
+    const later = await running(['tail', 'bid', '--from-offset', '3', ...url], '')
+    const table = await running(['tail', 'account', ...url], '"owner":"o0"')
+    for (let round = 1; round <= 3; round++) {
+      await millrace(['append', 'bid', ...url], bids(2 * round - 1, 2 * round))
+      await millrace(['append', 'account', ...url], `{"id":1,"owner":"o${round}"}\n`)
+      server.child.kill('SIGKILL')
+      await server.ended
+      server = await running([...data, port], 'serving')
+    }
+    await Promise.all([topic, later].map((tail) => tail.said('"price":6')))
+    await table.said('"owner":"o3"')
+    const told = (tail: Running) =>
+      tail
+        .out()
+        .trim()
+        .split('\n')
+        .map((text) => JSON.parse(text) as { row: { price?: number; owner?: string }; weight: number })
+    expect(told(topic).map(({ row }) => row.price)).toEqual([0, 1, 2, 3, 4, 5, 6])
+    expect(told(later).map(({ row }) => row.price)).toEqual([3, 4, 5, 6])
+    const owners = told(table).map(({ row, weight }) => `${weight} ${row.owner}`)
+    expect(owners).toEqual(['1 o0', '-1 o0', '1 o1', '-1 o1', '1 o2', '-1 o2', '1 o3'])
+    for (const tail of [topic, later, table]) tail.child.kill('SIGINT')
+    await Promise.all([topic, later, table].map(({ ended }) => ended))
+    server.child.kill('SIGTERM')
+    expect(await server.ended).toBe(0)
+  })
+
+  it('says where offsets have no meaning', async () => {
+    const server = await running(['start', 'app.sql', '--data', 'offsets', '--port', '0'], 'serving')
+    for (const [relation, why] of [
+      ['totals', 'is a view'],
+      ['account', 'is a table'],
+    ]) {
+      const ran = await millrace(['tail', relation, '--from-offset', '1', '--url', server.url])
+      expect(ran).toMatchObject({ code: 2, err: expect.stringContaining(why) })
+    }
+    expect((await millrace(['tail', 'bid', '--from-offset', '1', '--from-tick', '1'])).code).toBe(2)
+    server.child.kill('SIGTERM')
+    await server.ended
+  })
+})
+
 describe('millrace dev', () => {
   it('takes a saved app over, and stays with the old one while the new one is wrong', async () => {
     file('dev.sql', app)

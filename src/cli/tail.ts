@@ -5,23 +5,25 @@ import type { Clock } from '../io/io.ts'
 import { EventStreamParser, eventStreamType, type StreamEvent } from '../protocol/event-stream.ts'
 import { errorOf, unreachable } from '../protocol/problem.ts'
 import { say, writeOut } from './output.ts'
-import { Patience, pause } from './patience.ts'
+import { Patience } from './patience.ts'
 import { elements, members, objectText } from './raw-json.ts'
+import { line, TopicPrinter } from './tail-topic.ts'
 
-/** How often a topic is asked for more. */
-const pollMs = 500
-const pageEvents = 1000
+export interface TailFrom {
+  readonly fromTick?: number
+  readonly fromOffset?: number
+}
 
 /**
  * Prints a relation's rows and then its changes as `{"tick", "row", "weight"}`, until interrupted; goes on where it
  * was when the server restarts.
- * @param fromTick leaves the rows out: the changes after this tick
+ * @param from leaves the rows out: the changes after a tick, or a topic's events from an offset on
  */
 export async function tail(
   connection: Connection,
   clock: Clock,
   name: string,
-  fromTick: number | null,
+  { fromTick, fromOffset }: TailFrom,
   signal: AbortSignal,
 ): Promise<number> {
   const { topics, views } = await connection.catalog()
@@ -33,11 +35,16 @@ export async function tail(
   const topic = named(topics)
   try {
     if (view !== undefined) {
+      if (fromOffset !== undefined) throw noOffsets(view.name, 'is a view')
       const path = `/v1/views/${encodeURIComponent(view.name)}/live`
-      await followStream(connection, patience, { path, ...(fromTick === null ? {} : { fromTick }) }, signal)
-    } else if (topic !== undefined)
-      await tailTopic(connection, patience, clock, topic.name, topic.primary_key, fromTick, signal)
-    else {
+      const first = fromTick === undefined ? '' : `?from_tick=${fromTick}`
+      await followStream(connection, patience, { path, first }, new Printer(path), signal)
+    } else if (topic !== undefined) {
+      if (fromOffset !== undefined && topic.primary_key.length > 0) throw noOffsets(topic.name, 'is a table')
+      const path = `/v1/topics/${encodeURIComponent(topic.name)}/live`
+      const printer = new TopicPrinter(path, topic.primary_key, fromTick ?? null)
+      await followStream(connection, patience, { path, first: `?from=${fromOffset ?? 0}` }, printer, signal)
+    } else {
       const hint = known([...views, ...topics], name)
       throw new MillraceError('view/unknown', `there is no view or topic ${name}`, { hint })
     }
@@ -61,8 +68,8 @@ export async function followQuery(
   const body = JSON.stringify({ sql, params: parameters })
   const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body }
   try {
-    const asked = { path: `/v1/sql/live?numbers=${numbers}`, init }
-    await followStream(connection, new Patience(clock, signal), asked, signal)
+    const asked = { path: `/v1/sql/live?numbers=${numbers}`, init, first: '' }
+    await followStream(connection, new Patience(clock, signal), asked, new Printer(asked.path), signal)
   } catch (error) {
     if (!signal.aborted) throw error
   }
@@ -73,11 +80,14 @@ export async function followQuery(
 interface Asked {
   readonly path: string
   readonly init?: RequestInit
-  readonly fromTick?: number
+  /** Where it begins, as a query: until it has told where it goes on. */
+  readonly first: string
 }
 
-function line(tick: string | number, row: string, weight: string | number): string {
-  return `{"tick":${tick},"row":${row},"weight":${weight}}\n`
+function noOffsets(name: string, why: string): MillraceError {
+  return new MillraceError('usage', `--from-offset is for topics, and ${name} ${why}`, {
+    hint: 'begin with --from-tick, or with its rows',
+  })
 }
 
 /** Prints what a live stream tells, over as many connections as it takes. */
@@ -85,9 +95,9 @@ async function followStream(
   connection: Connection,
   patience: Patience,
   asked: Asked,
+  printer: { print(event: StreamEvent): Promise<void> },
   signal: AbortSignal,
 ): Promise<void> {
-  const printer = new Printer(asked.path)
   let lastId: string | null = null
   // Some rows of a snapshot are printed, and not yet all.
   let partial = false
@@ -113,7 +123,7 @@ async function followStream(
 /** One connection's events. @throws MillraceError server/unreachable when it ends */
 async function* eventsOf(
   connection: Connection,
-  { path, init, fromTick }: Asked,
+  { path, init, first }: Asked,
   lastId: string | null,
   signal: AbortSignal,
 ): AsyncGenerator<StreamEvent> {
@@ -122,8 +132,7 @@ async function* eventsOf(
     accept: eventStreamType,
     ...(lastId === null ? {} : { 'last-event-id': lastId }),
   }
-  const first = lastId === null && fromTick !== undefined ? `?from_tick=${fromTick}` : ''
-  const response = await connection.open(path + first, { ...init, headers, signal })
+  const response = await connection.open(lastId === null ? path + first : path, { ...init, headers, signal })
   const parser = new EventStreamParser()
   const reader = response.body!.getReader()
   try {
@@ -169,68 +178,4 @@ class Printer {
     const names = this.#names
     return names === null ? text : objectText(names, elements(text))
   }
-}
-
-/** A topic's rows are its events; a table's are what its keys last were. */
-async function tailTopic(
-  connection: Connection,
-  patience: Patience,
-  clock: Clock,
-  name: string,
-  key: readonly string[],
-  fromTick: number | null,
-  signal: AbortSignal,
-): Promise<void> {
-  const rows = new Map<string, { tick: string; row: string }>()
-  let current = key.length === 0 || fromTick !== null
-  for (let from = 0; !signal.aborted; ) {
-    const path = `/v1/topics/${encodeURIComponent(name)}/events?from=${from}&limit=${pageEvents}`
-    const text = await textOf(connection, path, signal).catch((error) => patience.after(error))
-    if (text === undefined) continue
-    patience.answered()
-    const body = members(text)
-    const events = elements(body.get('events') ?? '[]').map(members)
-    from = Number(body.get('next'))
-    let out = ''
-    for (const event of events) {
-      const tick = event.get('tick')!
-      const row = event.get('data')!
-      const printed =
-        key.length === 0 ? line(tick, row, 1) : upsert(rows, key, tick, row, event.get('op') === '"delete"')
-      if (current && Number(tick) > (fromTick ?? 0)) out += printed
-    }
-    if (!current && events.length === 0) {
-      current = true
-      for (const { tick, row } of rows.values()) out += line(tick, row, 1)
-    }
-    if (out !== '') await writeOut(out)
-    if (events.length === 0) await pause(clock, signal, pollMs)
-  }
-}
-
-async function textOf(connection: Connection, path: string, signal: AbortSignal): Promise<string> {
-  const response = await connection.open(path, { signal })
-  return response.text().catch((error) => {
-    throw unreachable(path, error)
-  })
-}
-
-/** Takes an event of a table over. @returns what it changed */
-function upsert(
-  rows: Map<string, { tick: string; row: string }>,
-  key: readonly string[],
-  tick: string,
-  row: string,
-  deletes: boolean,
-): string {
-  const cells = members(row)
-  const name = key.map((column) => cells.get(column)).join()
-  const before = rows.get(name)
-  const gone = before === undefined ? '' : line(tick, before.row, -1)
-  if (deletes) {
-    rows.delete(name)
-    return gone
-  }
-  rows.set(name, { tick, row })
-  return before?.row === row ? '' : gone + line(tick, row, 1)
 }

@@ -8,12 +8,12 @@ import type {
   GetOptions,
   LiveOptions,
   LiveSqlStep,
-  LiveStep,
   SqlAnswer,
   SqlHandle,
   SqlLiveOptions,
   SqlOptions,
   TableHandle,
+  TopicLiveOptions,
   TopicPage,
   TopicReadOptions,
   ViewErrors,
@@ -34,7 +34,7 @@ import type {
 import { typeOfName } from '../protocol/type-names.ts'
 import { Connection, type Fetch } from './connection.ts'
 import { explainCalls } from './explain.ts'
-import { liveSqlSteps, liveSteps, type SqlRow } from './live.ts'
+import { liveSqlSteps, relationSteps, type SqlRow } from './live.ts'
 import { queryOf } from './request-path.ts'
 import { type Row, RowReaders } from './row-reader.ts'
 
@@ -98,7 +98,18 @@ export function createClient<Program = App>(options: ClientOptions): DatabaseSha
       if (handle === undefined) {
         handle = Object.freeze({
           ...topicHandle(connection, readers, app, name),
-          ...viewHandle(connection, readers, closing.signal, name),
+          ...viewHandle(connection, readers, name),
+          // Only the server knows what a name stands for.
+          live: (options: LiveOptions & TopicLiveOptions = {}) => ({
+            [Symbol.asyncIterator]: () =>
+              relationSteps(
+                connection,
+                readers,
+                name,
+                () => readers.kindOf(name),
+                withClosing(options, closing.signal),
+              ),
+          }),
         })
         handles.set(name, handle)
       }
@@ -112,7 +123,7 @@ function topicHandle(
   readers: RowReaders,
   app: App | undefined,
   name: string,
-): TableHandle<unknown, Row, unknown> {
+): Omit<TableHandle<unknown, Row, unknown>, 'live'> {
   const path = `/v1/topics/${encodeURIComponent(name)}/events`
   return {
     async append(given: unknown, options: AppendOptions = {}): Promise<AppendReceipt> {
@@ -156,7 +167,7 @@ function plainTopic(name: string): Topic {
   return { kind: 'topic', name, columns: [], time: null, lateness: null, retention: null, schema: null }
 }
 
-function viewHandle(connection: Connection, readers: RowReaders, closing: AbortSignal, name: string): ViewHandle<Row> {
+function viewHandle(connection: Connection, readers: RowReaders, name: string): Omit<ViewHandle<Row>, 'live'> {
   return {
     async get(options: GetOptions<Row> = {}): Promise<ViewRows<Row>> {
       const path = `/v1/views/${encodeURIComponent(name)}${viewQuery(options)}`
@@ -167,9 +178,6 @@ function viewHandle(connection: Connection, readers: RowReaders, closing: AbortS
     errors: ({ limit, signal }: ErrorsOptions = {}): Promise<ViewErrors> =>
       connection.get<ErrorsBody>(`/v1/views/${encodeURIComponent(name)}/errors${queryOf([['limit', limit]])}`, signal),
     why: (key, options) => explainCalls(connection).why(name, key, options),
-    live: (options: LiveOptions = {}): AsyncIterable<LiveStep<Row>> => ({
-      [Symbol.asyncIterator]: () => liveSteps(connection, readers, name, withClosing(options, closing)),
-    }),
   }
 }
 

@@ -1,4 +1,4 @@
-import type { LiveBody } from '../protocol/answers.ts'
+import type { LiveBody, TopicLiveBody } from '../protocol/answers.ts'
 import { EventStreamParser, eventStreamType, type StreamEvent } from '../protocol/event-stream.ts'
 import { errorOf, isRefusal, mayPass, unreachable } from '../protocol/problem.ts'
 import type { Connection } from './connection.ts'
@@ -7,23 +7,25 @@ const shortestWaitMs = 250
 const longestWaitMs = 10_000
 /** The server says something every 15 s, if only that it is there: after so long a silence it is not. */
 const silenceMs = 45_000
+const theStream = 'the stream'
 
 /** What a stream told. `W`: how a row is written. */
 export interface Told<W> {
-  readonly kind: 'reset' | 'snapshot' | 'change'
+  readonly kind: (typeof kinds)[number]
   readonly id: string | null
-  readonly data: LiveBody<W>
+  readonly data: LiveBody<W> & TopicLiveBody
 }
+
+const kinds = ['reset', 'snapshot', 'change', 'events'] as const
 
 /** What is followed. */
 export interface Followable {
-  readonly path: string
+  /** Asked for at each connection, with whatever else is needed by then: a failure is tried again. */
+  readonly path: () => Promise<string>
   /** How it is asked for. */
   readonly init?: RequestInit
   /** The tick to go on behind; null: from the rows as they are. */
   readonly fromTick: number | null
-  /** Asks for what is needed to read rows, if anything: a failure is tried again. */
-  readonly prepare?: () => Promise<unknown>
 }
 
 /** One live answer, over as many connections as it takes. */
@@ -91,22 +93,21 @@ export class LiveStream<W> {
     const silence = setTimeout(() => this.#cut.abort(), silenceMs)
     try {
       const { done, value } = await reader.read()
-      if (done) throw unreachable(this.#what.path, new Error('the stream ended'))
+      if (done) throw unreachable(theStream, new Error('the stream ended'))
       this.#events.push(...parser.feed(value))
       return null
     } catch (error) {
-      throw isRefusal(error) ? error : unreachable(this.#what.path, error)
+      throw isRefusal(error) ? error : unreachable(theStream, error)
     } finally {
       clearTimeout(silence)
     }
   }
 
   async #connect(): Promise<void> {
-    // What rows look like is needed as soon as there is one, and asking for it may fail like all else.
-    await this.#what.prepare?.()
+    const path = await this.#what.path()
     if (this.#ended.signal.aborted) return
     this.#cut = new AbortController()
-    const { path, init } = this.#what
+    const { init } = this.#what
     const headers = {
       ...(init?.headers as Readonly<Record<string, string>> | undefined),
       accept: eventStreamType,
@@ -146,7 +147,7 @@ export class LiveStream<W> {
 
 /** @throws MillraceError what the server could only tell in the stream */
 function toldBy<W>({ event, id, data }: StreamEvent): Told<W> | null {
-  if (event === 'problem') throw errorOf(JSON.parse(data)) ?? unreachable('the stream', new Error(data))
-  if (event !== 'reset' && event !== 'snapshot' && event !== 'change') return null
-  return { kind: event, id, data: JSON.parse(data) as LiveBody<W> }
+  if (event === 'problem') throw errorOf(JSON.parse(data)) ?? unreachable(theStream, new Error(data))
+  const kind = kinds.find((one) => one === event)
+  return kind === undefined ? null : { kind, id, data: JSON.parse(data) }
 }

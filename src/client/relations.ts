@@ -1,4 +1,4 @@
-import type { LiveOptions, LiveSqlStep, LiveStep } from '../app/database-shape.ts'
+import type { LiveOptions, LiveSqlStep, LiveStep, TopicLiveOptions, TopicStep } from '../app/database-shape.ts'
 import type {
   AppendBody,
   AppendMixedBody,
@@ -13,7 +13,7 @@ import type {
 } from '../protocol/answers.ts'
 import type { ExplainBody, ProjectBody, SavedViewBody } from '../protocol/query.ts'
 import type { Connection } from './connection.ts'
-import { liveSqlSteps, liveSteps, type SqlRow } from './live.ts'
+import { liveSqlSteps, relationSteps, type SqlRow } from './live.ts'
 import { pathOf, queryOf } from './request-path.ts'
 import type { Row } from './row-reader.ts'
 
@@ -75,7 +75,12 @@ export class Relations {
 
   /** A view's rows, then their changes, without gap or duplicate, until the signal aborts. */
   live(view: string, options: LiveOptions = {}): AsyncGenerator<LiveStep<Row>> {
-    return liveSteps(this.#connection, asItCame, view, options)
+    return relationSteps(this.#connection, asItCame, view, async () => 'views', options)
+  }
+
+  /** A topic's events from an offset on, then those that come, without gap or duplicate, until the signal aborts. */
+  liveEvents(topic: string, options: TopicLiveOptions = {}): AsyncGenerator<TopicStep<Row>> {
+    return relationSteps(this.#connection, asItCame, topic, async () => 'topics', options)
   }
 
   /** Events of a topic in the order of their offsets. */
@@ -149,7 +154,6 @@ export class Relations {
 }
 
 const asItCame = {
-  prepare: async () => {},
   of:
     async () =>
     (row: Readonly<Row>): Row =>

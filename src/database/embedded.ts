@@ -14,8 +14,10 @@ import type {
   SqlLiveOptions,
   SqlOptions,
   TableHandle,
+  TopicLiveOptions,
   TopicPage,
   TopicReadOptions,
+  TopicStep,
   ViewErrors,
   ViewHandle,
   ViewRows,
@@ -49,6 +51,7 @@ import type {
 } from './contract.ts'
 import { digestOf } from './digest.ts'
 import { badEvents } from './ingest.ts'
+import type { TopicMessage } from './live/topic-cursor.ts'
 import { parseMoment } from './past.ts'
 import type { Explanations } from './why/explanations.ts'
 
@@ -66,6 +69,7 @@ export interface DatabaseCore {
   read(name: string, options?: ReadOptions): Promise<ReadAnswer>
   errors(name: string, options?: ErrorsOptions): Promise<ViewErrors>
   live(name: string, options?: CursorOptions): AsyncIterable<LiveMessage>
+  liveTopic(name: string, options?: TopicLiveOptions): AsyncIterable<TopicMessage>
   query(sql: string, options?: QueryOptions): Promise<QueryAnswer>
   liveQuery(sql: string, options?: LiveQueryOptions): Promise<LiveQueryAnswer>
   readonly explanations: Pick<Explanations, 'why' | 'journey' | 'find'>
@@ -120,6 +124,7 @@ function topicHandle(core: DatabaseCore, definition: Topic | Table): TableHandle
     append: (events, options) => append(events, 'upsert', options),
     delete: (keys, options) => append(keys, 'delete', options),
     read: (options) => readEvents(core, topic, reader, options),
+    live: (options) => topicSteps(core, topic, reader, options),
     journey: async (offset, options) => core.explanations.journey(topic.name, offset, options),
     find: async (where, options = {}) =>
       core.explanations.find(topic.name, { where: textsOf(where as Row), ...options }),
@@ -142,8 +147,19 @@ async function readEvents(
   { from = 0, limit = 1000, signal }: TopicReadOptions = {},
 ): Promise<TopicPage<Row>> {
   signal?.throwIfAborted()
+  const events = eventsOf(topic, reader, await core.readTopic(topic.name, from, limit), from, limit)
+  return { events, next: (events.at(-1)?.offset ?? from - 1) + 1 }
+}
+
+function eventsOf(
+  topic: TopicDefinition,
+  reader: RowReader,
+  blocks: readonly ReadBlock[],
+  from: number,
+  limit = Number.POSITIVE_INFINITY,
+): TopicPage<Row>['events'] {
   const events: TopicPage<Row>['events'][number][] = []
-  for (const logged of await core.readTopic(topic.name, from, limit)) {
+  for (const logged of blocks) {
     const block = openBlock(logged.bytes)
     const cells = storedCells(block, topic.columns)
     const operations = block.columns.get(blockColumn.operation)
@@ -158,7 +174,23 @@ async function readEvents(
       events.push({ offset: offsetOf(logged, row), tick: logged.tick, op, data: deletes ? keyOnly(topic, data) : data })
     }
   }
-  return { events, next: (events.at(-1)?.offset ?? from - 1) + 1 }
+  return events
+}
+
+async function* topicSteps(
+  core: DatabaseCore,
+  topic: TopicDefinition,
+  reader: RowReader,
+  options: TopicLiveOptions = {},
+): AsyncGenerator<TopicStep<Row>> {
+  for await (const message of core.liveTopic(topic.name, options)) {
+    const { kind, tick, next } = message
+    if (kind === 'reset') yield { kind, tick, next, complete: false, events: [] }
+    else {
+      const events = eventsOf(topic, reader, message.blocks, message.from)
+      yield { kind, tick, next, complete: message.complete, events }
+    }
+  }
 }
 
 function keyOnly({ columns, primaryKey }: TopicDefinition, data: Row): Row {

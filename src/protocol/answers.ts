@@ -19,14 +19,24 @@ export interface AppendMixedBody {
 
 export type WireRow = Readonly<Record<string, unknown>>
 
+/** An event of a topic as it is read. */
+export interface TopicEventBody {
+  readonly offset: number
+  readonly tick: number
+  readonly op: 'append' | 'upsert' | 'delete'
+  readonly data: WireRow
+}
+
+/** GET /v1/topics/{topic}/live: the data of its events. `reset` has only the tick. */
+export interface TopicLiveBody {
+  readonly tick: number
+  readonly events?: readonly TopicEventBody[]
+  readonly complete?: boolean
+}
+
 /** GET /v1/topics/{topic}/events */
 export interface TopicEventsBody {
-  readonly events: readonly {
-    readonly offset: number
-    readonly tick: number
-    readonly op: 'append' | 'upsert' | 'delete'
-    readonly data: WireRow
-  }[]
+  readonly events: readonly TopicEventBody[]
   /** The offset to go on from. */
   readonly next: number
 }

@@ -73,10 +73,13 @@ export class TopicCursor implements AsyncIterableIterator<TopicMessage> {
     this.#stopWaiting()
   }
 
-  /** @throws MillraceError topic/unknown */
+  /** @throws MillraceError topic/unknown, request/parameter */
   constructor(world: TopicWorld, name: string, { from, resumes = false, signal }: TopicLiveOptions) {
     const { id } = topicNamed(world.current().program, name)
     const { tick } = world.log.position()
+    if (from !== undefined && !(Number.isSafeInteger(from) && from >= 0)) {
+      throw new MillraceError('request/parameter', `from is an offset, not ${from}`)
+    }
     this.#world = world
     this.#topic = id
     this.#name = name
