@@ -1,4 +1,4 @@
-/** A view's live stream, open for as long as somebody sees the page. */
+/** Live streams, open for as long as somebody sees the page. */
 import type { Inspector } from 'millrace/client'
 
 type Steps = ReturnType<Inspector['relations']['live']>
@@ -36,6 +36,41 @@ export async function* liveWhileSeen(server: Inspector, view: string, { fromTick
     // The rest of a broken snapshot is not told later: it begins anew.
     if (!whole) tick = null
     if (!whole && !signal.aborted) yield { kind: 'reset', tick: 0, complete: false, changes: [] }
+  }
+}
+
+type EventSteps = ReturnType<Inspector['relations']['liveEvents']>
+
+interface EventOptions {
+  /** Where the list is to begin, as far as is known now. */
+  readonly beginAt: () => number
+  readonly signal: AbortSignal
+}
+
+/**
+ * The steps of a topic's stream: while the page is hidden it rests, and then goes on with what came last. What it
+ * passes over by that is a `reset`.
+ */
+export async function* eventsWhileSeen(
+  server: Inspector,
+  topic: string,
+  { beginAt, signal }: EventOptions,
+): EventSteps {
+  let next: number | null = null
+  while (!signal.aborted) {
+    if (document.hidden) await seen(signal)
+    const hidden = new AbortController()
+    const leave = leaveWhenHidden(hidden, signal)
+    const from = Math.max(next ?? 0, beginAt())
+    if (next !== null && from > next) yield { kind: 'reset', tick: 0, next: from, complete: false, events: [] }
+    try {
+      for await (const step of server.relations.liveEvents(topic, { from, signal: hidden.signal })) {
+        next = step.next
+        yield step
+      }
+    } finally {
+      leave()
+    }
   }
 }
 

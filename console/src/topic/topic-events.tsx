@@ -8,7 +8,7 @@ import { Table, type TableColumn } from '../design/table.tsx'
 import { tableColumns } from '../rows/columns.tsx'
 import { query, setQuery } from '../shell/place.ts'
 import { sqlName } from '../snippets/snippet.ts'
-import { count } from '../text/numbers.ts'
+import { count, plural } from '../text/numbers.ts'
 import { EventDetail } from './event-detail.tsx'
 import { EventTail, type FeedState, type TopicEvent } from './event-feed.ts'
 
@@ -31,13 +31,19 @@ function Tail({ topic }: { readonly topic: TopicInfo }): JSX.Element {
   const state = tail.state.value
   if (state.events.length === 0) {
     if (state.refusal !== null) return <Trouble refusal={state.refusal} />
-    return <Waiting what="Reading the end of the topic" />
+    if (state.waiting) return <Waiting what="Reading the end of the topic" />
+    return <Empty title={`Nothing of ${topic.name} is left to be seen at its end`} />
   }
   const earlier = Math.max(0, topic.events - 2 * atATime)
   return (
     <>
       <p class="line label num events-note">
         The end, as it grows
+        {state.behind && <span>catching up</span>}
+        {state.skipped > 0 && (
+          <span role="status">{`${plural(state.skipped, 'event')} came too fast to be shown here`}</span>
+        )}
+        {state.refusal !== null && <span role="alert">{`no longer: ${state.refusal.message}`}</span>}
         <button type="button" class="button plain" onClick={() => setQuery({ from: String(earlier) }, false)}>
           Earlier
         </button>
