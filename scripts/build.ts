@@ -5,6 +5,7 @@ import { chmodSync, existsSync, renameSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { buildConsole } from './build-console.ts'
+import { bundle } from './bundle.ts'
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)))
 
@@ -15,13 +16,17 @@ process.on('exit', () => {
 })
 
 const compiler = path.resolve('node_modules/typescript/bin/tsc')
-const { status } = spawnSync(process.execPath, [compiler, '-p', 'tsconfig.build.json', '--outDir', built], {
+// Types as they are published; and each module by itself, for what looks inside: benchmarks and tests.
+const folders = ['--outDir', `${built}/modules`, '--declarationDir', built]
+const { status } = spawnSync(process.execPath, [compiler, '-p', 'tsconfig.build.json', ...folders], {
   stdio: 'inherit',
 })
 if (status !== 0) process.exit(status ?? 1)
 
+await bundle(built)
+
 await buildConsole(path.resolve(built, 'server/page'))
-if (existsSync(`${built}/cli/main.js`)) chmodSync(`${built}/cli/main.js`, 0o755)
+chmodSync(`${built}/cli/main.js`, 0o755)
 
 if (existsSync('dist')) renameSync('dist', old)
 renameSync(built, 'dist')

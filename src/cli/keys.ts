@@ -1,6 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { nodeIo } from '../io/node.ts'
-import { createKey, readKeys, revokeKey } from '../server/api-keys.ts'
 import { say, writeOut } from './output.ts'
 
 interface CreateFlags {
@@ -42,6 +41,7 @@ export function addKeys(program: Command, ends: (action: Promise<number>) => Pro
 
 async function create(name: string, { file, role, claim, expires, json = false }: CreateFlags): Promise<number> {
   const until = expires === undefined ? {} : { expires }
+  const { createKey } = await import('../server/api-keys.ts')
   const { key, stored } = await createKey(nodeIo(), file, { name, role, claims: claim, ...until })
   if (json) await writeOut(`${JSON.stringify({ id: stored.id, name, role, claims: claim, ...until, key })}\n`)
   else {
@@ -52,6 +52,7 @@ async function create(name: string, { file, role, claim, expires, json = false }
 }
 
 async function list(path: string, json: boolean): Promise<number> {
+  const { readKeys } = await import('../server/api-keys.ts')
   const keys = (await readKeys(nodeIo().disk, path)).map(({ hash: _, ...shown }) => shown)
   if (json) await writeOut(`${JSON.stringify(keys)}\n`)
   else {
@@ -65,6 +66,7 @@ async function list(path: string, json: boolean): Promise<number> {
 }
 
 async function revoke(path: string, named: string): Promise<number> {
+  const { revokeKey } = await import('../server/api-keys.ts')
   const { id, name } = await revokeKey(nodeIo(), path, named)
   say(`key ${id} of ${name} is revoked`)
   return 0

@@ -14,13 +14,14 @@ import { type RunningServer, startServer } from '../server/listen.ts'
 import type { Project } from '../server/project.ts'
 import { describeDifference } from './diff.ts'
 import { between, gatewayChanges } from './gateway-changes.ts'
-import { type GatewayFlags, gatewayOf, ownTopicsOf, refuseOpenDoor } from './gateway-flags.ts'
+import type { GatewayFlags } from './gateway-flags.ts'
 import { regenerate } from './generate.ts'
 import { type LoadedApp, loadApp } from './load-app.ts'
 import { say } from './output.ts'
 import { ProgressBar } from './progress.ts'
 import { ProjectFile } from './project-file.ts'
 import { describeError } from './report.ts'
+import { gatewayOf, ownTopicsOf, refuseOpenDoor } from './served-gateway.ts'
 
 export interface ServeOptions {
   readonly data: string

@@ -194,7 +194,7 @@ describe('a thread that was prepared', () => {
     expect(first).toMatchObject([{ kind: 'refused' }, {}])
     await (first as [unknown, ThreadPort])[1].stop()
     const program = `
-      import { NodeThreads } from ${JSON.stringify(pathToFileURL(path.resolve('dist/io/node-threads.js')).href)}
+      import { NodeThreads } from ${JSON.stringify(pathToFileURL(path.resolve('dist/modules/io/node-threads.js')).href)}
       new NodeThreads().prepare('engine')`
     const child = spawn(process.execPath, ['--input-type=module', '-e', program], { stdio: 'ignore' })
     expect(await new Promise((resolve) => child.on('exit', resolve))).toBe(0)

@@ -46,8 +46,8 @@ const policy = [
   "frame-ancestors 'none'",
 ].join('; ')
 
-/** Beside the compiled server, or, for who runs from the sources, where the last build put it. */
-const folders = ['./page/', '../../dist/server/page/']
+/** From the built chunks, from each module built by itself, and from the sources: where the last build put it. */
+const folders = ['../server/page/', '../../server/page/', '../../dist/server/page/']
 
 const unbuilt = `<!doctype html><html lang="en"><meta charset="utf-8"><title>Millrace</title>
 <h1>Millrace</h1><p>The server runs; its console has not been built: <code>npm run build</code> does that.

@@ -1,4 +1,4 @@
-import { ownTopicsOf } from '../../src/cli/gateway-flags.ts'
+import { ownTopicsOf } from '../../src/cli/served-gateway.ts'
 import { Database } from '../../src/database.ts'
 import { type Definition, sqlDefinition, withOwnTopics } from '../../src/engine/definitions.ts'
 import { nodeIo } from '../../src/io/node.ts'
