@@ -14,6 +14,10 @@ describe('what a browser loads', () => {
     ['src/client/client.ts', [], 16_000],
     ['src/client/react.ts', ['react'], 2_000],
     ['src/client/tanstack-db.ts', [], 1_500],
+    // As published: what the client shares with the server must bring nothing of the server with it.
+    ['dist/client/client.js', [], 16_000],
+    ['dist/client/react.js', ['react'], 2_000],
+    ['dist/client/tanstack-db.js', [], 1_500],
   ])('%s is small, and asks for nothing of Node', async (entry, external, most) => {
     const { code, gzipBytes } = await bundle(root(entry), external)
     console.info(`${entry}: ${gzipBytes} bytes gzipped`)
