@@ -1,6 +1,7 @@
 // Puts src/'s hundreds of modules into few files: loading them one by one took most of a command's time. Only our own
 // modules: dependencies stay what the package's users install, with their own licences and updates.
 import { readFileSync } from 'node:fs'
+import path from 'node:path'
 import { type OutputChunk, rolldown } from 'rolldown'
 import { entries } from './tidy/rooms.ts'
 
@@ -12,13 +13,13 @@ const chunks = 'chunks'
 
 /**
  * Each entry at its module's path, so that package.json and threads find it, and the rest in chunks/.
- * @throws Error where a module that asks for its own place would be told another than its comments and paths expect
+ * @throws Error where a module that asks for files beside itself would look in another place than from src/
  */
 export async function bundle(folder: string): Promise<void> {
   const build = await rolldown({
     input: Object.fromEntries([...entries, ...threads].map((file) => [file.slice('src/'.length, -'.ts'.length), file])),
     platform: 'node',
-    external: (id) => !/^[./]/.test(id),
+    external: (id) => !id.startsWith('.') && !path.isAbsolute(id),
     transform: { target: 'es2022' },
   })
   try {
