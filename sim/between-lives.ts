@@ -261,7 +261,16 @@ export class BetweenLives {
         },
       })
       const trace = { add: () => {} }
-      const life = new Life(0, quietLife, { views, live: null, io, database, log: log!, history: seen, trace })
+      const life = new Life(0, quietLife, {
+        views,
+        live: null,
+        events: null,
+        io,
+        database,
+        log: log!,
+        history: seen,
+        trace,
+      })
       const { timeMicros } = database.status()
       const tick = await life.read('who looks at a copy', viewsOf(database))
       const { content } = await life.content()

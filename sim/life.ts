@@ -20,6 +20,7 @@ export class Life {
   /** More when the app was given another one. */
   views: readonly ViewName[]
   readonly live: Planted['live'] | null
+  readonly events: Planted['events'] | null
   readonly io: SimulatedIo
   readonly database: Database
   readonly log: Log
@@ -37,7 +38,7 @@ export class Life {
   constructor(
     number: number,
     plan: LifePlan,
-    parts: Pick<Life, 'views' | 'live' | 'io' | 'database' | 'log' | 'history'> & {
+    parts: Pick<Life, 'views' | 'live' | 'events' | 'io' | 'database' | 'log' | 'history'> & {
       readonly trace: Pick<Trace, 'add'>
     },
   ) {
@@ -45,6 +46,7 @@ export class Life {
     this.plan = plan
     this.views = parts.views
     this.live = parts.live
+    this.events = parts.events
     this.io = parts.io
     this.database = parts.database
     this.log = parts.log

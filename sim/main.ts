@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { type Counts, noCounts } from './between-lives.ts'
 import { checkWithPostgres } from './oracle.ts'
-import { everyBoundary, planOf, quietLife, type SimulationPlan, withRetention, withTrims } from './plan.ts'
+import { everyBoundary, planOf, quietLife, type SimulationPlan, withReaders, withRetention, withTrims } from './plan.ts'
 import { type Planted, plantedBugs, plantedPlan } from './planted.ts'
 import { shrink } from './shrink.ts'
 import { type Outcome, simulate } from './simulate.ts'
@@ -15,6 +15,7 @@ const { values } = parseArgs({
     seconds: { type: 'string' },
     plan: { type: 'string' },
     trims: { type: 'boolean', default: false },
+    readers: { type: 'boolean', default: false },
     retention: { type: 'boolean', default: false },
     exhaustive: { type: 'boolean', default: false },
     planted: { type: 'string' },
@@ -62,7 +63,8 @@ async function* plans(): AsyncIterable<SimulationPlan> {
     values.seconds === undefined ? (most === Number.POSITIVE_INFINITY ? 60 : most * 60) : Number(values.seconds)
   console.log(`seeds from ${first}`)
   for (let seed = first; seed < first + most && elapsed() < seconds; seed++) {
-    if (values.trims) yield withTrims(planOf(seed))
+    if (values.readers) yield withReaders(values.trims ? withTrims(planOf(seed)) : planOf(seed))
+    else if (values.trims) yield withTrims(planOf(seed))
     else if (values.retention) yield withRetention(planOf(seed))
     else if (!values.exhaustive) yield planOf(seed)
     else yield* everyBoundary(shortPlan(seed), (await simulate(shortPlan(seed))).boundaries[0])

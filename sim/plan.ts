@@ -50,6 +50,8 @@ export interface SimulationPlan {
   readonly keepViews: boolean
   readonly clients: number
   readonly subscribers: number
+  /** Who follows topics; absent: nobody. */
+  readonly readers?: number
   /** Lives of the program over one disk. A last one without faults follows them. */
   readonly lives: readonly LifePlan[]
 }
@@ -116,6 +118,11 @@ const retentions: readonly Retention[] = [
 /** What topics keep in a life of a plan. */
 export function retentionIn({ retention, laterRetention }: SimulationPlan, life: number): Retention | null {
   return life > 1 && laterRetention !== null ? laterRetention : retention
+}
+
+/** The same, with readers that follow topics. Plans of old go on as they were. */
+export function withReaders(plan: SimulationPlan): SimulationPlan {
+  return { ...plan, readers: 2 + (plan.seed % 2) }
 }
 
 /** The same, with topics that keep little: events go again and again, and bases stand for them. */
@@ -186,6 +193,7 @@ export function* simplerPlans(plan: SimulationPlan): Iterable<SimulationPlan> {
   if (plan.views.length > 2) for (const views of viewSets) yield { ...plan, views }
   for (const clients of smaller(plan.clients, 1)) yield { ...plan, clients }
   for (const subscribers of smaller(plan.subscribers, 0)) yield { ...plan, subscribers }
+  for (const readers of smaller(plan.readers ?? 0, 0)) yield { ...plan, readers }
   for (let i = 0; i < lives.length; i++) {
     const life = lives[i]
     if (life.flip !== null) yield withLife(i, { flip: null })

@@ -1,5 +1,6 @@
 // Mistakes that only the simulator can switch on, to see that they would be found. Each wraps an interface.
 import { blockColumn, openBlock } from '../src/data/block.ts'
+import type { TopicMessage } from '../src/database/live/topic-cursor.ts'
 import type { EngineReply, ViewDelta } from '../src/engine/port.ts'
 import { type Io, IoError, type ThreadEntry } from '../src/io/io.ts'
 import type { CrashDisk } from '../src/io/twin/crash-disk.ts'
@@ -7,7 +8,7 @@ import type { Prng } from '../src/io/twin/prng.ts'
 import type { Append, AppendAnswer, Log, SealedTick } from '../src/log/log.ts'
 import type { LiveMessage } from '../src/views/live.ts'
 import { cutOneFrameTooMany } from './damage.ts'
-import { planOf, type SimulationPlan, withRetention, withTrims } from './plan.ts'
+import { planOf, type SimulationPlan, withReaders, withRetention, withTrims } from './plan.ts'
 import { plantedInState } from './planted-state.ts'
 import { plantedInRetention, plantedInTrims } from './planted-trims.ts'
 import { ignore, passing, replaying, withFile } from './wrap.ts'
@@ -34,6 +35,8 @@ export interface Planted {
   /** It needs topics that keep little. */
   readonly ofRetention?: boolean
   readonly live?: (cursor: AsyncIterator<LiveMessage>, resumed: boolean) => AsyncIterator<LiveMessage>
+  /** Of readers of topics, which it needs. */
+  readonly events?: (cursor: AsyncIterator<TopicMessage>, resumed: boolean) => AsyncIterator<TopicMessage>
 }
 
 /** Answers before the append is durable. */
@@ -155,6 +158,27 @@ function loseFirstChange(cursor: AsyncIterator<LiveMessage>, resumed: boolean): 
   })
 }
 
+/** After a resumption the first events are told once more. */
+function repeatEvents(cursor: AsyncIterator<TopicMessage>, resumed: boolean): AsyncIterator<TopicMessage> {
+  let again: TopicMessage | null = null
+  let repeated = !resumed
+  return passing(cursor, {
+    next: async () => {
+      if (again !== null) {
+        const value = again
+        again = null
+        return { done: false, value }
+      }
+      const first = await cursor.next()
+      if (repeated || first.done === true || first.value.kind === 'reset' || first.value.blocks.length === 0)
+        return first
+      repeated = true
+      again = first.value
+      return first
+    },
+  })
+}
+
 export const plantedBugs: readonly Planted[] = [
   { name: 'a sync does nothing', io: withFile(() => ({ sync: async () => {} })) },
   {
@@ -245,6 +269,7 @@ export const plantedBugs: readonly Planted[] = [
   { name: 'a delta forgets a retraction', engine: withOutput((deltas) => deltas.map(forgetRetraction)) },
   { name: 'one view moves a tick later', engine: leaveOneViewBehind() },
   { name: 'a resumed subscriber misses a change', live: loseFirstChange },
+  { name: 'a resumed reader is told events twice', events: repeatEvents },
   ...plantedInState,
   ...plantedInTrims,
   ...plantedInRetention,
@@ -274,5 +299,6 @@ export function plantedPlan(seed: number, planted: Planted): SimulationPlan {
       lives,
     }
   }
+  if (planted.events !== undefined) return withReaders(plan)
   return planted.engine === undefined ? plan : { ...plan, engine: 'worker', reopen: false }
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { everyBoundary, planOf, quietLife, type SimulationPlan, withRetention } from './plan.ts'
+import { everyBoundary, planOf, quietLife, type SimulationPlan, withReaders, withRetention, withTrims } from './plan.ts'
 import { plantedBugs, plantedPlan } from './planted.ts'
 import { shrink } from './shrink.ts'
 import { simulate } from './simulate.ts'
@@ -28,6 +28,13 @@ describe('a simulation', { timeout: 600_000 }, () => {
     expect(fromBase).toBeGreaterThan(0)
   })
 
+  it('holds for who follows topics', async () => {
+    for (let seed = 31; seed <= 38; seed++) {
+      const plan = withReaders(seed % 2 === 0 ? withTrims(planOf(seed)) : planOf(seed))
+      await expectNoFailure(plan)
+    }
+  })
+
   it('holds wherever a small workload is cut short', async () => {
     const small: SimulationPlan = { ...planOf(9), clients: 2, subscribers: 1, lives: [{ ...quietLife, operations: 3 }] }
     const { boundaries } = await simulate(small)
@@ -48,6 +55,7 @@ describe('a planted mistake', { timeout: 600_000 }, () => {
     'a sync does nothing',
     'keys are forgotten at a restart',
     'a delta forgets a retraction',
+    'a resumed reader is told events twice',
     'a manifest gets its name before it is synced',
     "a snapshot's views are a tick ahead of its state",
     'state that has changed since the snapshot is forgotten',

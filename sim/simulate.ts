@@ -20,6 +20,7 @@ import { undoPlanted } from './planted-state.ts'
 import { basesOf, definitionOf, folder, logOf } from './program.ts'
 import { Starts } from './retention.ts'
 import { Subscriber } from './subscriber.ts'
+import { TopicReader } from './topic-reader.ts'
 import { Trace } from './trace.ts'
 import { watchedLog } from './watched-log.ts'
 
@@ -65,6 +66,8 @@ export class Simulation {
   readonly #planted: Planted | null
   readonly #clients: readonly Client[]
   readonly #subscribers: readonly Subscriber[]
+  readonly #readers: readonly TopicReader[]
+  readonly #followers: readonly (Subscriber | TopicReader)[]
   readonly #between: BetweenLives
   #io: SimulatedIo
   readonly #starts: Starts
@@ -82,6 +85,8 @@ export class Simulation {
     this.#starts = new Starts(views)
     this.#clients = Array.from({ length: clients }, (_, i) => new Client(i + 1, plan, this.history))
     this.#subscribers = Array.from({ length: subscribers }, (_, i) => new Subscriber(i + 1, seed, views, this.history))
+    this.#readers = Array.from({ length: plan.readers ?? 0 }, (_, i) => new TopicReader(i + 1, seed, this.history))
+    this.#followers = [...this.#subscribers, ...this.#readers]
     this.#between = new BetweenLives(plan, () => this.#views, this.history, this.trace, this.counts)
     this.#io = simulatedIo(seed, this.#machine(plan.lives[0] ?? quietLife))
   }
@@ -151,7 +156,7 @@ export class Simulation {
     if (ended.end === 'crash') this.counts.crashes++
     if (ended.end === 'kill') this.counts.kills++
     this.trace.add(`${ended.end} after ${this.#io.disk.boundaries} boundaries`)
-    for (const subscriber of this.#subscribers) subscriber.stop()
+    for (const follower of this.#followers) follower.stop()
     this.#io = ended.end === 'crash' ? this.#io.restart(options) : this.#io.rerun(options)
   }
 
@@ -181,7 +186,7 @@ export class Simulation {
     const life = await this.#open(number, plan, io)
     if (life === null) return
     await this.#check(life)
-    const following = this.#subscribers.map((subscriber) => subscriber.live(life))
+    const following = this.#followers.map((follower) => follower.live(life))
     const working = Promise.all([
       ...this.#clients.map((client) => client.live(life)),
       this.#redefine(life),
@@ -199,7 +204,7 @@ export class Simulation {
       return
     }
     life.closing = true
-    for (const subscriber of this.#subscribers) subscriber.stop()
+    for (const follower of this.#followers) follower.stop()
     await life.within('closing', life.database.close())
     await life.within('clients end', working)
     await life.within('subscribers end', Promise.all(following))
@@ -289,6 +294,7 @@ export class Simulation {
     const life = new Life(number, plan, {
       views,
       live: this.#planted?.live ?? null,
+      events: this.#planted?.events ?? null,
       io,
       database,
       log: opened!,
@@ -357,7 +363,7 @@ export class Simulation {
         if (!life.poisoned) throw error
         return
       }
-      const idle = this.#subscribers.every((subscriber) => subscriber.waiting)
+      const idle = this.#followers.every(({ waiting }) => waiting)
       if (idle && life.database.status().tick === before) break
       if (round > 100) throw new Violation('nothing hangs', 'subscribers never have all')
     }
@@ -368,6 +374,7 @@ export class Simulation {
     }
     const { content, tick } = await life.content()
     this.history.check(content, tick)
+    for (const reader of this.#readers) reader.check(content)
   }
 }
 
