@@ -55,13 +55,20 @@ export class Metrics {
   }
 
   async #makeRegistry(): Promise<MetricRegistry> {
-    const { MetricRegistry } = await import('./metric-registry.ts')
-    const registry = new MetricRegistry(this.#database, this.#liveStreams)
-    for (const observed of this.#waiting) registry.observe(...observed)
-    registry.countBody(this.#waitingBytes)
-    this.#waiting = []
-    this.#registry = registry
-    return registry
+    try {
+      const { MetricRegistry } = await import('./metric-registry.ts')
+      const registry = new MetricRegistry(this.#database, this.#liveStreams)
+      for (const observed of this.#waiting) registry.observe(...observed)
+      registry.countBody(this.#waitingBytes)
+      this.#registry = registry
+      return registry
+    } catch (error) {
+      // The next scrape tries again; until then no more is kept than before.
+      this.#loading = null
+      throw error
+    } finally {
+      this.#waiting = []
+    }
   }
 
   close(): void {
