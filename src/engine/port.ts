@@ -1,6 +1,6 @@
 import type { Program } from '../plan/program.ts'
 import type { Piece } from '../state/cold.ts'
-import type { RunFile } from '../state/runs/run-format.ts'
+import type { RunFile, RunIndex } from '../state/runs/run-format.ts'
 
 /**
  * What crosses between the thread that owns log and views and the engine: messages and write-once buffers, nothing
@@ -33,6 +33,8 @@ export interface GoneTimes {
 export interface StateFiles {
   readonly folder: string
   readonly files: readonly RunFile[]
+  /** What was handed on of some of them, so that it need not be read. */
+  readonly indexes?: readonly RunIndex[]
   /** It is the state at the end of this tick. */
   readonly tick: number
 }

@@ -3,9 +3,7 @@ import type { Piece } from '../state/cold.ts'
 import { ColdRuns } from '../state/runs/cold-runs.ts'
 import { Engine } from './engine.ts'
 import type { CaptureSlice, CaptureSliceRequest, EngineReply, EngineRequest, EngineStart, StateFiles } from './port.ts'
-
-/** A capture's slice looks at the clock after each so many bytes. */
-const stepBytes = 64 * 1024
+import { SlicePace } from './slice-pace.ts'
 
 /** The engine behind messages: what a thread runs, and what the inline host calls. */
 export class ServedEngine {
@@ -13,6 +11,7 @@ export class ServedEngine {
   readonly #disk: Disk
   readonly #clock: Clock
   readonly #cacheBytes: number | undefined
+  readonly #pace = new SlicePace()
   #runs: ColdRuns | null = null
 
   /** @throws MillraceError what the program needs and the engine does not do; state/corrupt */
@@ -22,7 +21,7 @@ export class ServedEngine {
     this.#clock = clock
     this.#cacheBytes = state?.cacheBytes
     const from = state?.from
-    if (from !== undefined) this.#runs = this.#open(from.folder, from.files)
+    if (from !== undefined) this.#runs = this.#open(from)
     this.#engine = new Engine(program, {
       memoryBytes,
       reopen: reopen ?? false,
@@ -67,30 +66,31 @@ export class ServedEngine {
   #slice({ maxBytes, maxMs }: CaptureSliceRequest): CaptureSlice {
     const start = this.#clock.monotonicMs()
     const pieces: Piece[] = []
-    for (let left = maxBytes; ; ) {
-      const step = this.#engine.captureSlice(Math.min(left, stepBytes))
+    for (let left = maxBytes, ms = 0; ; ) {
+      const asked = Math.min(left, this.#pace.stepBytes(maxMs - ms))
+      const step = this.#engine.captureSlice(asked)
+      let bytes = 0
       for (const piece of step.pieces) {
         pieces.push(piece)
-        left -= piece.bytes.byteLength
+        bytes += piece.bytes.byteLength
       }
-      const ms = this.#clock.monotonicMs() - start
+      left -= bytes
+      const before = ms
+      ms = this.#clock.monotonicMs() - start
+      this.#pace.took(asked, bytes, ms - before)
       if (step.done || left <= 0 || ms >= maxMs) return { kind: 'captured', ...step, pieces, ms }
     }
   }
 
-  #adopt({ folder, files, tick }: StateFiles): void {
-    if (this.#runs === null) this.#runs = this.#open(folder, files)
-    else this.#runs.adopt(files)
-    this.#engine.adopt(this.#runs, tick)
+  #adopt(state: StateFiles): void {
+    if (this.#runs === null) this.#runs = this.#open(state)
+    else this.#runs.adopt(state.files, state.indexes)
+    this.#engine.adopt(this.#runs, state.tick)
   }
 
-  #open(folder: string, files: ConstructorParameters<typeof ColdRuns>[2]): ColdRuns {
-    return new ColdRuns(
-      this.#disk,
-      folder,
-      files,
-      this.#cacheBytes === undefined ? {} : { cacheBytes: this.#cacheBytes },
-    )
+  #open({ folder, files, indexes = [] }: StateFiles): ColdRuns {
+    const cacheBytes = this.#cacheBytes
+    return new ColdRuns(this.#disk, folder, files, { indexes, ...(cacheBytes === undefined ? {} : { cacheBytes }) })
   }
 
   destroy(): void {

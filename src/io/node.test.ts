@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { getPriority, tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -180,6 +180,34 @@ it('random bytes differ', () => {
   expect(io.random.bytes(16)).toHaveLength(16)
   expect(io.random.bytes(16)).not.toEqual(io.random.bytes(16))
 })
+
+describe('a thread in the background', () => {
+  it.runIf(process.platform === 'linux')('leaves others the cores, and only itself has less of them', async () => {
+    const before = await nices()
+    const threads = new NodeThreads()
+    const port = await new Promise<ThreadPort>((resolve, reject) => {
+      const started = threads.start('keeper', () => resolve(started), reject)
+      started.post({ kind: 'begin' })
+    })
+    const now = await nices()
+    await port.stop()
+    const lower = Math.min(19, getPriority() + 5)
+    const count = (all: readonly number[]): number => all.filter((nice) => nice === lower).length
+    // Whatever runs in this process besides; at the lowest priority there is none below it.
+    expect(count(now) - count(before)).toBe(lower === getPriority() ? now.length - before.length : 1)
+  })
+})
+
+/** How nice each thread of this process is. */
+async function nices(): Promise<number[]> {
+  const found: number[] = []
+  for (const thread of await readdir('/proc/self/task')) {
+    // One may end while the others are looked at. Behind the name, which may have blanks, it is the 17th.
+    const told = await readFile(`/proc/self/task/${thread}/stat`, 'latin1').catch(() => null)
+    if (told !== null) found.push(Number(told.slice(told.lastIndexOf(')') + 2).split(' ')[16]))
+  }
+  return found
+}
 
 describe('a thread that was prepared', () => {
   it('is the one that is started, and holds nobody up when it is not', async () => {

@@ -8,6 +8,13 @@ const sliceBytesMax = 1024 * 1024
 
 /** Slots looked at before the budget is compared again. */
 const walkSlots = 4096
+/**
+ * Between two ticks no more is forgotten than this, or looked at for it, as the next tick waits: what is left follows
+ * behind that. Only who is further beyond the budget than it is wide is not spared.
+ */
+const forgottenAtOnce = 1024 * 1024
+const slotsAtOnce = 65_536
+const budgetWidth = 0.05
 
 /**
  * Captures, and memory given back, over all arrangements of an engine. A capture is begun between two ticks, taken
@@ -29,6 +36,8 @@ export class Captures {
   #patience = walkSlots
   /** All that had not changed for longer than since the last durable capture is forgotten, but for what came back. */
   #oldGone = false
+  /** Slots that the walk under way has still to look at; 0: none is under way. */
+  #left = 0
 
   /** @param cold where state is found from the start */
   constructor(parts: readonly StatePart[], heap: Heap, cold: ColdStore | null) {
@@ -83,29 +92,54 @@ export class Captures {
       this.#nextWalk = 0
       this.#patience = walkSlots
       this.#oldGone = false
+      this.#left = 0
     }
   }
 
-  /** Forgets buckets that are as they are outside until the heap is below the budget, or nothing is left to forget. */
+  /**
+   * Forgets buckets that are as they are outside until the heap is well below the budget, or nothing is left to forget:
+   * a stretch at a time, behind each tick.
+   */
   evict(budgetBytes: number): void {
-    if (this.#cold === null || this.#heap.usedBytes <= budgetBytes) return
-    if (this.faults < this.#nextWalk) return
+    const heap = this.#heap
     const target = budgetBytes * 0.9
-    for (const second of this.#oldGone ? [true] : [false, true]) {
-      let left = this.#parts.reduce((sum, { slots }) => sum + slots, 0)
-      while (left > 0) {
-        const part = this.#parts[this.#clock++ % this.#parts.length]
-        const slots = Math.min(part.slots, Math.max(walkSlots, part.slots / 16))
-        left -= Math.max(1, slots)
-        // Between ticks nothing points to what is freed.
-        if (part.evict(slots, this.#cold, second)) this.#heap.endTick()
-        if (this.#heap.usedBytes <= target) return
-      }
+    if (this.#cold === null || heap.usedBytes <= target) {
+      this.#left = 0
+      return
+    }
+    if (this.#left === 0) {
+      if (heap.usedBytes <= budgetBytes || this.faults < this.#nextWalk) return
+      this.#left = this.#allSlots()
+    }
+    const enough = heap.usedBytes - forgottenAtOnce
+    const spared = budgetBytes * (1 + budgetWidth)
+    for (let looked = 0; looked < slotsAtOnce || heap.usedBytes > spared; ) {
+      const part = this.#parts[this.#clock++ % this.#parts.length]
+      const slots = Math.max(1, Math.min(part.slots, walkSlots))
+      looked += slots
+      this.#left -= slots
+      // Between ticks nothing points to what is freed.
+      if (part.evict(slots, this.#cold, this.#oldGone)) heap.endTick()
+      if (heap.usedBytes <= target || (this.#left <= 0 && !this.#nextRound())) return
+      if (heap.usedBytes <= enough && heap.usedBytes <= spared) return
+    }
+  }
+
+  /** @returns whether there may be more to forget: what has changed lately is looked at only then */
+  #nextRound(): boolean {
+    this.#left = this.#oldGone ? 0 : this.#allSlots()
+    if (this.#left > 0) {
       this.#oldGone = true
+      return true
     }
     // What is brought in is mostly changed at once, and then has to wait for a capture.
     this.#nextWalk = this.faults + this.#patience
     this.#patience *= 2
+    return false
+  }
+
+  #allSlots(): number {
+    return this.#parts.reduce((sum, { slots }) => sum + Math.max(1, slots), 0)
   }
 
   /** Whether a capture would let the heap come down to its budget. */

@@ -179,8 +179,9 @@ export class Snapshots {
     return { timeMicros: BigInt(about.timeMicros), events: about.events, from: this.#filesOf(manifest), views: states }
   }
 
-  #filesOf({ tick, files }: Manifest): StateFiles {
-    return { folder: this.#folder, files, tick }
+  #filesOf(manifest: Manifest): StateFiles {
+    const { tick, files } = manifest
+    return { folder: this.#folder, files, indexes: this.#keeper?.indexesOf(manifest) ?? [], tick }
   }
 
   /**

@@ -5,7 +5,7 @@ import type { Piece } from '../cold.ts'
 import { orderOfHashes } from './hash-order.ts'
 import { RowStore, viewOfBlock } from './row-store.ts'
 import type { RunFile } from './run-format.ts'
-import { RunWriter } from './run-writer.ts'
+import { type OnIndexed, RunWriter } from './run-writer.ts'
 
 /** How many rows are put into a run before what has gathered is written. */
 const rowsPerTurn = 32768
@@ -32,9 +32,10 @@ export class Captured {
 
   /**
    * Writes everything as one run; its name is durable once the folder was synced. What was captured is gone then.
+   * @param indexed as RunWriter.finish
    * @throws IoError; the file then has to be removed
    */
-  async writeRun(disk: Disk, folder: string, name: string): Promise<RunFile> {
+  async writeRun(disk: Disk, folder: string, name: string, indexed?: OnIndexed): Promise<RunFile> {
     const writer = await RunWriter.create(disk, folder, name)
     try {
       for (const [arrangement, stores] of [...this.#arrangements].sort(byName)) {
@@ -42,7 +43,7 @@ export class Captured {
         this.#arrangements.delete(arrangement)
       }
       this.bytes = 0
-      return await writer.finish()
+      return await writer.finish(indexed)
     } catch (error) {
       await writer.abandon()
       throw error

@@ -13,27 +13,35 @@ import {
   withRows,
 } from '../../../test/support/buckets.ts'
 import type { Lane } from '../../data/sql-type.ts'
+import type { Disk } from '../../io/io.ts'
 import { Prng } from '../../io/twin/prng.ts'
 import { simulatedIo } from '../../io/twin/simulated-io.ts'
 import { Captured } from './captured.ts'
 import { ColdRuns } from './cold-runs.ts'
 import { mergeRuns } from './run-compaction.ts'
-import type { RunFile } from './run-format.ts'
+import type { RunFile, RunIndex } from './run-format.ts'
 
 const folder = 'd/state'
 const { disk } = simulatedIo(1)
 let files = 0
 
+/** What was handed on of runs that were written. */
+let indexes: RunIndex[] = []
+const indexed = (index: RunIndex): void => {
+  indexes.push(index)
+}
+
 async function writeRun(...pieces: ReturnType<typeof piecesOf>[]): Promise<RunFile> {
   const captured = new Captured()
   for (const piece of pieces.flat()) captured.add(piece)
-  return captured.writeRun(disk, folder, `run-${files++}`)
+  return captured.writeRun(disk, folder, `run-${files++}`, indexed)
 }
 
 const merged = (runs: readonly RunFile[], oldest: boolean, stepBytes?: number): Promise<RunFile> =>
   mergeRuns(disk, folder, runs, `run-${files++}`, {
     oldest,
     pause: async () => {},
+    indexed,
     ...(stepBytes === undefined ? {} : { stepBytes }),
   })
 
@@ -105,6 +113,40 @@ describe('runs', () => {
       const store = new ColdRuns(disk, folder, [run])
       expect(lookUp(store, 'a', [...model.keys(), 6n])).toEqual(withRows(model))
     }
+  })
+
+  it('are found by what was handed on of them as by what is read, and touched only by who reads rows', async () => {
+    const prng = new Prng(4)
+    const models = [1, 2, 3].map(() => randomBuckets(prng, 20, 300, 3))
+    indexes = []
+    const runs: RunFile[] = []
+    for (const model of models)
+      runs.unshift(await writeRun(piecesOf('b', [], new Map()), piecesOf('a', sections, model)))
+    const all = new Map(models.flatMap((model) => [...model]))
+    const whole = await merged(runs, true)
+    for (const list of [runs, [whole]]) {
+      const opened: string[] = []
+      const watched: Disk = Object.create(disk, {
+        openReader: { value: (path: string) => opened.push(path) && disk.openReader(path) },
+      })
+      const store = new ColdRuns(watched, folder, list, { indexes, cacheBytes: 0 })
+      expect(lookUp(store, 'b', [...all.keys()].slice(0, 10))).toEqual(new Map())
+      expect(opened).toEqual([])
+      expectLookups(store, all, prng, 20)
+      expect(opened.length).toBe(list.length)
+      store.close()
+    }
+  })
+
+  it('that are not as they were handed on are named by who reads rows', async () => {
+    indexes = []
+    const run = await writeRun(piecesOf('a', [['i32']], new Map([[7n, [[[1]]]]])))
+    const missing = { ...run, name: 'run-nowhere' }
+    const [index] = indexes
+    const store = new ColdRuns(disk, folder, [missing], { indexes: [{ ...index, name: missing.name }] })
+    expect(() => lookUp(store, 'a', [7n])).toThrow(/run-nowhere/)
+    const shorter = { ...run, bytes: run.bytes - 8 }
+    expect(() => lookUp(new ColdRuns(disk, folder, [shorter], { indexes }), 'a', [7n])).toThrow(/it should have/)
   })
 
   it('leave nothing of an empty bucket below which there is nothing', async () => {

@@ -8,13 +8,15 @@ import { firstNotBelow, firstNotBelowEven, orderOfHashes } from './hash-order.ts
 import { type BlockBuffer, RowPicks } from './row-picks.ts'
 import { cellsOf, RowStore } from './row-store.ts'
 import { passFilter } from './run-filter.ts'
-import type { RunFile } from './run-format.ts'
+import type { RunFile, RunIndex } from './run-format.ts'
 import { RunMerge } from './run-merge.ts'
 import { loadBlock, type RunPart, RunReader, type RunSection } from './run-reader.ts'
 
 export interface ColdRunsOptions {
   /** The most bytes of blocks kept in memory; directories and filters come on top. */
   readonly cacheBytes?: number
+  /** As `adopt`. */
+  readonly indexes?: readonly RunIndex[]
 }
 
 /** Hashes that are looked for, sorted, and what of them is still to be found. */
@@ -48,27 +50,29 @@ export class ColdRuns implements ColdStore {
     disk: Disk,
     folder: string,
     files: readonly RunFile[],
-    { cacheBytes = 64 * 1024 * 1024 }: ColdRunsOptions = {},
+    { cacheBytes = 64 * 1024 * 1024, indexes = [] }: ColdRunsOptions = {},
   ) {
     this.cache = new BlockCache(cacheBytes)
     this.#buffer = this.cache
     this.#disk = disk
     this.#folder = folder
-    this.adopt(files)
+    this.adopt(files, indexes)
   }
 
   /**
    * Looks into these files from now on, the newest first. Files that were open before stay open, with their blocks
    * in the cache; others are closed. If one can't be opened nothing changes.
+   * @param indexes of some of them: those are not read before somebody looks for what may be in them
    */
-  adopt(files: readonly RunFile[]): void {
+  adopt(files: readonly RunFile[], indexes: readonly RunIndex[] = []): void {
     const open = new Map(this.#runs.map((run) => [run.file.name, run]))
     const opened: RunReader[] = []
     try {
       const runs = files.map((file) => {
         const known = open.get(file.name)
         if (known !== undefined) return known
-        const run = RunReader.open(this.#disk, this.#folder, file)
+        const index = indexes.find(({ name }) => name === file.name)
+        const run = RunReader.open(this.#disk, this.#folder, file, index)
         opened.push(run)
         return run
       })

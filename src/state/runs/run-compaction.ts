@@ -3,7 +3,7 @@ import type { RowStore } from './row-store.ts'
 import type { RunFile } from './run-format.ts'
 import { RunMerge } from './run-merge.ts'
 import { type RunPart, RunReader } from './run-reader.ts'
-import { RunWriter } from './run-writer.ts'
+import { type OnIndexed, RunWriter } from './run-writer.ts'
 
 export interface CompactionOptions {
   /** No run is older than these. */
@@ -11,6 +11,8 @@ export interface CompactionOptions {
   readonly stepBytes?: number
   /** Awaited after each step: whoever shares the processor and the disk decides when to go on, or throws to stop. */
   readonly pause: () => Promise<void>
+  /** As RunWriter.finish. */
+  readonly indexed?: OnIndexed
 }
 
 /**
@@ -37,7 +39,7 @@ export async function mergeRuns(
       )
       await mergeArrangement(writer, arrangement, parts, options)
     }
-    return await writer.finish()
+    return await writer.finish(options.indexed)
   } catch (error) {
     await writer?.abandon()
     throw error

@@ -33,6 +33,17 @@ export interface RunFile {
   readonly arrangements: readonly string[]
 }
 
+/**
+ * A run's directory and filters as they lie in its file, in memory that threads share: who wrote the run hands them on,
+ * so that who looks into it need not read them again.
+ */
+export interface RunIndex {
+  readonly name: string
+  readonly directory: Uint8Array
+  /** In the order of the directory's arrangements. */
+  readonly filters: readonly Uint32Array[]
+}
+
 export interface SectionDirectory {
   readonly lanes: readonly Lane[]
   readonly blocks: number

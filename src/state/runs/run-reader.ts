@@ -8,6 +8,7 @@ import {
   decodeDirectory,
   decodeRunTail,
   type RunFile,
+  type RunIndex,
   runHeaderBytes,
   runTailBytes,
   type SectionDirectory,
@@ -28,29 +29,48 @@ export interface RunPart {
   readonly sections: readonly RunSection[]
 }
 
-/** A run that is open: its directory and filters are in memory and right, its blocks are checked when they are read. */
+/** A run whose directory and filters are in memory and right; its blocks are checked when they are read. */
 export class RunReader {
   readonly file: RunFile
-  readonly parts: ReadonlyMap<string, RunPart>
+  readonly parts = new Map<string, RunPart>()
   readonly #path: string
-  readonly #reader: DiskReader
+  readonly #disk: Disk
+  /** Null until the first read, where directory and filters were at hand. */
+  #reader: DiskReader | null = null
 
-  private constructor(file: RunFile, path: string, reader: DiskReader) {
+  private constructor(disk: Disk, path: string, file: RunFile) {
     this.file = file
+    this.#disk = disk
     this.#path = path
-    this.#reader = reader
-    this.parts = new Map(this.#readDirectory().map((arrangement) => [arrangement.name, this.#open(arrangement)]))
   }
 
-  /** @throws MillraceError state/corrupt */
-  static open(disk: Disk, folder: string, file: RunFile): RunReader {
-    const path = `${folder}/${file.name}`
-    const reader = readable(path, 0, () => disk.openReader(path))
+  /**
+   * @param index where whoever wrote the run has handed it on: then the file is not touched before a block is read
+   * @throws MillraceError state/corrupt
+   */
+  static open(disk: Disk, folder: string, file: RunFile, index?: RunIndex): RunReader {
+    const run = new RunReader(disk, `${folder}/${file.name}`, file)
     try {
-      return new RunReader(file, path, reader)
+      run.#index(index)
     } catch (error) {
-      reader.close()
+      run.close()
       throw error
+    }
+    return run
+  }
+
+  #index(index: RunIndex | undefined): void {
+    const directory = index === undefined ? this.#readDirectory() : decodeDirectory(index.directory)
+    for (const [i, { name, buckets, filter, sections }] of directory.entries()) {
+      this.parts.set(name, {
+        buckets,
+        filter: index?.filters[i] ?? this.#readFilter(filter),
+        sections: sections.map((section) => ({
+          ...section,
+          run: this,
+          frames: new Int32Array(section.blocks).fill(-1),
+        })),
+      })
     }
   }
 
@@ -64,19 +84,29 @@ export class RunReader {
   }
 
   close(): void {
-    this.#reader.close()
+    this.#reader?.close()
+    this.#reader = null
   }
 
-  #readDirectory(): ArrangementDirectory[] {
-    const { size } = this.#reader
+  #opened(): DiskReader {
+    if (this.#reader !== null) return this.#reader
+    const reader = readable(this.#path, 0, () => this.#disk.openReader(this.#path))
+    this.#reader = reader
+    const { size } = reader
     if (size !== this.file.bytes) {
       throw damagedRun(this.#path, Math.min(size, this.file.bytes), `it should have ${this.file.bytes} bytes`)
     }
+    return reader
+  }
+
+  #readDirectory(): ArrangementDirectory[] {
+    const reader = this.#opened()
+    const { size } = reader
     const header = new Uint8Array(runHeaderBytes)
     const tailBytes = new Uint8Array(runTailBytes)
-    readable(this.#path, 0, () => this.#reader.read(header, 0))
+    readable(this.#path, 0, () => reader.read(header, 0))
     checkRunHeader(this.#path, header)
-    readable(this.#path, size - runTailBytes, () => this.#reader.read(tailBytes, size - runTailBytes))
+    readable(this.#path, size - runTailBytes, () => reader.read(tailBytes, size - runTailBytes))
     const tail = decodeRunTail(this.#path, size, tailBytes)
     if (tail.checksum !== this.file.crc) throw damagedRun(this.#path, size - 20, 'it is not the file it should be')
     const directory = new Uint8Array(tail.bytes)
@@ -84,22 +114,15 @@ export class RunReader {
     return decodeDirectory(directory)
   }
 
-  #open({ buckets, filter: { position, words, checksum }, sections }: ArrangementDirectory): RunPart {
+  #readFilter({ position, words, checksum }: ArrangementDirectory['filter']): Uint32Array {
     const filter = new Uint32Array(words)
     this.#read(position, new Uint8Array(filter.buffer), checksum, 'a filter')
-    return {
-      buckets,
-      filter,
-      sections: sections.map((section) => ({
-        ...section,
-        run: this,
-        frames: new Int32Array(section.blocks).fill(-1),
-      })),
-    }
+    return filter
   }
 
   #read(position: number, into: Uint8Array, checksum: number, what: string): void {
-    const read = readable(this.#path, position, () => this.#reader.read(into, position))
+    const reader = this.#opened()
+    const read = readable(this.#path, position, () => reader.read(into, position))
     if (read !== into.length) throw damagedRun(this.#path, position + read, `${what} is cut off`)
     if (crc32(into) !== checksum) throw damagedRun(this.#path, position, `the checksum of ${what} is wrong`)
   }

@@ -11,6 +11,7 @@ import {
   encodeRunHeader,
   encodeRunTail,
   type RunFile,
+  type RunIndex,
   runHeaderBytes,
   runTailBytes,
   type SectionDirectory,
@@ -21,6 +22,8 @@ import {
 const chunkBytes = 1024 * 1024
 /** A sync of more would keep the disk busy for so long that the log's have to wait. */
 const syncBytes = 8 * 1024 * 1024
+
+export type OnIndexed = (index: RunIndex) => void
 
 interface Chunk {
   readonly u8: Uint8Array
@@ -60,6 +63,7 @@ export class RunWriter {
   readonly #file: DiskFile
   readonly #name: string
   readonly #arrangements: ArrangementDirectory[] = []
+  readonly #filters: Uint32Array[] = []
   #chunks: Chunk[] = []
   /** Where in the file the next byte goes that is put in, and the next that is written. */
   #position = 0
@@ -69,7 +73,7 @@ export class RunWriter {
   #syncing: Promise<void> = Promise.resolve()
   #arrangement = ''
   #sections: SectionWriter[] = []
-  #filter = new Uint32Array(0)
+  #filter: Uint32Array = new Uint32Array(0)
   #buckets = 0
 
   private constructor(file: DiskFile, name: string) {
@@ -92,7 +96,7 @@ export class RunWriter {
   beginArrangement(name: string, sections: number, buckets: number): void {
     this.#arrangement = name
     this.#sections = Array.from({ length: sections }, () => new SectionWriter())
-    this.#filter = new Uint32Array(filterWords(buckets))
+    this.#filter = new Uint32Array(new SharedArrayBuffer(filterWords(buckets) * 4))
     this.#buckets = 0
   }
 
@@ -141,6 +145,7 @@ export class RunWriter {
       filter: { position: this.#position, words: this.#filter.length, checksum: crc32(filter) },
       sections: this.#sections.map((section) => section.directory()),
     })
+    this.#filters.push(this.#filter)
     this.#put(filter)
   }
 
@@ -149,8 +154,11 @@ export class RunWriter {
     if (this.#chunks.length > 1) await this.#write()
   }
 
-  /** Ends the file and makes its content durable; its name is not before the folder was synced. */
-  async finish(): Promise<RunFile> {
+  /**
+   * Ends the file and makes its content durable; its name is not before the folder was synced.
+   * @param indexed is told what the file's directory and filters are
+   */
+  async finish(indexed: OnIndexed = () => {}): Promise<RunFile> {
     const directory = encodeDirectory(this.#arrangements)
     const tail = { position: this.#position, bytes: directory.length, checksum: crc32(directory) }
     this.#put(directory)
@@ -160,6 +168,9 @@ export class RunWriter {
     await this.#file.sync()
     await this.#file.close()
     const arrangements = this.#arrangements.map(({ name }) => name)
+    const shared = new Uint8Array(new SharedArrayBuffer(directory.length))
+    shared.set(directory)
+    indexed({ name: this.#name, directory: shared, filters: this.#filters })
     return { name: this.#name, bytes: this.#position, crc: tail.checksum, arrangements }
   }
 

@@ -1,5 +1,6 @@
 import { type ErrorCode, errorCodes, MillraceError } from '../../data/errors.ts'
 import type { Piece } from '../cold.ts'
+import type { RunIndex } from '../runs/run-format.ts'
 import type { Manifest, SnapshotNotes } from './manifest.ts'
 import type { SnapshotOptions } from './snapshot-folder.ts'
 
@@ -20,10 +21,11 @@ export type KeeperRequest =
   | { readonly kind: 'close' }
 
 export type KeeperReply =
-  | { readonly kind: 'answer'; readonly kept: readonly Manifest[] }
+  /** `indexes`: of runs that were written since the last answer that had any. */
+  | { readonly kind: 'answer'; readonly kept: readonly Manifest[]; readonly indexes?: readonly RunIndex[] }
   | { readonly kind: 'refused'; readonly failure: KeeperFailure }
   /** Between the answers: the newest snapshot lies in other files now. */
-  | { readonly kind: 'merged'; readonly manifest: Manifest }
+  | { readonly kind: 'merged'; readonly manifest: Manifest; readonly indexes: readonly RunIndex[] }
   /** Between the answers: runs could not be merged. */
   | { readonly kind: 'trouble'; readonly failure: KeeperFailure }
 

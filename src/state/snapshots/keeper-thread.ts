@@ -32,8 +32,12 @@ class KeeperThread {
     this.#requests = this.#requests.then(async () => {
       let reply: KeeperReply
       try {
-        reply = { kind: 'answer', kept: await this.#work(request) }
+        const kept = await this.#work(request)
+        const indexes = request.kind === 'commit' ? this.#folder?.takeIndexes() : undefined
+        reply = { kind: 'answer', kept, ...(indexes === undefined ? {} : { indexes }) }
       } catch (error) {
+        // Those of a snapshot that was given up are of no use; a merge's can be read.
+        this.#folder?.takeIndexes()
         reply = { kind: 'refused', failure: keeperFailure(error) }
       }
       this.#waiting--
@@ -92,7 +96,7 @@ class KeeperThread {
       for (;;) {
         const manifest = await folder.merge(pause)
         if (manifest === null) return
-        this.#post({ kind: 'merged', manifest })
+        this.#post({ kind: 'merged', manifest, indexes: folder.takeIndexes() })
       }
     } catch (error) {
       // Tried again after the next commit.

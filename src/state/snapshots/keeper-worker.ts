@@ -1,4 +1,4 @@
 import { serveThread } from '../../io/thread-entry.ts'
 import { keeperThread } from './keeper-thread.ts'
 
-serveThread(keeperThread)
+serveThread(keeperThread, { background: true })

@@ -43,6 +43,9 @@ function expectState(io: Io, at: string, { files, tick }: Manifest): void {
   store.close()
 }
 
+const handedOn = (keeper: Keeper, manifest: Manifest): readonly string[] =>
+  keeper.indexesOf(manifest).map(({ name }) => name)
+
 describe('the keeper', () => {
   it('takes snapshots, merges their runs meanwhile, and removes what is left over', async () => {
     for (let seed = 1; seed <= 10; seed++) {
@@ -52,12 +55,14 @@ describe('the keeper', () => {
       const merged: Manifest[] = []
       keeper.onMerged((manifest) => {
         expectState(io, folder, manifest)
+        expect(handedOn(keeper, manifest)).toEqual(manifest.files.map(({ name }) => name))
         merged.push(manifest)
       })
       for (let tick = 1; tick <= 20; tick++) {
         const manifest = await snapshot(keeper, tick)
         expect(manifest.tick).toBe(tick)
         expectState(io, folder, manifest)
+        expect(handedOn(keeper, manifest)).toEqual(manifest.files.map(({ name }) => name))
         const kept = await keeper.dropUnused(manifest)
         expect(kept.map((one) => one.tick)).toEqual([tick, tick - 1].filter((at) => at > 0))
       }

@@ -1,6 +1,7 @@
 import { MillraceError } from '../../data/errors.ts'
 import type { Io, ThreadPort } from '../../io/io.ts'
 import type { Piece } from '../cold.ts'
+import type { RunIndex } from '../runs/run-format.ts'
 import { errorOf, type KeeperOptions, type KeeperReply, type KeeperRequest } from './keeper-port.ts'
 import type { Manifest, SnapshotNotes } from './manifest.ts'
 
@@ -39,6 +40,8 @@ export interface Keeper {
    * @throws MillraceError state/snapshot: the base before stays
    */
   pin(tick: number, notes: Readonly<Record<string, unknown>>): Promise<Manifest>
+  /** What was handed on of a snapshot's runs that were written since the start: who opens them need not read it. */
+  indexesOf(manifest: Manifest): readonly RunIndex[]
   /** Called when the newest snapshot lies in other files, because runs were merged. */
   onMerged(listener: (manifest: Manifest) => void): void
   /** Called when runs could not be merged: state/corrupt, or no room. The snapshot stays as it was. */
@@ -71,6 +74,8 @@ class ThreadKeeper implements Keeper {
   readonly opened: Promise<readonly Manifest[]>
   readonly #port: ThreadPort
   readonly #waiting: Waiter[] = []
+  /** By the run's name: of the newest snapshot's. */
+  #indexes = new Map<string, RunIndex>()
   /** Why the thread can't be asked any more. */
   #ended: MillraceError | null = null
   #merged: (manifest: Manifest) => void = () => {}
@@ -143,17 +148,28 @@ class ThreadKeeper implements Keeper {
   #take(reply: KeeperReply): void {
     switch (reply.kind) {
       case 'answer':
+        if (reply.indexes !== undefined) this.#keep(reply.indexes, reply.kept[0])
         this.#waiting.shift()?.resolve(reply.kept)
         break
       case 'refused':
         this.#waiting.shift()?.reject(errorOf(reply.failure))
         break
       case 'merged':
+        this.#keep(reply.indexes, reply.manifest)
         this.#merged(reply.manifest)
         break
       case 'trouble':
         this.#trouble(errorOf(reply.failure))
     }
+  }
+
+  /** What comes now may be of runs that the next manifest is the first to name: it stays until then. */
+  #keep(indexes: readonly RunIndex[], manifest: Manifest): void {
+    this.#indexes = new Map([...this.indexesOf(manifest), ...indexes].map((index) => [index.name, index]))
+  }
+
+  indexesOf({ files }: Manifest): readonly RunIndex[] {
+    return files.flatMap(({ name }) => this.#indexes.get(name) ?? [])
   }
 
   #end(error: MillraceError): void {

@@ -3,7 +3,7 @@ import { type Io, IoError } from '../../io/io.ts'
 import { hashVersion, type Piece } from '../cold.ts'
 import { Captured } from '../runs/captured.ts'
 import { mergeRuns } from '../runs/run-compaction.ts'
-import type { RunFile } from '../runs/run-format.ts'
+import type { RunFile, RunIndex } from '../runs/run-format.ts'
 import { runsToMerge } from '../runs/tiers.ts'
 import { filesOfSnapshot, findBase } from './base.ts'
 import {
@@ -55,6 +55,8 @@ export class SnapshotFolder {
   readonly #writing = new Set<string>()
   #nextRun = 1
   #captured = new Captured()
+  /** Of runs that were written, until somebody takes them. */
+  #indexes: RunIndex[] = []
   /** Runs of the capture under way, the newest first. */
   #runs: RunFile[] = []
   /** Why the capture under way is given up. */
@@ -102,6 +104,13 @@ export class SnapshotFolder {
   /** Those on disk, the newest first. */
   get kept(): readonly Manifest[] {
     return this.#kept
+  }
+
+  /** What was written of runs' directories since this was asked for last. */
+  takeIndexes(): readonly RunIndex[] {
+    const indexes = this.#indexes
+    this.#indexes = []
+    return indexes
   }
 
   /**
@@ -211,7 +220,8 @@ export class SnapshotFolder {
       const merging = newest.files.slice(stretch.from, stretch.to)
       const oldest = stretch.to === newest.files.length
       const stepBytes = this.#stepBytes === undefined ? {} : { stepBytes: this.#stepBytes }
-      const file = await mergeRuns(this.#io.disk, this.#folder, merging, name, { oldest, pause, ...stepBytes })
+      const options = { oldest, pause, indexed: this.#indexed, ...stepBytes }
+      const file = await mergeRuns(this.#io.disk, this.#folder, merging, name, options)
       return await this.#inTurn(async () => {
         // Snapshots were perhaps taken meanwhile: their runs came before these.
         const now = this.#kept[0]
@@ -228,6 +238,10 @@ export class SnapshotFolder {
     }
   }
 
+  readonly #indexed = (index: RunIndex): void => {
+    this.#indexes.push(index)
+  }
+
   #newRun(): string {
     const name = `run-${String(this.#nextRun++).padStart(10, '0')}.run`
     this.#writing.add(name)
@@ -239,7 +253,7 @@ export class SnapshotFolder {
     this.#captured = new Captured()
     const name = this.#newRun()
     try {
-      this.#runs.unshift(await captured.writeRun(this.#io.disk, this.#folder, name))
+      this.#runs.unshift(await captured.writeRun(this.#io.disk, this.#folder, name, this.#indexed))
     } catch (error) {
       await this.#remove(name)
       throw error
