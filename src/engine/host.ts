@@ -19,6 +19,7 @@ import type {
   TickOutput,
 } from './port.ts'
 import { ServedEngine } from './served-engine.ts'
+import { type EngineReplies, TickGroups } from './tick-groups.ts'
 
 /** The owner's side of an engine: ticks go in, their outputs come back in the same order. */
 export interface EngineHost {
@@ -26,9 +27,11 @@ export interface EngineHost {
   readonly underWay: number
   /**
    * Hands a tick over. The engine works through ticks in order and never stops within one.
+   * @param together nobody waits for it: while the engine has enough to do, small ticks are handed over, and answered,
+   *   several at a time, since to cross between threads takes longer than they do
    * @throws MillraceError engine/stopped, engine/memory: the engine has failed for good
    */
-  step(input: TickInput): Promise<TickOutput>
+  step(input: TickInput, together?: boolean): Promise<TickOutput>
   /** How things stand after the ticks handed over so far. */
   status(): Promise<EngineStatus>
   /** What has gone through the ticks handed over so far. */
@@ -162,8 +165,8 @@ abstract class Host implements EngineHost {
     return this.waiters.ticks
   }
 
-  step(input: TickInput): Promise<TickOutput> {
-    return this.#ask(input)
+  step(input: TickInput, together = false): Promise<TickOutput> {
+    return this.#ask(input, together)
   }
 
   status(): Promise<EngineStatus> {
@@ -192,13 +195,13 @@ abstract class Host implements EngineHost {
 
   abstract stop(): Promise<void>
 
-  protected abstract send(request: EngineRequest): void
+  protected abstract send(request: EngineRequest, together: boolean): void
 
-  #ask<R extends EngineReply>(request: EngineRequest): Promise<R> {
+  #ask<R extends EngineReply>(request: EngineRequest, together = false): Promise<R> {
     const reply = this.waiters.add<R>(request.kind === 'tick')
     if (this.waiters.failure !== null) return reply
     try {
-      this.send(request)
+      this.send(request, together)
     } catch (error) {
       // There was no memory to pack it: whoever sends may be in the middle of a commit, which is not to fail by it.
       this.waiters.take(failureOf(error))
@@ -265,12 +268,17 @@ class InlineHost extends Host {
 /** In a thread of its own. */
 class ThreadHost extends Host {
   readonly #port: ThreadPort
+  /** Ticks that are on their way, or answered, together. */
+  readonly #ticks = new TickGroups(
+    () => this.waiters.ticks,
+    (ticks, transfer) => this.#port.post(ticks, transfer),
+  )
 
   constructor(io: Io, program: Program, options: HostOptions) {
     super()
     this.#port = io.threads.start(
       'engine',
-      (message) => this.waiters.take(message as EngineReply),
+      (message) => this.#take(message as EngineReply | EngineReplies),
       (error) => this.waiters.take(failureOf(error)),
     )
     // Rebuilding after every tick is for tests, which run inline.
@@ -278,13 +286,25 @@ class ThreadHost extends Host {
     this.#port.post(start)
   }
 
-  protected send(request: EngineRequest): void {
-    if (request.kind !== 'tick') {
-      this.#port.post(request)
+  #take(message: EngineReply | EngineReplies): void {
+    for (const reply of message.kind === 'several' ? message.replies : [message]) this.waiters.take(reply)
+    this.#ticks.answered()
+  }
+
+  protected send(request: EngineRequest, together: boolean): void {
+    if (request.kind === 'tick') {
+      const { packed, transfer } = packTick(request)
+      if (together) {
+        this.#ticks.add(packed, transfer)
+        return
+      }
+      this.#ticks.flush()
+      this.#port.post(packed, transfer)
       return
     }
-    const { packed, transfer } = packTick(request)
-    this.#port.post(packed, transfer)
+    // The order of requests is that of their answers.
+    this.#ticks.flush()
+    this.#port.post(request)
   }
 
   async stop(): Promise<void> {

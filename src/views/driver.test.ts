@@ -12,14 +12,17 @@ class ManualHost implements EngineHost {
   readonly inputs: TickInput[] = []
   readonly #answers: { resolve(output: TickOutput): void; reject(error: Error): void }[] = []
   answered = 0
+  /** Ticks that nobody waits for. */
+  together = 0
   dueMicros: bigint | null = null
 
   get underWay(): number {
     return this.#answers.length - this.answered
   }
 
-  step(input: TickInput): Promise<TickOutput> {
+  step(input: TickInput, together = false): Promise<TickOutput> {
     this.inputs.push(input)
+    if (together) this.together++
     return new Promise((resolve, reject) => this.#answers.push({ resolve, reject }))
   }
 
@@ -72,6 +75,7 @@ function setUp(): { clock: VirtualClock; host: ManualHost; views: ViewSet; drive
 describe('driving ticks', () => {
   it('keeps few ticks under way, in order, without the topics that the engine does not know', async () => {
     const { host, views, driver } = setUp()
+    driver.goLive()
     for (let tick = 1; tick <= 4; tick++) driver.take(sealed(tick))
     expect(host.inputs.map(({ tick }) => tick)).toEqual([1, 2])
     expect(host.inputs[0].blocks.map(({ topic }) => topic)).toEqual([1])
@@ -83,6 +87,41 @@ describe('driving ticks', () => {
     expect(views.tick).toBe(4)
     expect(driver.idle).toBe(true)
     expect(driver.events).toBe(4)
+  })
+
+  it('hands over many small ticks of a replay at a time, and few large ones', async () => {
+    const { host, driver } = setUp()
+    for (let tick = 1; tick <= 200; tick++) driver.take(sealed(tick))
+    expect(host.inputs.length).toBe(96)
+    expect(host.together).toBe(96)
+    let room = false
+    void driver.room().then(() => {
+      room = true
+    })
+    for (let i = 0; i < 8; i++) await host.answer()
+    expect(room).toBe(false)
+    await host.answer()
+    expect(room).toBe(true)
+    expect(host.inputs.length).toBe(105)
+    while (host.underWay > 0) await host.answer()
+    const large = (tick: number): SealedTick => {
+      const { blocks, ...of } = sealed(tick)
+      return { ...of, blocks: blocks.map((block) => ({ ...block, bytes: new Uint8Array(100_000) })) }
+    }
+    for (let tick = 201; tick <= 210; tick++) driver.take(large(tick))
+    expect(host.underWay).toBe(2)
+    while (host.underWay > 0) {
+      await host.answer()
+      expect(host.underWay).toBeLessThanOrEqual(2)
+    }
+    for (let tick = 211; tick <= 220; tick++) driver.take(sealed(tick))
+    expect(host.underWay).toBe(10)
+    // From then on somebody waits for each.
+    driver.goLive()
+    while (host.underWay > 0) await host.answer()
+    for (let tick = 221; tick <= 230; tick++) driver.take(sealed(tick))
+    expect(host.underWay).toBe(2)
+    expect(host.together).toBe(host.inputs.length - 2)
   })
 
   it('works on a tick that is being synced, and shows it once it is durable', async () => {
@@ -163,6 +202,7 @@ describe('driving ticks', () => {
 
   it('holds appenders back while too much waits', async () => {
     const { host, driver } = setUp()
+    driver.goLive()
     for (let tick = 1; tick <= 6; tick++) driver.take(sealed(tick))
     let room = false
     void driver.room().then(() => {
@@ -222,6 +262,7 @@ describe('driving ticks', () => {
 
   it('tells everybody when the engine fails, and takes nothing more', async () => {
     const { host, views, driver } = setUp()
+    driver.goLive()
     for (let tick = 1; tick <= 6; tick++) driver.take(sealed(tick))
     await host.answer()
     const waiting = driver.waitFor(6, 60_000).catch((error: MillraceError) => error.code)

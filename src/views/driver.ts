@@ -9,6 +9,9 @@ import type { ViewSet } from './view-set.ts'
 const mostUnderWay = 2
 /** Ticks that may wait before appenders are held back: what waits is kept in memory. */
 const mostQueued = 3
+/** In a replay, where nobody waits for a single one: so many small ticks, as long as they are no more bytes together. */
+const mostTogether = 96
+const togetherBytes = 256 * 1024
 const emptyTickMs = 1000
 /** The window over which the rate is told. */
 const rateMs = 5000
@@ -40,6 +43,8 @@ export class TickDriver {
   readonly #requestSeal: (evenIfEmpty: boolean) => void
   readonly #queue: SealedTick[] = []
   #underWay = 0
+  /** Of ticks that wait, or are in the engine's hands. */
+  #bytes = 0
   #roomWaiters: (() => void)[] = []
   #tickWaiters: Waiter[] = []
   #cancelDue: (() => void) | null = null
@@ -100,6 +105,7 @@ export class TickDriver {
   begin(tick: SealedTick): void {
     if (!this.#live || this.failure !== null || !this.idle || this.#host === null || tick.tick > this.#hold) return
     this.#begun = tick.tick
+    this.#bytes += bytesOf(tick)
     this.#hand(this.#host, tick)
   }
 
@@ -113,6 +119,7 @@ export class TickDriver {
       return
     }
     this.#queue.push(tick)
+    this.#bytes += bytesOf(tick)
     this.#feed()
   }
 
@@ -124,9 +131,14 @@ export class TickDriver {
 
   /** Resolves when there is room for more. */
   async room(): Promise<void> {
-    while (this.failure === null && this.#queue.length >= mostQueued) {
+    while (this.failure === null && this.#queue.length >= (this.#areSmall ? mostTogether : mostQueued)) {
       await new Promise<void>((resolve) => this.#roomWaiters.push(resolve))
     }
+  }
+
+  /** Whether ticks are replayed that are better taken many at a time. */
+  get #areSmall(): boolean {
+    return !this.#live && this.#bytes <= togetherBytes
   }
 
   /** Resolves when everything taken is in the views. @throws MillraceError as the engine */
@@ -169,7 +181,9 @@ export class TickDriver {
   give(tick: number, blocks: readonly LoggedBlock[]): void {
     const [waiting] = this.#queue
     invariant(waiting?.tick === tick, `tick ${tick} is not the next one`)
+    this.#bytes -= bytesOf(waiting)
     this.#queue[0] = { ...waiting, blocks: [...waiting.blocks, ...blocks] }
+    this.#bytes += bytesOf(this.#queue[0])
   }
 
   /** Leaves all who wait here to another driver, which has come as far: no tick comes here any more. */
@@ -274,7 +288,8 @@ export class TickDriver {
 
   #feed(): void {
     const host = this.#host
-    while (host !== null && this.#underWay < mostUnderWay && this.#queue.length > 0) {
+    while (host !== null && this.#queue.length > 0) {
+      if (this.#underWay >= (this.#areSmall ? mostTogether : mostUnderWay)) break
       if (this.#queue[0].tick > this.#hold) break
       this.#hand(host, this.#queue.shift()!)
     }
@@ -293,9 +308,10 @@ export class TickDriver {
     this.#underWay++
     this.#handed = tick.tick
     this.onHanded(tick.tick)
-    host.step(input).then(
+    host.step(input, !this.#live).then(
       (output) => {
         tick.release?.()
+        this.#bytes -= bytesOf(tick)
         if (this.failure !== null) return
         this.onAnswered(output.tick)
         this.#answers.push({ output, blocks, rows, bytes })
@@ -375,4 +391,10 @@ export class TickDriver {
       this.#requestSeal(true)
     })
   }
+}
+
+function bytesOf({ blocks }: SealedTick): number {
+  let bytes = 0
+  for (const block of blocks) bytes += block.bytes.byteLength
+  return bytes
 }
