@@ -7,7 +7,8 @@ import { markAt, markOf, type TimeMark } from './snapshots/marks.ts'
 type Starts = ReadonlyMap<number, TopicStart>
 
 /**
- * What of a log's past is gone, and who reads what is left: nothing is thrown away while somebody does.
+ * What of a log's past is gone, and who reads what is left: nothing is thrown away while somebody does who doesn't hold
+ * what he reads.
  */
 export class LogPast {
   readonly #log: LogReading
@@ -25,14 +26,23 @@ export class LogPast {
     return this.#log.starts()
   }
 
-  /** Runs work that reads the log's past. */
-  async reading<T>(work: () => Promise<T>): Promise<T> {
+  /**
+   * Runs work that reads the log's past.
+   * @param work calls `held` where it has a reader of its own from then on, and reads nothing else of the past: what
+   *   goes behind that changes nothing for it
+   */
+  async reading<T>(work: (held: () => void) => Promise<T>): Promise<T> {
     while (this.#trimming !== null) await this.#trimming
     this.#readers++
+    let counts = true
+    const held = (): void => {
+      if (counts) this.#readers--
+      counts = false
+    }
     try {
-      return await work()
+      return await work(held)
     } finally {
-      this.#readers--
+      held()
     }
   }
 

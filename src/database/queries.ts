@@ -66,11 +66,12 @@ export class Queries {
   async query(sql: string, options: QueryOptions, promised: number): Promise<QueryAnswer> {
     const bound = await this.bind(sql, options)
     const { relations, restrictions } = bound
-    const { tick, rows } = await this.#gone.reading(async () => {
+    const { tick, rows } = await this.#gone.reading(async (held) => {
       const scene = await this.#past.scene(options.asOf, promised, relations)
-      const rows = await this.inSteps(scene, (source) =>
-        runOnce({ ...source, restrictions }, bound, this.#runOptions(options)),
-      )
+      const rows = await this.inSteps(scene, (source) => {
+        held()
+        return runOnce({ ...source, restrictions }, bound, this.#runOptions(options))
+      })
       return { tick: scene.moment.tick, rows }
     })
     // Columns behind those of the query were there to order by.
@@ -111,8 +112,11 @@ export class Queries {
     const own = this.#runOptions({ maxRows: limit, ...(signal === undefined ? {} : { signal }) })
     // Rows that erred further up stand beside this query, too: they are what it is about.
     const options = { ...own, besideErrors: true }
-    const found = await this.#gone.reading(() =>
-      this.inSteps(scene, (source) => runOnce({ ...source, closed }, { plan: asked.plan, order: [] }, options)),
+    const found = await this.#gone.reading((held) =>
+      this.inSteps(scene, (source) => {
+        held()
+        return runOnce({ ...source, closed }, { plan: asked.plan, order: [] }, options)
+      }),
     )
     const rows = listedErrors(asked, found)
     const listed = rows.reduce((sum, { count }) => sum + count, 0)

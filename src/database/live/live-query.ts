@@ -194,9 +194,12 @@ export class LiveQuery {
       const bound = await running.queries.bind(this.#sql, this.#options)
       // Definitions may have changed meanwhile.
       if (running.views.successor !== null) continue
-      const built = await past.reading(() => {
+      const built = await past.reading((held) => {
         const scene = { views: running.views, moment: running.views.pin() }
-        return running.queries.inSteps(scene, (source) => this.#filled(running, source, bound))
+        return running.queries.inSteps(scene, (source) => {
+          held()
+          return this.#filled(running, source, bound, past.starts)
+        })
       })
       if (built === null) continue
       this.#shown.set(built.view.definition.columns, bound.columns)
@@ -206,8 +209,16 @@ export class LiveQuery {
     }
   }
 
-  /** @returns null where other definitions have taken over by now */
-  async #filled(running: Running, source: AdHocSource, bound: BoundQuery): Promise<Built | null> {
+  /**
+   * @param begun what of the topics is gone for the source
+   * @returns null where other definitions have taken over by now
+   */
+  async #filled(
+    running: Running,
+    source: AdHocSource,
+    bound: BoundQuery,
+    begun: LogPast['starts'],
+  ): Promise<Built | null> {
     if (running.views.successor !== null) return null
     const { io, engine = 'worker', memoryBytes = defaultMemoryBytes } = this.#world.options
     const { maxRows = maxRowsDefault } = this.#options
@@ -228,7 +239,7 @@ export class LiveQuery {
       const set = new ViewSet(io.clock, run.views, { micros: null, bytes: retainedBytes })
       const [view] = set.views
       set.restore(moment.tick, moment.timeMicros, new Map([[view, state]]))
-      const starts = startsNow(running.program, { ...view.definition, plan: bound.plan }, this.#world.past.starts)
+      const starts = startsNow(running.program, { ...view.definition, plan: bound.plan }, begun)
       const last = starts?.map(({ throughTick }) => throughTick)
       const startsAtTick = last === undefined ? null : 1 + Math.max(...last)
       return { running, run, bound, set, view, startsAtTick }
