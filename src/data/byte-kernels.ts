@@ -7,6 +7,8 @@ import { type Code, type WasmFunction, wasm, wasmModule } from './wasm.ts'
 export interface ByteKernels {
   /** Copies bytes to a stretch that does not overlap them, or lies before them. */
   copyBytes(from: number, to: number, length: number): void
+  /** Zeros: a typed array over shared memory fills itself element by element. */
+  clearBytes(address: number, length: number): void
   /** @returns 1 if the bytes are equal, else 0 */
   equalBytes(a: number, b: number, length: number): number
   /** Collation "C": by bytes, a prefix first. @returns less than, equal to or greater than 0 */
@@ -158,15 +160,18 @@ const toDifference: Code = [
   ...byteDifference,
 ]
 
+/** For other modules, too: each has its own. */
+export const equalBytes: WasmFunction = {
+  name: 'equalBytes',
+  parameters: 3,
+  returns: true,
+  locals: [1, 1],
+  body: [skipEqual([...constant(0), ...wasm.return]), skipBytes([...constant(0), ...wasm.return]), constant(1)],
+}
+
 const functions: readonly WasmFunction[] = [
   { name: 'copyBytes', parameters: 3, returns: false, locals: [2, 0], body: copyBody },
-  {
-    name: 'equalBytes',
-    parameters: 3,
-    returns: true,
-    locals: [1, 1],
-    body: [skipEqual([...constant(0), ...wasm.return]), skipBytes([...constant(0), ...wasm.return]), constant(1)],
-  },
+  equalBytes,
   {
     // Of two strings cut to one length.
     name: 'compareCommon',
@@ -215,4 +220,5 @@ const functions: readonly WasmFunction[] = [
       get(5),
     ],
   },
+  { name: 'clearBytes', parameters: 2, returns: false, body: [get(0), constant(0), get(1), wasm.fill] },
 ]

@@ -73,6 +73,11 @@ export class LinearMemory implements MemoryViews {
     return this.#usedPages * pageBytes
   }
 
+  /** What a module of `wasmModule` exports, over this memory. */
+  instance(module: WebAssembly.Module): WebAssembly.Instance['exports'] {
+    return new WebAssembly.Instance(module, { engine: { memory: this.#memory } }).exports
+  }
+
   /** @returns the address of `count` adjacent pages; their content is undefined */
   allocatePages(count: number): number {
     this.#usedPages += count
@@ -142,7 +147,7 @@ export class Arena {
 
   allocateZeroed(bytes: number): number {
     const address = this.allocate(bytes)
-    this.memory.u8.fill(0, address, address + ((bytes + 7) & ~7))
+    this.memory.kernels.clearBytes(address, bytes)
     return address
   }
 

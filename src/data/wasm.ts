@@ -7,25 +7,32 @@ export type Code = readonly number[]
 const i32 = 0x7f
 
 export const wasm = {
-  get: (local: number): Code => [0x20, local],
-  set: (local: number): Code => [0x21, local],
-  tee: (local: number): Code => [0x22, local],
+  get: (local: number): Code => [0x20, ...unsigned(local)],
+  set: (local: number): Code => [0x21, ...unsigned(local)],
+  tee: (local: number): Code => [0x22, ...unsigned(local)],
   constant: (value: number): Code => [0x41, ...signed(value)],
   constant64: (value: number): Code => [0x42, ...signed(value)],
   call: (index: number): Code => [0x10, index],
   when: (...body: readonly Code[]): Code => [0x04, 0x40, ...body.flat(), 0x0b],
   loop: (...body: readonly Code[]): Code => [0x03, 0x40, ...body.flat(), 0x0b],
+  block: (...body: readonly Code[]): Code => [0x02, 0x40, ...body.flat(), 0x0b],
   again: (depth: number): Code => [0x0c, depth],
   againIf: (depth: number): Code => [0x0d, depth],
   return: [0x0f],
   add: [0x6a],
   subtract: [0x6b],
+  multiply: [0x6c],
+  and: [0x71],
+  or: [0x72],
+  xor: [0x73],
   shiftLeft: [0x74],
   shiftRight: [0x76],
   less: [0x49],
   atLeast: [0x4f],
   isZero: [0x45],
+  equal: [0x46],
   differ: [0x47],
+  differ64: [0x52],
   xor64: [0x85],
   isZero64: [0x50],
   trailingZeros64: [0x7a],
@@ -34,10 +41,16 @@ export const wasm = {
   load32: [0x28, 0, 0],
   load64: [0x29, 0, 0],
   load128: [0xfd, 0, 0, 0],
+  /** At a constant distance behind the address. */
+  load8At: (offset: number): Code => [0x2d, 0, ...unsigned(offset)],
+  load32At: (offset: number): Code => [0x28, 0, ...unsigned(offset)],
+  load64At: (offset: number): Code => [0x29, 0, ...unsigned(offset)],
   store8: [0x3a, 0, 0],
   store32: [0x36, 0, 0],
   store64: [0x37, 0, 0],
   store128: [0xfd, 0x0b, 0, 0],
+  /** memory.fill: address, byte, length. */
+  fill: [0xfc, 0x0b, 0],
 } as const
 
 export interface WasmFunction {

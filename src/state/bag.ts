@@ -179,7 +179,7 @@ export class Bag {
 
   #newIndex(size: number): void {
     this.index = this.heap.allocate(size * 4)
-    this.heap.memory.u8.fill(0, this.index, this.index + size * 4)
+    this.heap.memory.kernels.clearBytes(this.index, size * 4)
     this.indexMask = size - 1
   }
 

@@ -1,7 +1,7 @@
 import type { Column } from '../data/batch.ts'
 import type { LinearMemory } from '../data/memory.ts'
 import type { Field } from './layout.ts'
-import { declareColumn, generate, hashCell, hashFinish, viewNames } from './row-code.ts'
+import { declareColumn, generate, hashCell, hashFinish, hashSeed, viewNames } from './row-code.ts'
 
 /**
  * A bucket's 64-bit hash: its low word is what tables find entries by; the high word is a second mix of the same
@@ -78,7 +78,7 @@ export function compileHashMissing(keys: readonly Field[], skipNull: boolean, we
     for (let i = 0, f = found >>> 2; i < rows; i++, f++) {
       if (u32[f] !== 0) continue;
       ${skipNull ? `if (${nulls}) continue;` : ''}
-      let h = 0x51ed270b, g = ${highSeed};
+      let h = ${hashSeed}, g = ${highSeed};
       ${keys.map((field, k) => hashCell(k, field)).join('\n')}
       ${hashFinish}
       ${weaken(weak)}

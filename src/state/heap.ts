@@ -18,6 +18,8 @@ export class Heap {
   readonly #large = new Map<number, number>()
   #later: number[] = []
   #usedBytes = 0
+  #scratch = 0
+  #scratchPages = 0
 
   constructor(memory: LinearMemory, { tracked = false, weakHash = false } = {}) {
     this.memory = memory
@@ -74,10 +76,27 @@ export class Heap {
     this.#later = []
   }
 
+  /** @returns an 8-byte aligned address of so many bytes, which are whoever's who asks next */
+  scratch(bytes: number): number {
+    const pages = Math.ceil(bytes / pageBytes)
+    if (pages > this.#scratchPages) {
+      this.#freeScratch()
+      this.#scratch = this.memory.allocatePages(pages)
+      this.#scratchPages = pages
+    }
+    return this.#scratch
+  }
+
+  #freeScratch(): void {
+    if (this.#scratchPages > 0) this.memory.freePages(this.#scratch, this.#scratchPages)
+    this.#scratchPages = 0
+  }
+
   /** Gives every page back; whatever was allocated is gone. */
   destroy(): void {
     for (const address of this.#pages) this.memory.freePages(address, 1)
     for (const [address, pages] of this.#large) this.memory.freePages(address, pages)
+    this.#freeScratch()
     this.#pages.length = 0
     this.#large.clear()
     this.#free.fill(0)

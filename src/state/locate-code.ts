@@ -2,13 +2,14 @@ import type { Column } from '../data/batch.ts'
 import type { LinearMemory } from '../data/memory.ts'
 import { weaken } from './bucket-hash.ts'
 import type { Heap } from './heap.ts'
-import type { Layout } from './layout.ts'
+import type { Field, Layout } from './layout.ts'
 import {
   declareColumn,
   equalCell,
   generate,
   hashCell,
   hashFinish,
+  hashSeed,
   refreshViews,
   storeCell,
   viewNames,
@@ -42,45 +43,39 @@ export type Locate = (
   searched: boolean,
 ) => void
 
-type Mode = (typeof modes)[keyof typeof modes]
+/** The same for some of the rows: u32 lanes say which, and what the hash of each of all rows is. */
+export type LocateListed = (
+  memory: LinearMemory,
+  heap: Heap,
+  table: TableState,
+  columns: readonly Column[],
+  rows: number,
+  out: number,
+  mode: Mode,
+  list: number,
+  hashes: number,
+) => void
+
+export type Mode = (typeof modes)[keyof typeof modes]
 export const modes = { find: 0, change: 1, make: 2, restore: 3 } as const
 
-/**
- * Code that finds, makes or takes back the entries of rows.
- * @param keyCount the key's fields come first in the layout
- * @param weak test mode: hashes of few bits
- */
-export function compileLocate(
-  layout: Layout,
-  keyCount: number,
-  payloadBytes: number,
-  skipNull: boolean,
-  weak: boolean,
-): Locate {
-  const fields = layout.fields.slice(0, keyCount)
-  const firstValue = layout.fields.slice(keyCount)
-  const zeroValues = firstValue
-    .map(
-      (f) =>
-        `i32[e + ${f.offset} >>> 2] = 0; ${f.lane === 'i32' ? '' : `i32[(e + ${f.offset} >>> 2) + 1] = 0;`} u8[e + ${f.state}] = 0;`,
-    )
-    .join(' ')
-  const nulls = fields.map((_, k) => `(s${k} !== 0 && u8[s${k} + i] !== 0)`).join(' || ') || 'false'
-  const zero: string[] = []
-  for (let word = 0; word < payloadBytes / 4; word++) zero.push(`u32[(e >>> 2) + ${headerBytes / 4 + word}] = 0;`)
-  const zeroPayload =
-    zero.length <= 16
-      ? zero.join(' ')
-      : `u32.fill(0, (e >>> 2) + ${headerBytes / 4}, (e >>> 2) + ${(headerBytes + payloadBytes) / 4});`
-  const equal = ['true', ...fields.map((field, k) => equalCell(k, field))].join(' && ')
+export interface LocateOptions {
+  /** The key's fields come first in the layout. */
+  readonly keyCount: number
+  readonly payloadBytes: number
+  readonly skipNull: boolean
+  /** Test mode: hashes of few bits. */
+  readonly weak: boolean
+}
+
+/** Code that finds, makes or takes back the entries of rows. */
+export function compileLocate(layout: Layout, options: LocateOptions): Locate {
+  const { fields, nulls, weak } = keyOf(layout, options)
   return generate(
     'locateEntries',
     ['memory', 'heap', 'table', 'columns', 'rows', 'out', 'mode', 'searched'],
-    `${viewNames}
-    ${fields.map((_, k) => declareColumn(k)).join('\n')}
-    const mark = table.mark, watched = mark >= 0 && mode === ${modes.change};
-    let slots = table.slots >>> 2, mask = table.mask, o = out >>> 2;
-    for (let i = 0; i < rows; i++, o++) {
+    `${head(fields)}
+    for (let i = 0, o = out >>> 2; i < rows; i++, o++) {
       if (searched && u32[o] !== 0) {
         const e = u32[o] >>> 2;
         if (watched && u32[e + 1] <= mark) {
@@ -90,12 +85,68 @@ export function compileLocate(
         }
         continue;
       }
-      ${skipNull ? `if (${nulls}) { u32[o] = 0; continue; }` : ''}
-      let h = 0x51ed270b;
+      ${nulls}
+      let h = ${hashSeed};
       ${fields.map((field, k) => hashCell(k, field)).join('\n')}
       ${hashFinish}
       ${weaken(weak)}
       h = h >>> 0;
+      ${locateOne(layout, options)}
+    }`,
+  )
+}
+
+/** The same for rows whose hashes are known. */
+export function compileLocateListed(layout: Layout, options: LocateOptions): LocateListed {
+  const { fields, nulls } = keyOf(layout, options)
+  return generate(
+    'locateListed',
+    ['memory', 'heap', 'table', 'columns', 'rows', 'out', 'mode', 'list', 'hashes'],
+    `${head(fields)}
+    for (let j = 0; j < rows; j++) {
+      const i = u32[(list >>> 2) + j], o = (out >>> 2) + i, h = u32[(hashes >>> 2) + i];
+      ${nulls}
+      ${locateOne(layout, options)}
+    }`,
+  )
+}
+
+function head(fields: readonly Field[]): string {
+  return `${viewNames}
+    ${fields.map((_, k) => declareColumn(k)).join('\n')}
+    const mark = table.mark, watched = mark >= 0 && mode === ${modes.change};
+    let slots = table.slots >>> 2, mask = table.mask;`
+}
+
+interface Key {
+  readonly fields: readonly Field[]
+  /** Says of a row whose key is not to be found or made that it has no entry. */
+  readonly nulls: string
+  readonly weak: boolean
+}
+
+function keyOf(layout: Layout, { keyCount, skipNull, weak }: LocateOptions): Key {
+  const fields = layout.fields.slice(0, keyCount)
+  const nulls = fields.map((_, k) => `(s${k} !== 0 && u8[s${k} + i] !== 0)`).join(' || ') || 'false'
+  return { fields, nulls: skipNull ? `if (${nulls}) { u32[o] = 0; continue; }` : '', weak }
+}
+
+/** Finds or makes the entry of row `i`, whose hash is `h`, and writes it to the word `o`. */
+function locateOne(layout: Layout, { keyCount, payloadBytes }: LocateOptions): string {
+  const fields = layout.fields.slice(0, keyCount)
+  const firstValue = layout.fields.slice(keyCount)
+  const zeroValues = firstValue
+    .map(
+      (f) =>
+        `i32[e + ${f.offset} >>> 2] = 0; ${f.lane === 'i32' ? '' : `i32[(e + ${f.offset} >>> 2) + 1] = 0;`} u8[e + ${f.state}] = 0;`,
+    )
+    .join(' ')
+  const zero: string[] = []
+  for (let word = 0; word < payloadBytes / 4; word++) zero.push(`u32[(e >>> 2) + ${headerBytes / 4 + word}] = 0;`)
+  const zeroPayload =
+    zero.length <= 16 ? zero.join(' ') : `memory.kernels.clearBytes(e + ${headerBytes}, ${payloadBytes});`
+  const equal = ['true', ...fields.map((field, k) => equalCell(k, field))].join(' && ')
+  return `
       let slot = h & mask, e = 0;
       for (;;) {
         e = u32[slots + slot * 2 + 1];
@@ -126,7 +177,5 @@ export function compileLocate(
           slots = table.slots >>> 2; mask = table.mask;
         }
       }
-      u32[o] = e;
-    }`,
-  )
+      u32[o] = e;`
 }

@@ -34,6 +34,9 @@ export function hashCell(k: number, field: Field): string {
   }
 }
 
+/** What a row's hash begins with. */
+export const hashSeed = 0x51ed270b
+
 /** The last mix: every bit of the input reaches the low bits that choose a slot. */
 export const hashFinish =
   'h ^= h >>> 16; h = Math.imul(h, 0x7feb352d); h ^= h >>> 15; h = Math.imul(h, 0x846ca68b); h ^= h >>> 16;'

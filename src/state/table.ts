@@ -7,10 +7,25 @@ import { compileHashMissing, compileHighOf, type HashMissing, type HighOf } from
 import type { Heap } from './heap.ts'
 import { type Field, type Layout, layoutOf } from './layout.ts'
 import { compileLoad, type Load } from './load.ts'
-import { compileLocate, headerBytes, type Locate, modes, type TableState } from './locate-code.ts'
+import {
+  compileLocate,
+  compileLocateListed,
+  headerBytes,
+  type Locate,
+  type LocateListed,
+  type LocateOptions,
+  type Mode,
+  modes,
+  type TableState,
+} from './locate-code.ts'
+import { type Probe, probedColumnsMax, probeModule } from './probe-kernel.ts'
 import { declareColumn, equalCell, generate, releaseCell, storeCell, viewNames } from './row-code.ts'
 
 const firstSlots = 16
+/** So many rows at least are looked up by the kernel. */
+const probedRowsMin = 64
+/** So many at a time: a key that is new to the table should be there when it comes again soon. */
+const probedRows = 256
 
 /**
  * The mutable head of an arrangement: a hash table from a key to one entry in linear memory. Entries never move, so
@@ -33,6 +48,10 @@ export class Table implements TableState {
   readonly hashMissing: HashMissing
   readonly #keys: readonly Lane[]
   readonly #locate: Locate
+  readonly #options: LocateOptions
+  /** Made when the first batch of some size comes. */
+  #probe: Probe | null = null
+  #locateListed: LocateListed | null = null
   readonly #release: (memory: LinearMemory, heap: Heap, e: number) => void
   readonly #load: Load
   readonly #payloadBytes: number
@@ -52,7 +71,8 @@ export class Table implements TableState {
     this.layout = layoutOf([...keys, ...values], headerBytes + this.#payloadBytes)
     this.slots = newSlots(heap, firstSlots)
     const weak = heap.weakHash
-    this.#locate = compileLocate(this.layout, keys.length, this.#payloadBytes, skipNull, weak)
+    this.#options = { keyCount: keys.length, payloadBytes: this.#payloadBytes, skipNull, weak }
+    this.#locate = compileLocate(this.layout, this.#options)
     const keyFields = this.layout.fields.slice(0, keys.length)
     this.highOf = compileHighOf(keyFields, weak)
     this.hashMissing = compileHashMissing(keyFields, skipNull, weak)
@@ -79,20 +99,46 @@ export class Table implements TableState {
   locate(columns: readonly Column[], rows: number, out: number, insert: boolean): void {
     if (columns.length !== this.#keys.length) throw new Bug('a key of another width')
     const searched = insert && (this.arrangement?.locating(columns, rows, out) ?? false)
-    this.#locate(this.heap.memory, this.heap, this, columns, rows, out, insert ? modes.change : modes.find, searched)
+    this.#search(columns, rows, out, insert ? modes.change : modes.find, searched)
     if (insert && this.arrangement !== null) this.arrangement.located()
   }
 
   /** As `locate`, for an owner that says by `touch` which of the entries it is going to change. */
   make(columns: readonly Column[], rows: number, out: number): void {
     const searched = this.arrangement?.locating(columns, rows, out) ?? false
-    this.#locate(this.heap.memory, this.heap, this, columns, rows, out, modes.make, searched)
+    this.#search(columns, rows, out, modes.make, searched)
     if (this.arrangement !== null) this.arrangement.preserve(out, rows)
   }
 
   /** As `locate`, for what comes back from outside: it counts as unchanged. */
   restore(columns: readonly Column[], rows: number, out: number): void {
-    this.#locate(this.heap.memory, this.heap, this, columns, rows, out, modes.restore, false)
+    this.#search(columns, rows, out, modes.restore, false)
+  }
+
+  /** A kernel looks up what is there, and JavaScript does the rest; few rows are not worth the call. */
+  #search(columns: readonly Column[], rows: number, out: number, mode: Mode, searched: boolean): void {
+    const { heap } = this
+    const { memory } = heap
+    const width = this.#keys.length
+    if (searched || rows < probedRowsMin || width === 0 || width > probedColumnsMax) {
+      this.#locate(memory, heap, this, columns, rows, out, mode, searched)
+      return
+    }
+    this.#probe ??= memory.instance(probeModule(this.layout.fields.slice(0, width), this.#options.weak))[
+      'probe'
+    ] as unknown as Probe
+    const hashes = heap.scratch(rows * 8)
+    const missed = hashes + rows * 4
+    // What was not touched since the last capture began is for JavaScript, which tells the arrangement.
+    const limit = mode === modes.change ? this.mark + 1 : 0
+    const cells = columns.flatMap(({ data, state, heap: strings }) => [data, state, strings])
+    this.#locateListed ??= compileLocateListed(this.layout, this.#options)
+    for (let from = 0; from < rows; from += probedRows) {
+      const to = Math.min(rows, from + probedRows)
+      const misses = this.#probe(from, to, out, hashes, this.slots, this.mask, limit, missed, ...cells)
+      if (misses > 0 && mode !== modes.find)
+        this.#locateListed(memory, heap, this, columns, misses, out, mode, missed, hashes)
+    }
   }
 
   /** To be called before an entry is changed that was not located in this tick. */
@@ -221,7 +267,7 @@ export class Table implements TableState {
 
 function newSlots(heap: Heap, count: number): number {
   const address = heap.allocate(count * 8)
-  heap.memory.u8.fill(0, address, address + count * 8)
+  heap.memory.kernels.clearBytes(address, count * 8)
   return address
 }
 
