@@ -6,6 +6,7 @@ import type { Aggregate as AggregatePlan, Hop as HopPlan, Join as JoinPlan, Plan
 import type { Program, TopicDefinition, ViewDefinition } from '../plan/program.ts'
 import { mergeable } from './aggregates/calls.ts'
 import { Dataflow } from './dataflow.ts'
+import { dominanceOf } from './dominance.ts'
 import { evictable } from './eviction.ts'
 import { countedParts } from './figures.ts'
 import { nameArrangements } from './names.ts'
@@ -19,6 +20,7 @@ import { MapRows, Pick, Union } from './operators/map.ts'
 import { Match } from './operators/match.ts'
 import { Sink } from './operators/sink.ts'
 import { Temporal } from './operators/temporal.ts'
+import { Undominated } from './operators/undominated.ts'
 import { Values } from './operators/values.ts'
 import { panedBy } from './panes.ts'
 import { type Events, TopicSource } from './source.ts'
@@ -314,13 +316,21 @@ class Builder {
       appendOnly: node.appendOnly,
       outer,
     })
+    const [wantedLeft, wantedRight] = [this.#wanted(plan, 'left', left), this.#wanted(plan, 'right', right)]
     const join = new Join(
       this.#step,
       side(left, plan.left, plan.leftKeys, plan.kind === 'left' || plan.kind === 'full'),
       side(right, plan.right, plan.rightKeys, plan.kind === 'full'),
       plan.residual === null ? null : compileResidual(plan, plan.residual),
     )
-    return this.#add(join, [left, right])
+    return this.#add(join, [wantedLeft, wantedRight])
+  }
+
+  /** A side of a join, without rows that can never meet one of the other's. */
+  #wanted(plan: JoinPlan, side: 'left' | 'right', node: Node): Node {
+    const dominance = node.appendOnly ? dominanceOf(plan, side) : null
+    if (dominance === null) return node
+    return { ...node, operator: this.#add(new Undominated(this.#step, plan[side].columns, dominance), [node]) }
   }
 
   /**

@@ -3,6 +3,7 @@ import { conjunction, conjunctsOf, keyPairOf, moved, unified, unifiedJoin } from
 import { canFail, failingColumns, filterOf, type MayFail, meetsErrors } from './failure.ts'
 import { columnOf, filtered, inputsOf, join, map, renumbered, topN, withInputs } from './nodes.ts'
 import type { Join, Map_, Plan, TopN } from './plan.ts'
+import { windowBound } from './window-bounds.ts'
 
 /**
  * Moves filters towards the scans. A condition that can fail stays where it is: below a join it would meet rows that
@@ -23,8 +24,8 @@ class Pushing {
   /** The plan filtered by conditions over its columns. */
   push(plan: Plan, conditions: readonly Scalar[]): Plan {
     const failing = failingColumns(plan, this.#mayFail)
-    const safe = conditions.filter((condition) => !canFail(condition, failing))
-    const unsafe = conditions.filter((condition) => canFail(condition, failing))
+    const unsafe = conditions.filter((condition) => fails(condition, plan, failing))
+    const safe = without(conditions, unsafe)
     if (plan.op === 'map') return this.#intoMap(plan, safe, unsafe)
     return above(this.#below(plan, safe), unsafe)
   }
@@ -80,7 +81,7 @@ class Pushing {
     const own = conjunctsOf(plan.filter)
     const inside = (condition: Scalar): Scalar => mapColumns(condition, (index) => plan.outputs[index])
     // Where the map's own filter fails, the row must stay for it to fail: nothing more can be asked before it.
-    if (own.some((condition) => canFail(condition, failing))) {
+    if (own.some((condition) => fails(condition, plan.input, failing))) {
       const input = this.push(plan.input, [])
       const same = map(input, plan.filter, plan.outputs, namesOf(plan))
       return filtered(same, filterOf([...safe, ...unsafe], failingColumns(same, this.#mayFail)))
@@ -121,6 +122,13 @@ class Pushing {
     const pushed = { ...plan, left: this.push(plan.left, left), right: this.push(plan.right, own.right) }
     return above(rejoined(pushed, plan.leftKeys, plan.rightKeys, conjunction(stays)), without(safe, left))
   }
+}
+
+/** Whether a condition over a plan's columns can fail. What is compared with a time within a window can't. */
+function fails(condition: Scalar, plan: Plan, failing: readonly boolean[]): boolean {
+  if (!canFail(condition, failing)) return false
+  const bound = windowBound(plan, condition)
+  return bound === null || failing[bound.column]
 }
 
 function above(plan: Plan, conditions: readonly Scalar[]): Plan {
