@@ -1,5 +1,6 @@
 import type { Column } from '../data/batch.ts'
 import { cellErrors } from '../data/cell.ts'
+import type { MemoryViews } from '../data/memory.ts'
 import type { Step } from './operator.ts'
 
 const word = 2 ** 32
@@ -40,9 +41,11 @@ export class Windows {
     const { u8, u32, i32, i64 } = memory
     const slide = Number(this.#slide)
     const size = Number(this.#size)
-    let n = 0
+    let n = time.state === 0 && size === slide ? this.#tumble(memory, time, from, rows, { list, start, end }) : 0
+    if (n === rows) return { rows, list, start, end, state: 0 }
     let any = 0
-    for (let i = from; i < from + rows; i++) {
+    if (n > 0) u8.fill(0, states, states + n)
+    for (let i = from + n; i < from + rows; i++) {
       const state = time.state === 0 ? 0 : u8[time.state + i]
       if (state === 1) continue
       if (state > 1) {
@@ -77,6 +80,42 @@ export class Windows {
     return { rows: n, list, start, end, state: any === 0 ? 0 : states }
   }
 
+  /**
+   * Windows that don't overlap, of times without NULLs: a time is mostly in the window of the one before.
+   * @returns up to where it got: to the first time that can't be told in doubles
+   */
+  #tumble(
+    { u32, i32 }: MemoryViews,
+    time: Column,
+    from: number,
+    rows: number,
+    { list, start, end }: Pick<WindowRows, 'list' | 'start' | 'end'>,
+  ): number {
+    const size = Number(this.#size)
+    const [times, starts, ends, lists] = [(time.data >>> 2) + 2 * from, start >>> 2, end >>> 2, list >>> 2]
+    let first = Number.NaN
+    let next = Number.NaN
+    let [startLow, startHigh, endLow, endHigh] = [0, 0, 0, 0]
+    for (let n = 0; n < rows; n++) {
+      const t = i32[times + 2 * n + 1] * word + u32[times + 2 * n]
+      if (!(t >= first && t < next)) {
+        if (t > safe || t < -safe) return n
+        first = Math.floor(t / size) * size
+        next = first + size
+        startHigh = Math.floor(first / word)
+        startLow = first - startHigh * word
+        endHigh = Math.floor(next / word)
+        endLow = next - endHigh * word
+      }
+      u32[lists + n] = from + n
+      u32[starts + 2 * n] = startLow
+      i32[starts + 2 * n + 1] = startHigh
+      u32[ends + 2 * n] = endLow
+      i32[ends + 2 * n + 1] = endHigh
+    }
+    return rows
+  }
+
   #starts(t: bigint): bigint[] {
     const starts: bigint[] = []
     let first = t - (((t % this.#slide) + this.#slide) % this.#slide)
@@ -94,13 +133,24 @@ export class Windows {
     const slide = Number(this.#slide)
     const from = time.data >>> 2
     const to = data >>> 2
+    let first = Number.NaN
+    let [firstLow, firstHigh] = [0, 0]
     for (let i = 0; i < rows; i++) {
       const high = i32[from + 2 * i + 1]
       const t = high * word + u32[from + 2 * i]
       if (t > safe || t < -safe || (time.state !== 0 && u8[time.state + i] !== 0)) {
         i32[to + 2 * i] = i32[from + 2 * i]
         i32[to + 2 * i + 1] = high
-      } else writeMicros(i32, data, i, Math.floor(t / slide) * slide)
+        continue
+      }
+      // A time is mostly in the pane of the one before.
+      if (!(t >= first && t < first + slide)) {
+        first = Math.floor(t / slide) * slide
+        firstHigh = Math.floor(first / word)
+        firstLow = first - firstHigh * word
+      }
+      u32[to + 2 * i] = firstLow
+      i32[to + 2 * i + 1] = firstHigh
     }
     return { lane: 'i64', data, state: time.state, heap: 0 }
   }
