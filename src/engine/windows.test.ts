@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type Arena, Arena as Arenas, LinearMemory } from '../data/memory.ts'
+import { Arena, LinearMemory } from '../data/memory.ts'
 import { Heap } from '../state/heap.ts'
 import type { Step } from './operator.ts'
 import { Windows } from './windows.ts'
@@ -26,7 +26,7 @@ function stepOf(arena: Arena): Step {
 
 describe('windows', () => {
   it('are all that hold a time, latest first, and panes name what lies in the same ones', () => {
-    const arena = new Arenas(new LinearMemory(16 * 1024 * 1024))
+    const arena = new Arena(new LinearMemory(16 * 1024 * 1024))
     const step = stepOf(arena)
     const { memory } = step
     fc.assert(

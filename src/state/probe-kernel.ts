@@ -8,6 +8,7 @@ import { hashSeed } from './row-code.ts'
  * Looks up the entries of rows: what `locateEntries` (locate-code.ts) does for those that are there, with the same
  * hash, in stages over a few rows at a time. Each stage's loads do not wait for one another, so that the misses of many
  * rows are under way at once, where a loop row by row waits for slot, entry and slot again.
+ * Only for keys of a column at least.
  * @param from the first row to look up, and behind the last one: `rows`
  * @param out address of `rows` u32: receives entries, 0 where JavaScript has to look
  * @param hashes address of `rows` u32: receives the rows' hashes
@@ -230,7 +231,7 @@ function probeFunction(keys: readonly Field[], weak: boolean): WasmFunction {
   // What is read of the entry is written so that it is read; the next stage writes what is meant.
   const touch: Code = [
     ...home,
-    ...[...cell(out, i, 2), ...cell(slots, slot, 3), ...load32At(4), ...load32At(keys[0]?.offset ?? 0), ...store32],
+    ...[...cell(out, i, 2), ...cell(slots, slot, 3), ...load32At(4), ...load32At(keys[0].offset), ...store32],
   ]
   const found: Code = [
     ...keys.flatMap((field, k) => leaveUnlessEqual(k, field, locals, 0)),
