@@ -12,9 +12,9 @@ import type { SimulationPlan } from './plan.ts'
 
 export const folder = 'data'
 /** Journal files so small that they end all the time. */
-const smallSizes = { fileBytes: 24_000, stepBytes: 4096, largeBytes: 2048, reserveBytes: 512 }
+const smallSizes = { fileBytes: 24_000, stepBytes: 4096, largeBytes: 2048, reserveBytes: 512, sectionBytes: 64 }
 /** And so small that history is made, trimmed and merged all the time. */
-const tinySizes = { fileBytes: 3000, stepBytes: 1024, largeBytes: 700, reserveBytes: 256 }
+const tinySizes = { fileBytes: 3000, stepBytes: 1024, largeBytes: 700, reserveBytes: 256, sectionBytes: 16 }
 const busyHistory = { share: 1, busyShare: 1, mergeFiles: 3, keyBytes: 4000 }
 
 /** How the log of a plan is kept. */

@@ -58,23 +58,23 @@ export async function runView(folder: string, sql: string): Promise<Run> {
   const program = await programOf(sql)
   checkTopics(program.topics)
   const { Engine } = await load<typeof import('../../src/engine/engine.ts')>('engine/engine')
+  const { columnsRead } = await load<typeof import('../../src/views/replay.ts')>('views/replay')
   const { ViewSet } = await load<typeof import('../../src/views/view-set.ts')>('views/view-set')
   const { nodeIo } = await load<typeof import('../../src/io/node.ts')>('io/node')
   const log = await openLog(folder)
   const engine = new Engine(program)
   const views = new ViewSet(nodeIo().clock, program.views)
   let stateBytes = 0
-  const time = await took(() =>
-    log.replay((tick) => {
-      const output = engine.step({ kind: 'tick', ...wanted(tick, program) })
-      views.apply(output)
-      tick.release?.()
-      stateBytes = output.stateBytes
-      for (const { errors } of output.deltas) {
-        if (errors.length > 0) throw new Error(`an error row: ${errors[0].reason}`)
-      }
-    }, tickRows),
-  )
+  const each = (tick: SealedTick): void => {
+    const output = engine.step({ kind: 'tick', ...wanted(tick, program) })
+    views.apply(output)
+    tick.release?.()
+    stateBytes = output.stateBytes
+    for (const { errors } of output.deltas) {
+      if (errors.length > 0) throw new Error(`an error row: ${errors[0].reason}`)
+    }
+  }
+  const time = await took(() => log.replay(each, tickRows, 0, undefined, columnsRead(program)))
   const { rows } = views.views[0].version
   views.close()
   engine.destroy()

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { type Batch, type Column, cellState, rawCell, rowWeight } from './batch.ts'
-import { headerBytes, openBlock, readBlock, writeBlock } from './block.ts'
+import { copyOutBlock, headerBytes, openBlock, readBlock, writeBlock } from './block.ts'
 import { MillraceError } from './errors.ts'
 import { Arena, LinearMemory } from './memory.ts'
 import type { Lane } from './sql-type.ts'
@@ -84,6 +84,26 @@ describe('a block', () => {
         }
       }),
       { numRuns: 300 },
+    )
+  })
+
+  it('is the same bytes however it is copied out of an engine', () => {
+    fc.assert(
+      fc.property(table, fc.constantFrom(1, 700), ({ lanes, cells, weights, rows, contiguous }, times) => {
+        const arena = new Arena(new LinearMemory(64 * 1024 * 1024))
+        const repeated = <T>(values: readonly T[]): T[] => Array.from({ length: times }, () => values).flat()
+        const columns = lanes.map((lane, k) => place(arena, lane, repeated(cells[k] as Cell[]), contiguous))
+        const weighted = weights !== null && rows > 0
+        const lane = weighted ? place(arena, 'i32', repeated(weights), true).data : 0
+        const batch = { rows: Math.min(rows * times, 16384), columns, weights: lane }
+        const written = writeBlock(arena.memory, batch)
+        expect(Buffer.compare(copyOutBlock(arena, batch), written)).toBe(0)
+        // As a topic's source takes it in: strings lie right behind their cells.
+        const wanted = lanes.map((each, id) => ({ id, lane: each }))
+        const again = readBlock(arena, openBlock(written), wanted)
+        expect(Buffer.compare(copyOutBlock(arena, again), written)).toBe(0)
+      }),
+      { numRuns: 60 },
     )
   })
 

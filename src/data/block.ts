@@ -49,10 +49,21 @@ export function writeBlock(memory: MemoryViews, batch: Batch, ids?: readonly num
   return out.u8
 }
 
-/** As `writeBlock`, of a batch in an engine's memory: put together there by the kernels, and copied out at once. */
+/** Smaller blocks are put together in the engine's memory: views over a new buffer cost more than a second copy. */
+const leastStraight = 16384
+
+/**
+ * As `writeBlock`, of a batch in an engine's memory: put together there by the kernels, and copied out at once; or
+ * copied straight to where it stays, if its strings lie one behind the other.
+ */
 export function copyOutBlock(arena: Arena, batch: Batch): Uint8Array {
   const { memory } = arena
   const shape = shapeOf(memory, batch)
+  if (shape.size >= leastStraight && shape.joined.every((joined) => joined)) {
+    const out = viewsOver(new ArrayBuffer(shape.size))
+    fillBlock(memory, shape, out, 0, null)
+    return out.u8
+  }
   const mark = arena.mark()
   const base = arena.allocate(shape.size)
   fillBlock(memory, shape, memory, base, memory.kernels)
@@ -66,6 +77,8 @@ interface BlockShape {
   readonly rows: number
   readonly columns: readonly NumberedColumn[]
   readonly lengths: readonly number[]
+  /** Of each column: does each string begin where the one before it ends? */
+  readonly joined: readonly boolean[]
   readonly size: number
 }
 
@@ -75,17 +88,23 @@ function shapeOf(memory: MemoryViews, batch: Batch, ids?: readonly number[]): Bl
     columns.push({ id: blockColumn.weight, column: { lane: 'i32', data: batch.weights, state: 0, heap: 0 } })
   }
   const rows = batch.rows
-  const lengths = columns.map(({ column }) => cellBytes(column, rows) + heapBytes(memory, column, rows))
+  const lengths: number[] = []
+  const joined: boolean[] = []
   let size = headerBytes + columns.length * directoryBytes
-  for (let i = 0; i < columns.length; i++)
-    size += align8(lengths[i]) + (columns[i].column.state === 0 ? 0 : align8(rows))
-  return { rows, columns, lengths, size }
+  for (const { column } of columns) {
+    const heap = column.lane === 'bytes' ? heapOf(memory, column, rows) : noHeap
+    const length = cellBytes(column, rows) + heap.bytes
+    lengths.push(length)
+    joined.push(heap.joined)
+    size += align8(length) + (column.state === 0 ? 0 : align8(rows))
+  }
+  return { rows, columns, lengths, joined, size }
 }
 
 /** Writes a block at address `base` of `out`; with kernels, `out` is `memory` itself. */
 function fillBlock(
   memory: MemoryViews,
-  { rows, columns, lengths, size }: BlockShape,
+  { rows, columns, lengths, joined, size }: BlockShape,
   out: MemoryViews,
   base: number,
   kernels: ByteKernels | null,
@@ -97,7 +116,8 @@ function fillBlock(
     const entry = (base + headerBytes + i * directoryBytes) >>> 2
     const state = column.state === 0 ? 0 : at + align8(lengths[i])
     out.u32.set([id | (lanes.indexOf(column.lane) << 16), at, lengths[i], state, 0, 0], entry)
-    writeCells(memory, column, rows, out, base + at, kernels)
+    if (joined[i]) writeJoined(memory, column, rows, lengths[i], out, base + at)
+    else writeCells(memory, column, rows, out, base + at, kernels)
     // A block's bytes are a function of its rows: what lies between sections too.
     out.u8.fill(0, base + at + lengths[i], base + at + align8(lengths[i]))
     at += align8(lengths[i])
@@ -112,13 +132,52 @@ function cellBytes(column: Column, rows: number): number {
   return rows * laneWidth(column.lane)
 }
 
-function heapBytes(memory: MemoryViews, column: Column, rows: number): number {
-  if (column.lane !== 'bytes') return 0
-  let sum = 0
-  for (let i = 0, at = (column.data >>> 2) + 1; i < rows; i++, at += 2) sum += memory.u32[at]
-  return sum
+const noHeap = { bytes: 0, joined: true }
+
+/** How long a column's strings are together, and whether each begins where the one before it ends. */
+function heapOf(
+  { u32 }: MemoryViews,
+  column: Column,
+  rows: number,
+): { readonly bytes: number; readonly joined: boolean } {
+  if (rows === 0) return noHeap
+  const read = column.data >>> 2
+  const first = u32[read]
+  let bytes = 0
+  let joined = true
+  for (let i = 0, at = read; i < rows; i++, at += 2) {
+    joined &&= u32[at] === first + bytes
+    bytes += u32[at + 1]
+  }
+  return { bytes, joined }
 }
 
+/** Cells as they lie; strings, as they came from a block, with one copy of all of them. */
+function writeJoined(
+  memory: MemoryViews,
+  column: Column,
+  rows: number,
+  length: number,
+  out: MemoryViews,
+  at: number,
+): void {
+  const { u8, u32 } = memory
+  const cells = cellBytes(column, rows)
+  const read = column.data >>> 2
+  const first = column.lane !== 'bytes' || rows === 0 ? 0 : u32[read]
+  if (column.lane !== 'bytes' || (column.heap === column.data && first === cells)) {
+    out.u8.set(u8.subarray(column.data, column.data + length), at)
+    return
+  }
+  out.u8.set(u8.subarray(column.heap + first, column.heap + first + length - cells), at + cells)
+  const write = at >>> 2
+  for (let i = 0; i < rows; i++) {
+    out.u32[write + 2 * i] = u32[read + 2 * i] - first + cells
+    out.u32[write + 2 * i + 1] = u32[read + 2 * i + 1]
+  }
+}
+
+/** Strings that lie anywhere, one by one. */
 function writeCells(
   memory: MemoryViews,
   column: Column,
@@ -127,30 +186,14 @@ function writeCells(
   at: number,
   kernels: ByteKernels | null,
 ): void {
-  if (column.lane !== 'bytes') {
-    out.u8.set(memory.u8.subarray(column.data, column.data + cellBytes(column, rows)), at)
+  if (kernels !== null) {
+    kernels.packStrings(column.data, column.heap, rows, at)
     return
   }
   const { u8, u32 } = memory
   const read = column.data >>> 2
   const write = at >>> 2
-  const cells = rows * 8
-  if (isContiguous(u32, read, rows)) {
-    // As it came from a block: one copy of the heap, and offsets that differ by a constant.
-    const first = rows === 0 ? 0 : u32[read]
-    const length = rows === 0 ? 0 : u32[read + 2 * rows - 2] + u32[read + 2 * rows - 1] - first
-    out.u8.set(u8.subarray(column.heap + first, column.heap + first + length), at + cells)
-    for (let i = 0; i < rows; i++) {
-      out.u32[write + 2 * i] = u32[read + 2 * i] - first + cells
-      out.u32[write + 2 * i + 1] = u32[read + 2 * i + 1]
-    }
-    return
-  }
-  if (kernels !== null) {
-    kernels.packStrings(column.data, column.heap, rows, at)
-    return
-  }
-  let heap = cells
+  let heap = rows * 8
   for (let i = 0; i < rows; i++) {
     const length = u32[read + 2 * i + 1]
     out.u32[write + 2 * i] = heap
@@ -160,12 +203,6 @@ function writeCells(
     else out.u8.set(u8.subarray(start, start + length), at + heap)
     heap += length
   }
-}
-
-/** Does each string begin where the one before it ends? */
-function isContiguous(u32: Uint32Array, read: number, rows: number): boolean {
-  for (let i = 0, at = read; i < rows - 1; i++, at += 2) if (u32[at] + u32[at + 1] !== u32[at + 2]) return false
-  return true
 }
 
 /**

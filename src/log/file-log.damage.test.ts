@@ -1,5 +1,6 @@
 // One bit turns anywhere: the log refuses by name, or cuts what nobody could know to be durable; it never misreads.
 import { describe, expect, it } from 'vitest'
+import { wideBlock } from '../../test/support/wide-block.ts'
 import { MillraceError } from '../data/errors.ts'
 import { Prng } from '../io/twin/prng.ts'
 import { type SimulatedIo, simulatedIo } from '../io/twin/simulated-io.ts'
@@ -9,15 +10,17 @@ import { encodeFileHeader } from './journal-file.ts'
 import type { Log, SealedTick } from './log.ts'
 
 const folder = 'd/log'
-const sizes = { fileBytes: 2500, stepBytes: 1024, largeBytes: 700, reserveBytes: 256 }
+const sizes = { fileBytes: 2500, stepBytes: 1024, largeBytes: 700, reserveBytes: 256, sectionBytes: 64 }
 const history = { rewrite: false }
 
 async function write(io: SimulatedIo, seed: number): Promise<Log> {
   const prng = new Prng(seed)
   const log = await openFileLog(io, folder, { sealNow: () => prng.chance(0.7), sizes, history })
   for (let i = 0; i < 12; i++) {
-    const rows = 1 + prng.below(4)
-    const blocks = [{ topic: prng.below(2), rows, bytes: prng.bytes(prng.below(400)) }]
+    // Bytes that have one checksum with all of their frame, and blocks whose large columns have their own.
+    const rows = 1 + prng.below(10)
+    const bytes = prng.chance(0.5) ? prng.bytes(prng.below(400)) : wideBlock(prng, rows)
+    const blocks = [{ topic: prng.below(2), rows, bytes }]
     const idempotency = { scope: `/${seed}`, key: `k${i}`, digest: prng.bytes(32) }
     await log.append(prng.chance(0.5) ? { blocks } : { blocks, idempotency })
   }

@@ -1,4 +1,3 @@
-import { crc32 } from '../data/crc32.ts'
 import type { DiskFile } from '../io/io.ts'
 import type { Chunk, ChunkPool } from './chunks.ts'
 import type { KeyedAnswer, Seal } from './commit.ts'
@@ -11,10 +10,12 @@ import {
   readBlocks,
   readFrameHeader,
   readSeal,
+  sectionedVersion,
   viewOf,
 } from './frame.ts'
+import { checkBody, nothingUnread, type Unread, withoutUnread } from './frame-check.ts'
 import { type JournalFile, otherVersion } from './journal-file.ts'
-import type { LoggedBlock } from './log.ts'
+import type { ColumnsRead, LoggedBlock } from './log.ts'
 
 /** The frame that a chain of frames must go on with. Null fields are not known yet: any will do. */
 export interface Chain {
@@ -34,6 +35,8 @@ export interface FrameRange {
   readonly chunkBytes: number
   /** Whether the next piece is read while the one before is worked on. */
   readonly ahead: boolean
+  /** What is read of the blocks; all if it is left out. Of the rest, large columns are neither checked nor there. */
+  readonly columns?: ColumnsRead | undefined
 }
 
 interface Piece {
@@ -70,6 +73,7 @@ export class FrameReader {
   #wanted = frameHeaderBytes
   #frame: Frame | null = null
   #frameAt = 0
+  #unread: Unread = nothingUnread
 
   constructor(file: DiskFile, path: string, header: JournalFile, range: FrameRange, pool: ChunkPool) {
     this.#pool = pool
@@ -108,8 +112,9 @@ export class FrameReader {
       this.#wanted = frame.length
       return null
     }
-    const body = this.#bytes.subarray(at + frameHeaderBytes, at + frame.length)
-    if (crc32(body) !== frame.bodyChecksum) return null
+    const unread = checkBody(frame, this.#bytes, this.#view, at, this.#range.columns)
+    if (unread === null) return null
+    this.#unread = unread
     this.#sequence = frame.sequence + 1
     this.#previous = frame.checksum
     this.#frame = frame
@@ -204,7 +209,9 @@ export class FrameReader {
 
   /** The blocks of the frame taken last: views over `chunk`, good for as long as that is held. */
   blocks(): LoggedBlock[] {
-    return readBlocks(this.#frame!, this.#bytes, this.#view, this.#frameAt)
+    const blocks = readBlocks(this.#frame!, this.#bytes, this.#view, this.#frameAt)
+    withoutUnread(blocks, this.#unread)
+    return blocks
   }
 
   seal(): Seal | null {
@@ -224,7 +231,9 @@ export class FrameReader {
     if (frame.epoch !== this.#epoch) return false
     if (this.#sequence !== null && frame.sequence !== this.#sequence) return false
     if (this.#previous !== null && frame.previous !== this.#previous) return false
-    if (frame.version !== frameVersion) throw otherVersion(this.#path, frame.version)
+    if (frame.version !== (frame.sections === 0 ? frameVersion : sectionedVersion)) {
+      throw otherVersion(this.#path, frame.version, sectionedVersion)
+    }
     return frame.length >= frameHeaderBytes && frame.length % 8 === 0 && frame.directory <= frame.length
   }
 }

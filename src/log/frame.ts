@@ -1,5 +1,7 @@
+import { largeColumns } from '../data/block-columns.ts'
 import { crc32 } from '../data/crc32.ts'
 import type { Commit, KeyedAnswer, Seal } from './commit.ts'
+import { type FrameSection, sectionEntryBytes, writeSection } from './frame-sections.ts'
 import type { LoggedBlock } from './log.ts'
 
 /**
@@ -10,18 +12,24 @@ import type { LoggedBlock } from './log.ts'
  *      32  u32 checksum of the frame before (its bytes 4 to 8) · u32 checksum of the bytes behind 96
  *      40  u64 journal position up to which all was durable when this was written · i64 commit time, µs
  *      56  u32 where the directory starts · u32 blocks · u32 answers · u32 ends
- *      72  u64 sealed tick, 0: none · i64 tick time, µs · u64 0
+ *      72  u64 sealed tick, 0: none · i64 tick time, µs · u32 sections · u32 0
  *      96  blocks, then the directory:
  *          per block: u32 topic · u32 partition · u32 rows · u32 length · u64 first offset · u32 start · u32 0
  *          per end:   u32 topic · u32 partition · u64 the topic's next offset
  *          per answer: u32 length in all · u32 digest length · u32 scope length · u32 key length · u64 tick ·
  *                      u32 offsets · u32 0 · (u32 topic · u32 0 · u64 first · u64 last)… · digest, scope, key
+ *          per section: frame-sections.ts
+ *
+ * A frame without sections is of version 1, one that has some of version 2: of this one, the checksum of the bytes
+ * behind 96 leaves out those of the sections. So small commits stay readable for programs that know version 1 alone,
+ * and these refuse the others by their version.
  *
  * The header has a checksum of its own, so that a length can be believed before the body is read; the chain through
  * the previous checksum makes a frame left over from an earlier, cut tail recognisable.
  */
 export const frameMagic = 0x5246_524d
 export const frameVersion = 1
+export const sectionedVersion = 2
 export const frameHeaderBytes = 96
 const blockEntryBytes = 32
 const endEntryBytes = 16
@@ -52,10 +60,14 @@ export class FrameBuilder {
   #summed = frameHeaderBytes
   #sum = 0
   #starts: number[] = []
+  #sections: FrameSection[] = []
   #directory = 0
   #ends = 0
+  readonly #sectionBytes: number
 
-  constructor(bytes = 65536) {
+  /** @param sectionBytes columns of so many bytes have a checksum of their own */
+  constructor(sectionBytes: number, bytes = 65536) {
+    this.#sectionBytes = sectionBytes
     this.#buffer = allocate(bytes)
     this.#view = viewOf(this.#buffer)
   }
@@ -74,13 +86,31 @@ export class FrameBuilder {
     this.#summed = frameHeaderBytes
     this.#sum = 0
     this.#starts = []
+    this.#sections = []
   }
 
   add(bytes: Uint8Array): void {
-    this.#starts.push(this.#at)
-    this.#put(bytes)
+    const block = this.#starts.push(this.#at) - 1
+    this.#reserve(bytes.byteLength + 8)
+    let from = 0
+    for (const { id, start, end } of largeColumns(bytes, this.#sectionBytes)) {
+      this.#put(bytes.subarray(from, start))
+      this.#checksum()
+      this.#addSection(block, id, bytes.subarray(start, end))
+      from = end
+    }
+    this.#put(from === 0 ? bytes : bytes.subarray(from))
     this.#pad()
     if (this.#at - this.#summed >= spanBytes) this.#checksum()
+  }
+
+  #addSection(block: number, column: number, bytes: Uint8Array): void {
+    const start = this.#at
+    this.#put(bytes)
+    this.#summed = this.#at
+    const length = bytes.byteLength
+    const checksum = crc32(this.#buffer.subarray(start, this.#at))
+    this.#sections.push({ block, column, start, length, checksum })
   }
 
   /** Closes the frame's body; `commit.blocks` are those added, in that order. */
@@ -92,6 +122,11 @@ export class FrameBuilder {
     for (let i = 0; i < blocks.length; i++) this.#writeBlockEntry(blocks[i], this.#starts[i])
     if (seal !== null) for (const [topic, end] of seal.ends) this.#writeEnd(topic, end)
     for (const answer of answers) this.#writeAnswer(answer)
+    this.#reserve(this.#sections.length * sectionEntryBytes)
+    for (const section of this.#sections) {
+      writeSection(this.#view, this.#at, section)
+      this.#at += sectionEntryBytes
+    }
     this.#checksum()
   }
 
@@ -103,7 +138,7 @@ export class FrameBuilder {
     const view = this.#view
     view.setUint32(0, frameMagic, true)
     view.setUint32(8, this.#at, true)
-    view.setUint16(12, frameVersion, true)
+    view.setUint16(12, this.#sections.length === 0 ? frameVersion : sectionedVersion, true)
     view.setUint16(14, purpose === 'close' ? closedFlag : purpose === 'recovery' ? recoveredFlag : 0, true)
     setWhole(view, 16, place.sequence)
     view.setBigUint64(24, place.epoch, true)
@@ -117,7 +152,8 @@ export class FrameBuilder {
     view.setUint32(68, this.#ends, true)
     setWhole(view, 72, seal?.tick ?? 0)
     view.setBigInt64(80, seal?.timeMicros ?? 0n, true)
-    setWhole(view, 88, 0)
+    view.setUint32(88, this.#sections.length, true)
+    view.setUint32(92, 0, true)
     const checksum = crc32(this.#buffer.subarray(8, frameHeaderBytes))
     view.setUint32(4, checksum, true)
     return { bytes: this.#buffer.subarray(0, this.#at + zeros), checksum }
@@ -179,6 +215,7 @@ export class FrameBuilder {
   }
 
   #checksum(): void {
+    if (this.#summed === this.#at) return
     this.#sum = crc32(this.#buffer.subarray(this.#summed, this.#at), this.#sum)
     this.#summed = this.#at
   }
@@ -211,6 +248,8 @@ export interface Frame {
   readonly ends: number
   readonly sealTick: number
   readonly sealTimeMicros: bigint
+  /** Columns that have a checksum of their own. */
+  readonly sections: number
 }
 
 /** @returns the header that starts at `at`, or null where there is none or it is damaged */
@@ -235,12 +274,18 @@ export function readFrameHeader(bytes: Uint8Array, view: DataView, at: number): 
     ends: view.getUint32(at + 68, true),
     sealTick: getWhole(view, at + 72),
     sealTimeMicros: view.getBigInt64(at + 80, true),
+    sections: view.getUint32(at + 88, true),
   }
 }
 
 /** The length of the frame that may start at `at`, unchecked; 0 where none starts. */
 export function lengthAt(view: DataView, at: number): number {
   return view.getUint32(at, true) === frameMagic ? view.getUint32(at + 8, true) : 0
+}
+
+/** The topic of one of a frame's blocks. */
+export function topicOfBlock(frame: Frame, view: DataView, at: number, block: number): number {
+  return view.getUint32(at + frame.directory + block * blockEntryBytes, true)
 }
 
 /** The blocks of a frame that starts at `at`: their bytes are views over `bytes`. */

@@ -43,6 +43,8 @@ export interface JournalSizes {
   readonly reserveBytes: number
   /** So many files are kept that are of no use any more, to become the next ones. */
   readonly spareFiles: number
+  /** Columns of a block from here on have a checksum of their own: less would cost more to look after than to check. */
+  readonly sectionBytes: number
 }
 
 export const usualSizes: JournalSizes = {
@@ -51,6 +53,7 @@ export const usualSizes: JournalSizes = {
   largeBytes: 64 << 10,
   reserveBytes: 16 << 10,
   spareFiles: 2,
+  sectionBytes: 4 << 10,
 }
 
 export function fileName(number: number): string {
@@ -112,8 +115,8 @@ export function decodeFileHeader(bytes: Uint8Array, path: string): JournalFile |
   }
 }
 
-export function otherVersion(path: string, version: number): MillraceError {
-  return new MillraceError('log/version', `${path} has format version ${version}, this program reads ${fileVersion}`, {
+export function otherVersion(path: string, version: number, newest = fileVersion): MillraceError {
+  return new MillraceError('log/version', `${path} has format version ${version}, this program reads ${newest}`, {
     hint: 'open it with the version of Millrace that wrote it',
     place: { file: path },
   })

@@ -3,7 +3,15 @@ import { ChunkPool, HeldChunks } from './chunks.ts'
 import type { Seal } from './commit.ts'
 import { type Chain, FrameReader } from './frame-reader.ts'
 import { damaged, fileHeaderBytes, filePath, type JournalFile } from './journal-file.ts'
-import { isBeyond, type LoggedBlock, type ReadBlock, type SealedTick, type TickMark, type TickWanted } from './log.ts'
+import {
+  type ColumnsRead,
+  isBeyond,
+  type LoggedBlock,
+  type ReadBlock,
+  type SealedTick,
+  type TickMark,
+  type TickWanted,
+} from './log.ts'
 import type { TickIndex } from './tick-index.ts'
 import { strideBytes, type TopicIndex } from './topic-index.ts'
 
@@ -42,6 +50,7 @@ export class JournalReader {
     mergeRows: number,
     afterTick: number,
     throughTick: number,
+    columns?: ColumnsRead,
   ): Promise<void> {
     // The tick being read, and those read whole that are handed over with it.
     let blocks: LoggedBlock[] = []
@@ -62,7 +71,7 @@ export class JournalReader {
       await each({ tick: last.tick, timeMicros: last.timeMicros, blocks, release: () => handed.release() })
     }
     const { position } = this.#ticks.upTo(afterTick)
-    for await (const reader of this.#read(position, this.#sealed, replayBytes, pool)) {
+    for await (const reader of this.#read(position, this.#sealed, replayBytes, pool, columns)) {
       for (let frame = reader.take(); frame !== null; frame = reader.take()) {
         if (frame.blocks > 0) held.add(reader.chunk)
         for (const block of reader.blocks()) {
@@ -148,7 +157,13 @@ export class JournalReader {
    * The frames that start between two journal positions; the first must be a frame's start. Whoever is handed the
    * reader takes frames until there is none, then asks for the next piece.
    */
-  async *#read(from: number, to: number, chunkBytes: number, pool: ChunkPool): AsyncGenerator<FrameReader> {
+  async *#read(
+    from: number,
+    to: number,
+    chunkBytes: number,
+    pool: ChunkPool,
+    columns?: ColumnsRead,
+  ): AsyncGenerator<FrameReader> {
     let chain: Chain = { sequence: null, previous: null }
     const files = this.#files
     for (let i = 0; i < files.length; i++) {
@@ -164,6 +179,7 @@ export class JournalReader {
         chain,
         chunkBytes,
         ahead: chunkBytes === replayBytes,
+        columns,
       }
       const reader = new FrameReader(file, path, header, range, pool)
       try {

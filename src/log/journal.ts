@@ -75,7 +75,7 @@ export class Journal {
   }
 
   gather(): FrameBuilder {
-    return this.#builders.pop() ?? new FrameBuilder()
+    return this.#builders.pop() ?? new FrameBuilder(this.#sizes.sectionBytes)
   }
 
   async commit(builder: FrameBuilder, commit: Commit, meanwhile: () => void): Promise<void> {

@@ -16,11 +16,11 @@ export class LogMoment {
   }
 
   async replay(wanted: ReplayWanted): Promise<void> {
-    const { each, mergeRows, afterTick, throughTick } = wanted
+    const { each, mergeRows, afterTick, throughTick, columns } = wanted
     const { tick } = this.#history.end
     if (afterTick < tick) await replayHistory(this.#history, { ...wanted, throughTick: Math.min(throughTick, tick) })
     if (throughTick <= tick) return
-    await this.#journal.replay(each, mergeRows, Math.max(afterTick, tick), throughTick)
+    await this.#journal.replay(each, mergeRows, Math.max(afterTick, tick), throughTick, columns)
   }
 
   findTick(wanted: TickWanted): Promise<TickMark | null> {
