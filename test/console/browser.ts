@@ -1,7 +1,7 @@
 // Chromium for the console's tests: Debian's, or what CHROMIUM names.
 import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { type Browser, chromium, type Page } from 'playwright-core'
+import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
 
 const executable = process.env['CHROMIUM'] ?? '/usr/bin/chromium'
 const required = process.env['MILLRACE_REQUIRE_CHROMIUM'] !== undefined
@@ -35,10 +35,25 @@ export interface Watched {
   readonly complaints: string[]
 }
 
+/** What somebody looks at it with. */
+export const sizes = {
+  desktop: { viewport: { width: 1280, height: 800 } },
+  /** Held in a hand: fingers in the place of a pointer. */
+  phone: { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true },
+  /** The desktop at 200 %: half as much room for everything. */
+  zoomed: { viewport: { width: 640, height: 400 }, deviceScaleFactor: 2 },
+} satisfies Record<string, BrowserContextOptions>
+export type Size = keyof typeof sizes
+
 /** A page of the server that notes what it should never do. */
-export async function openPage(browser: Browser, url: string, theme: Theme = 'light'): Promise<Watched> {
+export async function openPage(
+  browser: Browser,
+  url: string,
+  theme: Theme = 'light',
+  size: Size = 'desktop',
+): Promise<Watched> {
   const context = await browser.newContext({
-    viewport: { width: 1280, height: 800 },
+    ...sizes[size],
     colorScheme: theme,
     permissions: ['clipboard-read', 'clipboard-write'],
   })
@@ -67,7 +82,8 @@ interface Violation {
 export async function graveViolations(page: Page): Promise<string[]> {
   await page.evaluate(axe)
   // Changed rows fade: contrast is looked at once they are still.
-  const result = (await page.evaluate('axe.run(document, { resultTypes: ["violations"] })')) as {
+  const options = '{ resultTypes: ["violations"], rules: { "target-size": { enabled: true } } }'
+  const result = (await page.evaluate(`axe.run(document, ${options})`)) as {
     readonly violations: readonly Violation[]
   }
   return result.violations

@@ -5,14 +5,12 @@ import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { graveViolations, launch, noBrowser, openPage } from './browser.ts'
 import { type Scene, sceneCharts, startScene } from './scene.ts'
-import { pages } from './tour.ts'
+import { pages, settled } from './tour.ts'
 
 const pictures = fileURLToPath(new URL('../../docs/console', import.meta.url))
 const wanted = process.env['MILLRACE_SCREENSHOTS'] !== undefined
 /** Until a changed row is as it was: only then its contrast is looked at. */
 const fadingMs = 1500
-/** For what comes behind the first answers. */
-const settlingMs = 300
 
 /** Pages whose pictures are kept in docs/. */
 const pictured = new Set([
@@ -55,7 +53,7 @@ describe.skipIf(noBrowser !== null)(`the console's pages${noBrowser === null ? '
           await page.screenshot({ path: path.join(pictures, `${name}-${theme}.png`) })
           await page.waitForTimeout(fadingMs)
         }
-        await page.waitForTimeout(settlingMs)
+        await settled(page)
         expect([theme, await graveViolations(page)]).toEqual([theme, []])
       }
       expect(complaints).toEqual([])

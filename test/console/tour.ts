@@ -159,3 +159,10 @@ export const pages: readonly Shown[] = [
     },
   },
 ]
+
+/** For what comes behind the first answers. */
+const settlingMs = 300
+
+export function settled(page: Page): Promise<void> {
+  return page.waitForTimeout(settlingMs)
+}

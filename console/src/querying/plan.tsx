@@ -9,7 +9,8 @@ export function QueryPlan({ sql }: { readonly sql: string }): JSX.Element {
   if (refusal !== null) return <Trouble refusal={refusal} />
   if (value === null) return <Waiting what="Planning" />
   return (
-    <ol class="query-plan mono" aria-label="Plan">
+    // Long plans scroll: the keyboard has to reach that.
+    <ol class="query-plan mono" aria-label="Plan" tabIndex={0}>
       {value.nodes.map(({ depth, text }, i) => {
         const [word, ...rest] = text.split(' ')
         return (
