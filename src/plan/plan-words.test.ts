@@ -36,9 +36,13 @@ describe('what nobody named is called by what it is', () => {
     ['SELECT id FROM s ORDER BY a * b DESC, id LIMIT 3', ['select id, a * b', 'top 3 by a * b desc, id', 'select id']],
     [
       'SELECT x.id, y.id AS other FROM s x JOIN s y ON x.a + 1 = y.b',
-      ['select id, a + 1', 'join s.a + 1 = s.b', 'select id#1, id#3 as other'],
+      ['select id, a + 1', 'join left.a + 1 = right.b', 'select id#1, id#3 as other'],
     ],
-    ['SELECT id FROM s WHERE a IN (SELECT b + 1 FROM s)', ['select b + 1', 'exists s.a = s.b + 1', 'select id']],
+    [
+      'SELECT x.id FROM s x JOIN s y ON x.a = y.a AND x.id <> y.id',
+      ['join left.a = right.a and left.id <> right.id', 'select id#1'],
+    ],
+    ['SELECT id FROM s WHERE a IN (SELECT b + 1 FROM s)', ['select b + 1', 'exists left.a = right.b + 1', 'select id']],
     [
       "SELECT id FROM s WHERE at > now() - interval '1 day'",
       [

@@ -43,9 +43,6 @@ export function describeOperator(plan: Plan, nameOf: (relation: number) => strin
   }
 }
 
-/** PostgreSQL's name for what nobody named says as little as ours. */
-const isNameless = (name: string): boolean => isUnnamed(name) || name === '?column?'
-
 function mapWords(plan: Map_): OperatorWords {
   const names = readNames(plan.input)
   if (plan.filter !== null) return { label: 'filter', detail: `where ${printScalar(plan.filter, names)}` }
@@ -53,7 +50,7 @@ function mapWords(plan: Map_): OperatorWords {
     if (isSideTag(plan, i)) return []
     const text = printScalar(output, names)
     const { name } = plan.columns[i]
-    return text === name || text.replace(/#\d+$/, '') === name || isNameless(name) ? text : `${text} as ${name}`
+    return text === name || text.replace(/#\d+$/, '') === name || isUnnamed(name) ? text : `${text} as ${name}`
   })
   return { label: 'select', detail: outputs.join(', ') }
 }
@@ -78,8 +75,9 @@ export function hopBelow(plan: Plan): Hop | null {
 }
 
 function joinWords(plan: Join, nameOf: (relation: number) => string): OperatorWords {
-  const left = qualified(plan.left, nameOf)
-  const right = qualified(plan.right, nameOf)
+  const isSelf = relationOf(plan.left) !== null && relationOf(plan.left) === relationOf(plan.right)
+  const left = qualified(plan.left, isSelf ? () => 'left' : nameOf)
+  const right = qualified(plan.right, isSelf ? () => 'right' : nameOf)
   const keys = plan.leftKeys.map((key, i) => `${left[key]} = ${right[plan.rightKeys[i]]}`)
   const residual = plan.residual === null ? [] : [printScalar(plan.residual, [...left, ...right])]
   const labels = { inner: 'join', left: 'left join', full: 'full join', semi: 'exists', anti: 'not exists' } as const
@@ -94,7 +92,7 @@ function qualified(plan: Plan, nameOf: (relation: number) => string): string[] {
   const below = plan.op === 'map' ? qualified(plan.input, nameOf) : []
   return displayNames(plan).map((name, i) => {
     const written = plan.columns[i].name
-    if (!isNameless(written)) return `${nameOf(relation)}.${name}`
+    if (!isUnnamed(written)) return `${nameOf(relation)}.${name}`
     return plan.op === 'map' ? printScalar(plan.outputs[i], below) : name
   })
 }

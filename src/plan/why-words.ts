@@ -75,9 +75,9 @@ export function counted(count: number, one: string, many = `${one}s`): string {
   return `${grouped(String(count))} ${count === 1 ? one : many}`
 }
 
-const unnamed = /^_(\d+|order_\w+)(#\d+)?$/
+const unnamed = /^(_(\d+|order_\w+)|\?column\?)(#\d+)?$/
 
-/** Whether nobody named the column of this name: it is called by what it is. */
+/** Whether nobody named the column of this name, PostgreSQL's or ours: it is called by what it is. */
 export function isUnnamed(name: string): boolean {
   return unnamed.test(name)
 }
@@ -206,17 +206,31 @@ export function inputExpression(input: Plan, column: number): string {
   return printScalar(input.outputs[column], readNames(input.input))
 }
 
+/** A relation joined with itself: its two sides are called by where they stand. */
+function toldApart(sides: readonly string[]): readonly string[] {
+  return sides[0] === sides[1] && sides[0] !== '' ? ['left', 'right'] : sides
+}
+
+/** The columns of both sides, each with its side's name before it. */
+function sideColumns(plan: Join, sides: readonly string[]): readonly (readonly string[])[] {
+  const names = toldApart(sides)
+  return [plan.left, plan.right].map((input, side) =>
+    displayNames(input).map((name) => (names[side] === '' || !/^\w+$/.test(name) ? name : `${names[side]}.${name}`)),
+  )
+}
+
+/** The columns that a join's condition reads: with their side's name where the other side has such a column, too. */
+export function joinColumns(plan: Join, sides: readonly string[]): readonly string[] {
+  const own = [displayNames(plan.left), displayNames(plan.right)]
+  const full = sideColumns(plan, sides)
+  return own.flatMap((names, side) => names.map((name, i) => (own[1 - side].includes(name) ? full[side][i] : name)))
+}
+
 /** @param sides what each is called; empty: its columns stand alone */
 export function joinCondition(plan: Join, sides: readonly string[] = ['', '']): string {
-  const both = [...displayNames(plan.left), ...displayNames(plan.right)]
-  const width = plan.left.columns.length
-  const plainName = /^\w+$/
-  const name = (side: number, index: number): string => {
-    const own = both[side === 0 ? index : width + index]
-    return sides[side] === '' || !plainName.test(own) ? own : `${sides[side]}.${own}`
-  }
-  const keys = plan.leftKeys.map((key, i) => `${name(0, key)} = ${name(1, plan.rightKeys[i])}`)
-  const residual = plan.residual === null ? [] : [printScalar(plan.residual, both)]
+  const [left, right] = sideColumns(plan, sides)
+  const keys = plan.leftKeys.map((key, i) => `${left[key]} = ${right[plan.rightKeys[i]]}`)
+  const residual = plan.residual === null ? [] : [printScalar(plan.residual, joinColumns(plan, sides))]
   return [...keys, ...residual].join(' AND ')
 }
 

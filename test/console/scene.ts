@@ -114,6 +114,8 @@ export interface Scene {
   readonly database: Database
   /** Appends so many orders, placed at the present. */
   orders(count: number): Promise<void>
+  /** Nobody answers for as long as this takes; then somebody does, at the same address. */
+  away(meanwhile: () => Promise<void>): Promise<void>
   stop(): Promise<void>
 }
 
@@ -125,9 +127,10 @@ export interface SceneOptions extends ServerOptions {
 export async function startScene({ orders: first = 4000, ...options }: SceneOptions = {}): Promise<Scene> {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'millrace-console-'))
   const database = await Database.open({ io: nodeIo(), definition: sqlDefinition(sceneSql), data: folder })
-  const server = await startServer(database, { port: 0, ...options })
+  let server = await startServer(database, { port: 0, ...options })
+  const { url } = server
   const post = async (topic: string, events: readonly object[]): Promise<void> => {
-    const answer = await fetch(`${server.url}/v1/topics/${topic}/events`, {
+    const answer = await fetch(`${url}/v1/topics/${topic}/events`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify(events),
@@ -176,13 +179,18 @@ export async function startScene({ orders: first = 4000, ...options }: SceneOpti
     )
   }
   return {
-    url: server.url,
+    url,
     database,
     orders: (count) =>
       post(
         'orders',
         Array.from({ length: count }, () => order(Date.now())),
       ),
+    async away(meanwhile) {
+      await server.close()
+      await meanwhile()
+      server = await startServer(database, { ...options, port: Number(new URL(url).port) })
+    },
     async stop() {
       await server.close()
       await database.close()

@@ -1,6 +1,6 @@
 import type { JSX } from 'preact'
 import { useEffect, useMemo, useState } from 'preact/hooks'
-import { topics, views } from '../ask/catalog.ts'
+import { catalog, topics, views } from '../ask/catalog.ts'
 import { server } from '../ask/server.ts'
 import { Badge, Dot } from '../design/badge.tsx'
 import { CopyAs } from '../design/copy-as.tsx'
@@ -74,13 +74,19 @@ export function Page(): JSX.Element {
         {/* A query that is followed says another tick all the time. */}
         <span class="query-note label num" role={live ? undefined : 'status'}>
           {state === null ? '' : noteOf(state)}
-          {live && state?.running === true && state.answer !== null && <Badge tone="good">live</Badge>}
+          {live && state?.running === true && state.answer !== null && <LiveBadge />}
         </span>
       </div>
       {asked === null || state === null ? <Examples onChoose={put} /> : <Answer sql={asked} state={state} />}
       {saving && asked !== null && <SaveView sql={asked} onClose={() => setSaving(false)} />}
     </div>
   )
+}
+
+/** Where nobody answers, what is shown is as old as its tick: it is followed again by itself. */
+function LiveBadge(): JSX.Element {
+  const isLost = catalog.value.refusal !== null
+  return <Badge tone={isLost ? 'bad' : 'good'}>{isLost ? 'no answer' : 'live'}</Badge>
 }
 
 function noteOf({ answer, refusal, running, ms }: RunState): string {

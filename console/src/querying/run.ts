@@ -66,7 +66,11 @@ export class Run {
     let whole = true
     for await (const step of sqlWhileSeen(server, sql, this.#stop.signal)) {
       const { kind, tick, complete, changes } = step
-      if (kind === 'reset') continue
+      if (kind === 'reset') {
+        // What came of a snapshot that broke off is not gone on with; until the next one is whole, the last answer stands.
+        whole = true
+        continue
+      }
       if (kind === 'snapshot' && whole) {
         columns = distinctColumns(step.columns)
         bag = new Bag(columns, step.order)

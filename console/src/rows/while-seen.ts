@@ -82,11 +82,17 @@ export async function* sqlWhileSeen(server: Inspector, sql: string, signal: Abor
     if (document.hidden) await seen(signal)
     const hidden = new AbortController()
     const leave = leaveWhenHidden(hidden, signal)
+    let whole = true
     try {
-      yield* server.relations.liveSql(sql, { signal: hidden.signal })
+      for await (const step of server.relations.liveSql(sql, { signal: hidden.signal })) {
+        whole = step.complete
+        yield step
+      }
     } finally {
       leave()
     }
+    if (!whole && !signal.aborted)
+      yield { kind: 'reset', tick: 0, complete: false, changes: [], columns: [], order: [] }
   }
 }
 

@@ -1,5 +1,5 @@
 import type { FunctionComponent, JSX } from 'preact'
-import { useEffect, useLayoutEffect, useState } from 'preact/hooks'
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { catalog, watchCatalog } from '../ask/catalog.ts'
 import { watchCharts } from '../ask/charts.ts'
 import { refusalOf } from '../ask/refusal.ts'
@@ -33,7 +33,7 @@ export function Frame(): JSX.Element {
         Skip to the page
       </a>
       <Sidebar />
-      <main id="main" class="main" tabIndex={-1}>
+      <main id="main" class="main" tabIndex={-1} aria-label={titleOf(place.value.path)}>
         {refusal !== null && (unknown ? <TokenForm refusal={refusal} /> : <Banner />)}
         <ProjectBanner />
         {!unknown && <CurrentPage />}
@@ -67,6 +67,11 @@ function Unloaded({ failure }: { readonly failure: unknown }): JSX.Element {
   )
 }
 
+function titleOf(path: string): string {
+  const found = routeOf(path)
+  return found === null ? 'Nothing here' : found.route.title(found.names)
+}
+
 interface Loaded {
   readonly pattern: string
   readonly Page: FunctionComponent<PageProps>
@@ -91,7 +96,16 @@ function CurrentPage(): JSX.Element {
       wanted = false
     }
   }, [route])
-  const title = found === null ? 'Nothing here' : found.route.title(found.names)
+  const title = titleOf(place.value.path)
+  const address = loaded?.pattern === route?.pattern ? place.value.path : null
+  const before = useRef(address)
+  // Whoever opened the page by something that went away with the page before begins at its top.
+  useEffect(() => {
+    if (address === null) return
+    const isOther = before.current !== null && before.current !== address
+    before.current = address
+    if (isOther && document.activeElement === document.body) document.getElementById('main')?.focus()
+  }, [address])
   useEffect(() => {
     document.title = `${title} · Millrace`
   }, [title])

@@ -77,6 +77,8 @@ export function followLinks(event: MouseEvent): void {
   }
   const link = event.target instanceof Element ? event.target.closest('a') : null
   if (link === null || link.origin !== location.origin || link.target !== '' || link.hasAttribute('download')) return
+  // A place on this very page: the browser goes there, and takes the focus along.
+  if (link.hash !== '' && link.pathname === location.pathname && link.search === location.search) return
   if (/^\/(v1|metrics|livez|readyz|openapi)/.test(link.pathname)) return
   event.preventDefault()
   if (link.href !== location.href) go(link.pathname + link.search)

@@ -1,5 +1,5 @@
 import type { JSX } from 'preact'
-import { useEffect, useState } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import { catalog, topics, views } from '../ask/catalog.ts'
 import { Dot, type Tone } from '../design/badge.tsx'
 import { count, short } from '../text/numbers.ts'
@@ -15,8 +15,14 @@ export function Sidebar(): JSX.Element {
   const [open, setOpen] = useState(false)
   // On a phone it covers the page that was chosen in it.
   useEffect(() => setOpen(false), [path, query])
+  const menu = useRef<HTMLButtonElement>(null)
+  const onKeyDown = (event: KeyboardEvent): void => {
+    if (event.key !== 'Escape' || !open) return
+    setOpen(false)
+    menu.current?.focus()
+  }
   return (
-    <nav class={open ? 'sidebar open' : 'sidebar'} aria-label="Console">
+    <nav class={open ? 'sidebar open' : 'sidebar'} aria-label="Console" onKeyDown={onKeyDown}>
       <div class="wordmark">
         <a href="/" class="wordmark-link">
           <img src="/page/icon.svg" alt="" width="20" height="20" />
@@ -25,6 +31,7 @@ export function Sidebar(): JSX.Element {
         <State />
         <button
           type="button"
+          ref={menu}
           class="button menu-button"
           aria-expanded={open}
           aria-controls="side-body"

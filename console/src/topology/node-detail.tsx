@@ -1,6 +1,6 @@
 import type { TopologyBody } from 'millrace/client'
 import type { JSX } from 'preact'
-import { useEffect } from 'preact/hooks'
+import { useEffect, useRef } from 'preact/hooks'
 import { useAsked } from '../ask/asked.ts'
 import { CopyMenu } from '../design/copy-menu.tsx'
 import { Trouble, Waiting } from '../design/empty.tsx'
@@ -16,9 +16,17 @@ const everyMs = 3000
 
 /** One part with all its figures, and the latest changes that left it. */
 export function NodeDetail({ node }: { readonly node: TopologyNode }): JSX.Element {
+  const panel = useRef<HTMLElement>(null)
+  const close = (): void => {
+    // Whoever is inside goes back to the part that was looked at.
+    if (panel.current?.contains(document.activeElement)) {
+      document.querySelector<HTMLElement>(`[data-node="${node.id}"]`)?.focus()
+    }
+    setQuery({ node: null })
+  }
   useEffect(() => {
-    const onKeyDown = ({ key }: KeyboardEvent): void => {
-      if (key === 'Escape') setQuery({ node: null })
+    const onKeyDown = ({ key, target }: KeyboardEvent): void => {
+      if (key === 'Escape' && !(target instanceof Element && target.closest('dialog'))) close()
     }
     document.addEventListener('keydown', onKeyDown)
     return () => document.removeEventListener('keydown', onKeyDown)
@@ -26,10 +34,10 @@ export function NodeDetail({ node }: { readonly node: TopologyNode }): JSX.Eleme
   const { kind, name, label, detail, views, watermark_micros: watermark } = node
   const address = kind === 'view' ? viewAddress(name) : kind === 'topic' || kind === 'table' ? topicAddress(name) : null
   return (
-    <aside class="node-detail-panel" aria-label={`About ${name === '' ? label : name}`} tabIndex={0}>
+    <aside class="node-detail-panel" ref={panel} aria-label={`About ${name === '' ? label : name}`} tabIndex={0}>
       <header class="spread">
         <h3 class="cut">{kind === 'operator' ? label : name}</h3>
-        <button type="button" class="button plain" onClick={() => setQuery({ node: null })}>
+        <button type="button" class="button plain" onClick={close}>
           Close <kbd>Esc</kbd>
         </button>
       </header>

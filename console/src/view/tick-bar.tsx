@@ -19,7 +19,7 @@ export function TickBar({ view }: { readonly view: ViewInfo }): JSX.Element {
         aria-pressed={asOf === null}
         onClick={() => setQuery({ as_of: null, replay: null })}
       >
-        <Dot tone={asOf === null ? 'good' : 'plain'} />
+        <Dot tone={asOf !== null ? 'plain' : catalog.value.refusal === null ? 'good' : 'bad'} />
         Live
       </button>
       {from === tick && asOf === null ? (

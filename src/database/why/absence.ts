@@ -1,5 +1,5 @@
 import { cellErrorTexts } from '../../data/cell.ts'
-import type { Scalar } from '../../expr/scalar.ts'
+import { columnsOf, type Scalar } from '../../expr/scalar.ts'
 import { conjunction, conjunctsOf } from '../../plan/conjuncts.ts'
 import { extended, filtered, renumbered, scan } from '../../plan/nodes.ts'
 import type { Aggregate, Join, Map_, Plan, Scan, TopN } from '../../plan/plan.ts'
@@ -11,6 +11,7 @@ import {
   displayNames,
   filledIn,
   isHaving,
+  joinColumns,
   joinLabel,
   ordinal,
   readNames,
@@ -350,12 +351,13 @@ export class Absence {
     }
     const both = [...left.cells, ...there.cells]
     const columns = [...plan.left.columns, ...plan.right.columns]
-    const [text, read] =
-      plan.residual === null ? ['', ''] : [`ON ${joinLabel(plan, names)}`, knownCells(plan.residual, columns, both)]
-    const detail = plan.residual === null ? 'what is joined to it has other values' : `the condition is false: ${read}`
+    const detail =
+      plan.residual === null
+        ? 'what is joined to it has other values'
+        : `the condition is false: ${knownCells(plan.residual, columns, both, joinColumns(plan, names))}`
     return {
       reason: sentence(`${first}${detail}`),
-      nearest: { ...step, label: text || step.label, detail, row: null, passed: false, inputs },
+      nearest: { ...step, detail, row: null, passed: false, inputs },
     }
   }
 }
@@ -387,9 +389,14 @@ function sentence(text: string): string {
   return `${text}.`
 }
 
-function knownCells(scalar: Scalar, columns: Plan['columns'], cells: readonly CellText[]): string {
-  const plan = { op: 'values', rows: [], columns } as const
-  return filledIn(scalar, plan, cells).read
+function knownCells(
+  scalar: Scalar,
+  columns: Plan['columns'],
+  cells: readonly CellText[],
+  names: readonly string[],
+): string {
+  const read = [...columnsOf(scalar)].sort((a, b) => a - b)
+  return read.map((i) => `${names[i]} = ${shownCell(cells[i], columns[i].type)}`).join(', ')
 }
 
 function superseded({ reason, step }: Superseded): AbsenceBody {

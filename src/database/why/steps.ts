@@ -11,6 +11,7 @@ import {
   displayNames,
   filledIn,
   isHaving,
+  joinColumns,
   joinCondition,
   joinLabel,
   jsonOf,
@@ -202,7 +203,7 @@ export class Steps {
         isThere(told, input) ? this.#step(told, input, displayNames(input.node)) : missing(node, sides, side, both),
       ),
     )
-    const names = namesIn([...node.left.columns, ...node.right.columns])
+    const names = joinColumns(node, sides)
     const read = [...node.leftKeys, ...node.rightKeys.map((key) => node.left.columns.length + key)]
     if (node.residual !== null) read.push(...columnsOf(node.residual))
     const columns = [...node.left.columns, ...node.right.columns]

@@ -104,6 +104,18 @@ describe('why a row is there', () => {
     expect(offsets(missing)).toEqual(['orders 2'])
   })
 
+  it('tells the two sides of a relation that is joined with itself apart', async () => {
+    await start(
+      `CREATE MATERIALIZED VIEW v AS SELECT a.id, b.id AS other FROM orders a
+       JOIN orders b ON a.customer = b.customer AND a.id <> b.id`,
+    )
+    await append('orders', order(1, 7, '1.50'), order(2, 7, '2.00'))
+    const { step } = await why('v', { id: '1', other: '2' })
+    const join = JSON.stringify(step)
+    expect(join).toContain('JOIN ON left.customer = right.customer AND left.id <> right.id')
+    expect(join).toContain('"left.id":1,"left.customer":7,"right.id":2,"right.customer":7')
+  })
+
   it('goes through views to the events, and through aggregates of aggregates', async () => {
     await start(`CREATE MATERIALIZED VIEW per AS SELECT window_start, customer, count(*) AS n
         FROM tumble(orders, at, interval '10 seconds') GROUP BY window_start, customer;
