@@ -151,8 +151,8 @@ export function filledIn(
   scalar: Scalar,
   plan: Plan,
   cells: readonly CellText[],
+  names: readonly string[] = readNames(plan),
 ): { text: string; filled: string; read: string; values: Record<string, unknown> } {
-  const names = readNames(plan)
   const { columns } = plan
   const read = [...columnsOf(scalar)].sort((a, b) => a - b)
   const shown = columns.map(({ type }, i) => shownCell(cells[i], type))

@@ -1,5 +1,5 @@
 import { cellErrorTexts } from '../../data/cell.ts'
-import { columnsOf, type Scalar } from '../../expr/scalar.ts'
+import type { Scalar } from '../../expr/scalar.ts'
 import { conjunction, conjunctsOf } from '../../plan/conjuncts.ts'
 import { extended, filtered, renumbered, scan } from '../../plan/nodes.ts'
 import type { Aggregate, Join, Map_, Plan, Scan, TopN } from '../../plan/plan.ts'
@@ -350,11 +350,11 @@ export class Absence {
       return { reason, nearest }
     }
     const both = [...left.cells, ...there.cells]
-    const columns = [...plan.left.columns, ...plan.right.columns]
+    const pairs: Plan = { op: 'values', rows: [], columns: [...plan.left.columns, ...plan.right.columns] }
     const detail =
       plan.residual === null
         ? 'what is joined to it has other values'
-        : `the condition is false: ${knownCells(plan.residual, columns, both, joinColumns(plan, names))}`
+        : `the condition is false: ${filledIn(plan.residual, pairs, both, joinColumns(plan, names)).read}`
     return {
       reason: sentence(`${first}${detail}`),
       nearest: { ...step, detail, row: null, passed: false, inputs },
@@ -387,16 +387,6 @@ function judgedOf({ outputs }: Map_, conjuncts: readonly Scalar[]): number {
 
 function sentence(text: string): string {
   return `${text}.`
-}
-
-function knownCells(
-  scalar: Scalar,
-  columns: Plan['columns'],
-  cells: readonly CellText[],
-  names: readonly string[],
-): string {
-  const read = [...columnsOf(scalar)].sort((a, b) => a - b)
-  return read.map((i) => `${names[i]} = ${shownCell(cells[i], columns[i].type)}`).join(', ')
 }
 
 function superseded({ reason, step }: Superseded): AbsenceBody {
