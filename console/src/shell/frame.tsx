@@ -33,7 +33,7 @@ export function Frame(): JSX.Element {
         Skip to the page
       </a>
       <Sidebar />
-      <main id="main" class="main" tabIndex={-1} aria-label={titleOf(place.value.path)}>
+      <main id="main" class="main" tabIndex={-1}>
         {refusal !== null && (unknown ? <TokenForm refusal={refusal} /> : <Banner />)}
         <ProjectBanner />
         {!unknown && <CurrentPage />}
@@ -67,11 +67,6 @@ function Unloaded({ failure }: { readonly failure: unknown }): JSX.Element {
   )
 }
 
-function titleOf(path: string): string {
-  const found = routeOf(path)
-  return found === null ? 'Nothing here' : found.route.title(found.names)
-}
-
 interface Loaded {
   readonly pattern: string
   readonly Page: FunctionComponent<PageProps>
@@ -96,15 +91,15 @@ function CurrentPage(): JSX.Element {
       wanted = false
     }
   }, [route])
-  const title = titleOf(place.value.path)
+  const title = found === null ? 'Nothing here' : found.route.title(found.names)
   const address = loaded?.pattern === route?.pattern ? place.value.path : null
   const before = useRef(address)
-  // Whoever opened the page by something that went away with the page before begins at its top.
+  // Whoever opened the page by something that went away with the page before begins at its title.
   useEffect(() => {
     if (address === null) return
     const isOther = before.current !== null && before.current !== address
     before.current = address
-    if (isOther && document.activeElement === document.body) document.getElementById('main')?.focus()
+    if (isOther && document.activeElement === document.body) document.querySelector<HTMLElement>('#main h1')?.focus()
   }, [address])
   useEffect(() => {
     document.title = `${title} · Millrace`

@@ -11,7 +11,9 @@ interface PageHeadProps {
 export function PageHead({ title, note, actions }: PageHeadProps): JSX.Element {
   return (
     <header class="page-head">
-      <h1 class="cut">{title}</h1>
+      <h1 class="cut" tabIndex={-1}>
+        {title}
+      </h1>
       {note !== undefined && <div class="page-note line">{note}</div>}
       {actions !== undefined && <div class="page-actions">{actions}</div>}
     </header>
