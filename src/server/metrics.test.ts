@@ -1,8 +1,6 @@
-import { afterEach, beforeEach, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, expect, it } from 'vitest'
 import { type Running, startRunning } from '../../test/support/running-server.ts'
 import { Metrics } from './metrics.ts'
-
-vi.setConfig({ testTimeout: 60_000 })
 
 let running: Running
 beforeEach(async () => {
