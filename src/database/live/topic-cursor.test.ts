@@ -335,6 +335,25 @@ describe('who follows a topic', () => {
     expect((await place.follow('plain', { signal: ending.signal }).next()).done).toBe(true)
   })
 
+  it('reads the log with all others that wait at its end', async () => {
+    const place = await Place.open('memory', 1)
+    const read = place.log.readTopic.bind(place.log)
+    let reads = 0
+    place.log.readTopic = (...asked) => {
+      reads++
+      return read(...asked)
+    }
+    const cursors = Array.from({ length: 5 }, () => place.follow('plain', {}))
+    for (let round = 1; round <= 3; round++) {
+      for (const cursor of cursors) if (round === 1) await cursor.next()
+      const pulled = cursors.map((cursor) => cursor.next())
+      await place.append([1], prng)
+      place.show(null)
+      for (const one of pulled) expect(eventsIn((await one).value).at(-1)).toEqual(place.all.get(1)!.at(-1))
+      expect(reads).toBe(round)
+    }
+  })
+
   it('has a page in hand however large events are', async () => {
     const place = await Place.open('memory', 1)
     for (let i = 0; i < 3000; i++) await place.append([1], new Prng(3))

@@ -40,6 +40,9 @@ const pageBytes = 1024 * 1024
 const mostRows = 4096
 const firstRows = 256
 
+/** Reads that are under way, by what they read. */
+const reads = new WeakMap<Log, Map<string, Promise<readonly ReadBlock[]>>>()
+
 /**
  * Who follows a topic: an offset, not a queue. Each pull reads the log on from there, as far as it is visible, so a
  * slow reader costs a page at most, and there is no seam between what was and what comes.
@@ -179,7 +182,7 @@ export class TopicCursor implements AsyncIterableIterator<TopicMessage> {
     const from = this.#next
     const end = this.#logEnd
     const past = this.#past
-    const logged = from < end ? await (past ?? this.#world.log).readTopic(this.#topic, from, this.#rows) : []
+    const logged = from < end ? await this.#readLog(past, from) : []
     // What was thrown away meanwhile may be missing among what was read.
     if (this.#ended || (past === null && from < this.#firstWhole)) return null
     const blocks = logged.filter((block) => block.tick <= tick)
@@ -204,6 +207,22 @@ export class TopicCursor implements AsyncIterableIterator<TopicMessage> {
       next,
       complete: this.#complete,
     }
+  }
+
+  /** Readers at the end all read the same after a tick: they share what is under way. */
+  #readLog(past: LogReader | null, from: number): Promise<readonly ReadBlock[]> {
+    const rows = this.#rows
+    if (past !== null) return past.readTopic(this.#topic, from, rows)
+    const { log } = this.#world
+    const underWay = reads.get(log) ?? new Map<string, Promise<readonly ReadBlock[]>>()
+    reads.set(log, underWay)
+    // What a read that began before the tick gives is not all that there is behind it.
+    const key = `${this.#topic} ${from} ${rows} ${log.position().tick}`
+    const shared = underWay.get(key)
+    if (shared !== undefined) return shared
+    const read = log.readTopic(this.#topic, from, rows).finally(() => underWay.delete(key))
+    underWay.set(key, read)
+    return read
   }
 
   /** Says once that there is no more for now; then waits. */
