@@ -42,8 +42,9 @@ export class RowReaders {
     const known = columns
     const strange = Object.keys(sample ?? {}).filter((key) => !known.some((column) => column.name === key))
     // A topic's events may have fields that no column has: each says once that the catalog may be old.
-    const asks = (key: string): boolean => kind === 'views' || !this.#strange.has(`${name} ${key}`)
-    if (strange.some(asks) && this.#strange.size < mostStrange) {
+    const asks = (key: string): boolean =>
+      kind === 'views' || (this.#strange.size < mostStrange && !this.#strange.has(`${name} ${key}`))
+    if (strange.some(asks)) {
       columns = this.#columns(await this.#connection.catalog(true), kind, name)
       if (kind === 'topics') for (const key of strange) this.#strange.add(`${name} ${key}`)
     }

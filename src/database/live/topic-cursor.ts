@@ -141,6 +141,8 @@ export class TopicCursor implements AsyncIterableIterator<TopicMessage> {
 
   /** Whoever stands still for long is not waited for by what goes. */
   #orAnew(error: unknown): TopicMessage | null {
+    // What was being read for a reader who has left was taken away under his hands.
+    if (this.#ended) return null
     if (error instanceof MillraceError && error.code === 'log/reader-expired') return this.#beginAnew()
     throw error
   }
