@@ -82,8 +82,10 @@ export function seenLive(
         const { columns } = message.rows
         const restriction = await restrictionOf(sight, viewTarget({ name: view, columns }))
         if (restriction === null) return pulled
-        const rows = restriction.apply(message.rows, message.kind === 'change')
-        if (message.kind === 'snapshot') return { done: false, value: { ...message, rows } }
+        if (message.kind === 'snapshot') {
+          return { done: false, value: { ...message, rows: restriction.apply(message.rows) } }
+        }
+        const rows = restriction.change(message.rows)
         if (rows.length > 0) return { done: false, value: { ...message, rows } }
       }
     },

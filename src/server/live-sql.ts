@@ -7,6 +7,7 @@ import type { Clock } from '../io/io.ts'
 import type { LiveBody } from '../protocol/answers.ts'
 import { eventEnd, eventHead, heartbeat, retryLine } from '../protocol/event-stream.ts'
 import { problemOf } from '../protocol/problem.ts'
+import { changeEvent } from './change-event.ts'
 import type { ApiAnswer, ApiRequest } from './exchange.ts'
 import { type LiveServer, openStream, retryMs, settlesWithin, streamHeaders } from './live.ts'
 import { requireJson } from './media-type.ts'
@@ -116,10 +117,8 @@ async function* eventOf(
       yield* rowsJson(clock, head, message.rows, 'rows', `]}${eventEnd}`, options)
       return
     }
-    case 'change': {
-      const head = `${eventHead('change', String(tick))}{"tick":${tick},"changes":[`
-      yield* rowsJson(clock, head, message.rows, 'changes', `]}${eventEnd}`, options)
-    }
+    case 'change':
+      yield* changeEvent(clock, tick, message.rows, options)
   }
 }
 

@@ -9,6 +9,7 @@ import { eventEnd, eventHead, eventStreamType, heartbeat, retryLine } from '../p
 import { problemOf } from '../protocol/problem.ts'
 import type { LiveOptions } from '../views/live.ts'
 import { openOrder } from '../views/restricted-read.ts'
+import { changeEvent } from './change-event.ts'
 import type { ApiAnswer, ApiRequest } from './exchange.ts'
 import type { Gate, Limits } from './limits.ts'
 import { Parameters, wholeNumber } from './parameters.ts'
@@ -100,12 +101,17 @@ class Cursors {
   readonly #ending: AbortSignal
   #round = new AbortController()
   #current: AsyncIterableIterator<LiveMessage> | null = null
+  /** Whether the reader sees something else than when the cursor was begun. */
+  stale = false
 
   constructor(server: LiveServer, view: string, ending: AbortSignal) {
     this.#server = server
     this.#view = view
     this.#ending = ending
-    server.session.onSight(() => this.#round.abort())
+    server.session.onSight(() => {
+      this.stale = true
+      this.#round.abort()
+    })
   }
 
   /** @throws MillraceError tick/future, tick/expired */
@@ -120,16 +126,12 @@ class Cursors {
     this.#current = this.#seen(this.#server.database.live(this.#view, options))
   }
 
-  /** Whether the reader sees something else than when the cursor was begun. */
-  get stale(): boolean {
-    return this.#round.signal.aborted
-  }
-
   /** Begins anew where the cursor is stale. @returns whether it was */
   renew(): boolean {
     if (!this.stale || this.#ending.aborted) return false
     void this.#current?.return?.()
     this.#round = new AbortController()
+    this.stale = false
     this.begin(null)
     return true
   }
@@ -222,9 +224,7 @@ async function* eventOf(clock: Clock, message: LiveMessage, options: PrintOption
       yield* rowsJson(clock, head, message.rows, 'rows', `]}${eventEnd}`, options)
       return
     }
-    case 'change': {
-      const head = `${eventHead('change', String(tick))}{"tick":${tick},"changes":[`
-      yield* rowsJson(clock, head, message.rows, 'changes', `]}${eventEnd}`, options)
-    }
+    case 'change':
+      yield* changeEvent(clock, tick, message.rows, options)
   }
 }

@@ -32,6 +32,12 @@ export interface LiveOptions {
 }
 
 /**
+ * The change that was told last of each view: subscribers that keep up lack the same, and are told the same object. Of
+ * one view, two ticks determine it.
+ */
+const toldLast = new WeakMap<View, { readonly from: number; readonly tick: number; readonly rows: Promise<Rows> }>()
+
+/**
  * A subscriber: a cursor, not a queue. Each pull gives what has happened since the last one, as one net change, so a
  * slow reader costs no memory; one that is so slow that the changes it lacks are gone starts anew.
  */
@@ -181,6 +187,12 @@ export class LiveCursor implements AsyncIterableIterator<LiveMessage> {
       const rows = await netChange(this.#view, single.pages, 1, this.#set.slices())
       return rows.length === 0 ? null : { kind: 'change', tick: single.tick, rows }
     }
+    const last = toldLast.get(this.#view)
+    if (last !== undefined && last.from === from && last.tick === tick) {
+      const rows = await last.rows
+      this.#tick = tick
+      return rows.length === 0 ? null : { kind: 'change', tick, rows }
+    }
     const retained = from > tick ? null : this.#view.retained.since(from)
     if (retained === null) {
       this.#tick = null
@@ -190,7 +202,9 @@ export class LiveCursor implements AsyncIterableIterator<LiveMessage> {
       this.#tick = tick
       return this.#wait()
     }
-    const rows = await netChange(this.#view, retained.pages, retained.ticks, this.#set.slices())
+    const net = netChange(this.#view, retained.pages, retained.ticks, this.#set.slices())
+    toldLast.set(this.#view, { from, tick, rows: net })
+    const rows = await net
     this.#tick = tick
     return rows.length === 0 ? null : { kind: 'change', tick, rows }
   }

@@ -46,6 +46,7 @@ export class Restriction {
   readonly #inputs: readonly ColumnSchema[]
   readonly #test: CompiledMap
   readonly #show: CompiledMap
+  readonly #changes = new WeakMap<Rows, Rows>()
 
   /** @param inputs the relation's columns */
   constructor(inputs: readonly ColumnSchema[], { columns, masked, equal, filter, outputs }: BoundPolicy) {
@@ -117,6 +118,15 @@ export class Restriction {
     }
     const all = allRows(this.columns, pages)
     return net && this.masks ? netted(all) : all
+  }
+
+  /** A change, once for all who see the same: who is told the same rows gets the same object. */
+  change(rows: Rows): Rows {
+    const known = this.#changes.get(rows)
+    if (known !== undefined) return known
+    const made = this.apply(rows, true)
+    this.#changes.set(rows, made)
+    return made
   }
 }
 
