@@ -85,11 +85,28 @@ describe('answers to view reads', () => {
       const tick = await append('account', `[${rows.join()}]`)
       for (const query of asked) {
         const kept = await read(`/v1/views/owners${query}`)
-        // Nobody asked like this before.
-        const anew = await read(`/v1/views/owners${query}${query === '' ? '?' : '&'}min_tick=${tick}`)
+        // Nobody spelled it like this before.
+        const anew = await read(`/v1/views/owners${query}${query === '' ? '?' : ''}${'&'.repeat(step + 1)}`)
         expect([step, query, kept.text, kept.etag]).toEqual([step, query, anew.text, anew.etag])
+        const own = await read(`/v1/views/owners${query}${query === '' ? '?' : '&'}min_tick=${tick}`)
+        expect([step, query, own.text, own.etag]).toEqual([step, query, anew.text, anew.etag])
       }
     }
+  })
+
+  it('are the same for who waits for a tick, once it is there', async () => {
+    running = await startRunning()
+    const tick = await append('bid', bidJson(1))
+    const first = await read(`/v1/views/by_auction?min_tick=${tick}&auction=1`)
+    expect(await read('/v1/views/by_auction?auction=1')).toEqual(first)
+    expect(await read(`/v1/views/by_auction?auction=1&min_tick=${tick}`)).toEqual(first)
+    const [late, next] = await Promise.all([
+      read(`/v1/views/by_auction?auction=1&min_tick=${tick + 1}`),
+      append('bid', bidJson(1)),
+    ])
+    expect(next).toBe(tick + 1)
+    expect(JSON.parse(late.text)).toMatchObject({ tick: tick + 1, rows: [{ bids: 2 }] })
+    expect((await read('/v1/views/by_auction?auction=1&min_tick=x')).status).toBe(400)
   })
 
   it('are new when a view is defined anew', async () => {

@@ -25,43 +25,40 @@ const mostChanges = 256
 export class Standing {
   readonly #name: string
   readonly #view: WeakRef<View>
-  /** Readers were promised a tick as new as this. */
-  readonly #minTick: number
-  readonly #where: Equality | null
+  readonly #where: Readonly<Record<string, string | null>>
+  /** The same to compare with: made when the view has changed, which many answers never live to see. */
+  #equality: Equality | null = null
   /** Up to here its changes were looked through. */
   #changedTick: number
 
-  private constructor(name: string, view: View, minTick: number, where: Equality | null) {
+  private constructor(name: string, view: View, where: Readonly<Record<string, string | null>>) {
     this.#name = name
     this.#view = new WeakRef(view)
     this.#changedTick = view.changedTick
-    this.#minTick = minTick
     this.#where = where
   }
 
-  /** @param where the columns that are asked for by value @throws MillraceError request/parameter */
-  static of(
-    database: Database,
-    name: string,
-    minTick: number,
-    where: Readonly<Record<string, string | null>>,
-  ): Standing {
-    const { view } = database.standing(name)
-    const { columns } = view.definition
-    const wanted = new Map(
-      Object.entries(where).map(([column, text]) => [columns.findIndex((each) => each.name === column), text]),
-    )
-    return new Standing(name, view, minTick, wanted.size === 0 ? null : equalityOf(columns, wanted))
+  /** @param where the columns that are asked for by value: a read that was answered has found them good */
+  static of(database: Database, name: string, where: Readonly<Record<string, string | null>>): Standing {
+    return new Standing(name, database.standing(name).view, where)
   }
 
   /** @returns the tick at which it still holds, or null */
   holdsAt(database: Database): number | null {
     const { view, tick } = database.standing(this.#name)
-    if (view !== this.#view.deref() || tick < this.#minTick) return null
+    if (view !== this.#view.deref()) return null
     if (view.changedTick === this.#changedTick) return tick
-    if (this.#where === null || this.#isTouched(view, this.#where)) return null
+    this.#equality ??= this.#equalityIn(view)
+    if (this.#equality === null || this.#isTouched(view, this.#equality)) return null
     this.#changedTick = view.changedTick
     return tick
+  }
+
+  #equalityIn({ definition: { columns } }: View): Equality | null {
+    const wanted = new Map(
+      Object.entries(this.#where).map(([column, text]) => [columns.findIndex((each) => each.name === column), text]),
+    )
+    return wanted.size === 0 ? null : equalityOf(columns, wanted)
   }
 
   #isTouched(view: View, { ordinals, page: wanted }: Equality): boolean {

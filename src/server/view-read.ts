@@ -44,13 +44,17 @@ async function readRows(
   name: string,
   query: string,
 ): Promise<ApiAnswer> {
+  const { asked, waits } = withoutMinTick(query)
   // Neither a query nor the text of a list has a line's end in it, and a query has no blank.
-  const key = `${query} ${sight?.key ?? ''}\n${name}`
-  const ready = answers.find(key, database)
-  if (ready !== null) {
+  const key = `${asked} ${sight?.key ?? ''}\n${name}`
+  const keptAnswer = (): ApiAnswer | null => {
+    const ready = answers.find(key, database)
+    if (ready === null) return null
     database.telemetry.readKept()
     return answerOf(ready, request)
   }
+  const ready = waits ? null : keptAnswer()
+  if (ready !== null) return ready
   const view = database.view(name)
   const parameters = new Parameters(query)
   const numbers = parameters.choice('numbers', numberForms) ?? 'exact'
@@ -59,7 +63,11 @@ async function readRows(
   const asOf = asOfParameter(parameters.one('as_of'), parameters, limits, request)
   const order = parameters.all('order').flatMap((text) => ordersOf(view, text))
   const where = equalities(view, parameters)
-  if (minTick !== null) await database.waitForTick(minTick, limits.minTickMs)
+  if (minTick !== null) {
+    await database.waitForTick(minTick, limits.minTickMs)
+    const sinceKept = keptAnswer()
+    if (sinceKept !== null) return sinceKept
+  }
   // A limit beyond what one answer may have is none of the reader's business as long as there are fewer rows.
   const most = Math.min(limit ?? Number.POSITIVE_INFINITY, limits.viewRows + 1)
   const options = {
@@ -69,7 +77,7 @@ async function readRows(
     ...(asOf === null ? {} : { asOf }),
     ...(sight === undefined ? {} : { sight }),
   }
-  const stands = asOf === null ? Standing.of(database, view.name, minTick ?? 0, where) : null
+  const stands = asOf === null ? Standing.of(database, view.name, where) : null
   const { tick, errors, rows } = await database.read(view.name, options)
   if (rows.count > limits.viewRows) {
     const what = `${view.name} has more than the ${limits.viewRows} rows that one answer may have`
@@ -84,8 +92,8 @@ async function readRows(
     return answerOf(rendered, request)
   }
   // Two readers of one view have two answers, and so have two questions.
-  const asked = hex(sha256(encoder.encode(key)).subarray(0, 8))
-  const etag = `W/"${nonce}-${view.id}-${tick}-${asked}"`
+  const question = hex(sha256(encoder.encode(key)).subarray(0, 8))
+  const etag = `W/"${nonce}-${view.id}-${tick}-${question}"`
   const headers = { ...headersOf(tick, etag), vary: 'Authorization' }
   if (matches(request.header('if-none-match'), etag)) {
     await pieces.return(undefined)
@@ -93,6 +101,14 @@ async function readRows(
   }
   const whole = rejoined([encoder.encode(headOf(tick)), first.value as Uint8Array, second.value as Uint8Array], pieces)
   return { status: 200, headers: { 'content-type': jsonType, ...headers }, body: whole }
+}
+
+/** A query less the tick that it waits for, which decides when it is answered and not what the answer is. */
+function withoutMinTick(query: string): { readonly asked: string; readonly waits: boolean } {
+  if (!query.includes('min_tick=')) return { asked: query, waits: false }
+  const parts = query.split('&')
+  const others = parts.filter((part) => !part.startsWith('min_tick='))
+  return { asked: others.join('&'), waits: others.length < parts.length }
 }
 
 const encoder = new TextEncoder()
