@@ -88,13 +88,14 @@ export async function viewRows(folder: string, sql: string): Promise<string[][]>
   const { Engine } = await load<typeof import('../../src/engine/engine.ts')>('engine/engine')
   const { blockColumn, openBlock } = await load<typeof import('../../src/data/block.ts')>('data/block')
   const { blockCells } = await load<typeof import('../../src/data/cell-access.ts')>('data/cell-access')
+  const { columnsRead } = await load<typeof import('../../src/views/replay.ts')>('views/replay')
   const { compileRowTexts } = await load<typeof import('../../src/data/text-print.ts')>('data/text-print')
   const [view] = program.views
   const texts = compileRowTexts(view.columns)
   const log = await openLog(folder)
   const engine = new Engine(program)
   const weights = new Map<string, number>()
-  await log.replay((tick) => {
+  const each = (tick: SealedTick): void => {
     for (const delta of engine.step({ kind: 'tick', ...wanted(tick, program) }).deltas) {
       if (delta.errors.length > 0) throw new Error(`an error row: ${delta.errors[0].reason}`)
       for (const bytes of delta.blocks) {
@@ -108,7 +109,8 @@ export async function viewRows(folder: string, sql: string): Promise<string[][]>
         }
       }
     }
-  })
+  }
+  await log.replay(each, 0, 0, undefined, columnsRead(program))
   engine.destroy()
   await log.close()
   const kinds = view.columns.map(({ type }) => type.kind)
