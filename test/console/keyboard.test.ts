@@ -166,7 +166,7 @@ describe.skipIf(noBrowser !== null)(`the console by keyboard${noBrowser === null
         // What is asked for at first may be told: the overview's verdict, a query's answer.
         const first = await tick()
         await scene.orders(1)
-        await expect.poll(tick, { timeout: 30_000 }).not.toBe(first)
+        await expect.poll(tick).not.toBe(first)
         await page.evaluate(`
           window.told = []
           const aloud = '[role=status], [role=alert], [role=log], [aria-live]:not([aria-live=off]), output'
@@ -180,7 +180,7 @@ describe.skipIf(noBrowser !== null)(`the console by keyboard${noBrowser === null
         for (let n = 0; n < 2; n++) {
           const before = await tick()
           await scene.orders(5)
-          await expect.poll(tick, { timeout: 30_000 }).not.toBe(before)
+          await expect.poll(tick).not.toBe(before)
         }
         await settled(page)
         expect(await page.evaluate('window.told')).toEqual([])

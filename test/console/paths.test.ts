@@ -206,10 +206,9 @@ describe.skipIf(noBrowser !== null)(`ways through the console${noBrowser === nul
         expect(Number(await cell.textContent())).toBe(before)
       })
       await scene.orders(7)
-      await expect.poll(async () => Number(await cell.textContent()), { timeout: 60_000 }).toBe(before + 7)
+      await expect.poll(async () => Number(await cell.textContent())).toBe(before + 7)
       await page.getByText('live', { exact: true }).waitFor()
     }),
-    90_000,
   )
 
   it(
@@ -226,7 +225,7 @@ describe.skipIf(noBrowser !== null)(`ways through the console${noBrowser === nul
         return route.fulfill({ contentType: 'text/event-stream', body })
       })
       await page.goto(`${scene.url}/query?live=true&sql=${encodeURIComponent(sql)}`)
-      await page.getByText(/^12 rows at tick/).waitFor({ timeout: 20_000 })
+      await page.getByText(/^12 rows at tick/).waitFor()
       expect(await page.getByRole('gridcell', { name: /^city \d/ }).count()).toBe(0)
     }),
   )
