@@ -20,6 +20,8 @@ export interface About extends SnapshotNotes {
   readonly events: number
   /** What the views retain of their past; the snapshot is whole without it. A base has none. */
   readonly pasts?: StoredPasts | null
+  /** As the base's: where that is lost, a snapshot may stand for it. Missing in those of earlier versions. */
+  readonly marks?: readonly TimeMark[]
   /** Of a base alone. */
   readonly base?: BaseNotes
 }

@@ -144,6 +144,7 @@ export class Snapshots {
       for (const line of passedOver) if (!line.endsWith(notLookedAt)) tell(line)
       try {
         const restored = newest === null ? null : await this.#load(newest, program, views)
+        if (this.#base === null) this.#past.marks = (newest?.about as About | undefined)?.marks ?? []
         this.#start(newest, program)
         return restored
       } catch (error) {
@@ -180,8 +181,8 @@ export class Snapshots {
   }
 
   #filesOf(manifest: Manifest): StateFiles {
-    const { tick, files } = manifest
-    return { folder: this.#folder, files, indexes: this.#keeper?.indexesOf(manifest) ?? [], tick }
+    const indexes = this.#keeper?.indexesOf(manifest) ?? []
+    return { folder: this.#folder, files: manifest.files, indexes, tick: manifest.tick }
   }
 
   /**
@@ -208,7 +209,7 @@ export class Snapshots {
   async pin({ text, program }: Pick<Running, 'text' | 'program'>, marks: readonly TimeMark[]): Promise<void> {
     invariant(this.#keeper !== null, 'a base is pinned before the state was restored')
     const base: BaseNotes = { text, program, marks }
-    this.#base = await this.#keeper.pin(this.newestTick(program), { base, pasts: null })
+    this.#base = await this.#keeper.pin(this.newestTick(program), { base, pasts: null }, { marks })
     this.#past.marks = marks
   }
 
@@ -298,6 +299,7 @@ export class Snapshots {
         timeMicros: String(pinned.timeMicros),
         events: pinned.events,
         pasts,
+        marks: this.#past.marks,
       }
       const manifest = await keeper.commit(tick, about, goOn)
       this.#files.named()
@@ -392,8 +394,6 @@ interface Saved extends Captured {
   readonly pasts: StoredPasts
 }
 
-interface Written extends Captured {
-  readonly manifest: Manifest
-}
+type Written = Captured & { readonly manifest: Manifest }
 
 type Tell = (line: string) => void

@@ -17,7 +17,7 @@ export type KeeperRequest =
   | { readonly kind: 'add'; readonly pieces: readonly Piece[] }
   | { readonly kind: 'commit'; readonly tick: number; readonly about: SnapshotNotes; readonly goOn?: readonly string[] }
   | { readonly kind: 'drop'; readonly adopted: Manifest }
-  | { readonly kind: 'pin'; readonly tick: number; readonly notes: Readonly<Record<string, unknown>> }
+  | { readonly kind: 'pin'; readonly tick: number; readonly notes: PinNotes; readonly own: PinNotes }
   | { readonly kind: 'close' }
 
 export type KeeperReply =
@@ -28,6 +28,8 @@ export type KeeperReply =
   | { readonly kind: 'merged'; readonly manifest: Manifest; readonly indexes: readonly RunIndex[] }
   /** Between the answers: runs could not be merged. */
   | { readonly kind: 'trouble'; readonly failure: KeeperFailure }
+
+type PinNotes = Readonly<Record<string, unknown>>
 
 export interface KeeperFailure {
   readonly code: string

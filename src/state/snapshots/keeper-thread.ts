@@ -71,7 +71,7 @@ class KeeperThread {
       case 'commit':
         return [await folder.commit(request.tick, request.about, request.goOn)]
       case 'pin':
-        return [await folder.pin(request.tick, request.notes)]
+        return [await folder.pin(request.tick, request.notes, request.own)]
       case 'drop':
         return folder.dropUnused(request.adopted)
     }

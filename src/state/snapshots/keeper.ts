@@ -36,10 +36,11 @@ export interface Keeper {
   /**
    * Makes a snapshot the base: it stays until a later one becomes that, whatever snapshots come and go.
    * @param notes plain JSON that joins what its manifest says of it
+   * @param own the same of the snapshot's own manifest, which is written before
    * @returns when it is durable
    * @throws MillraceError state/snapshot: the base before stays
    */
-  pin(tick: number, notes: Readonly<Record<string, unknown>>): Promise<Manifest>
+  pin(tick: number, notes: Readonly<Record<string, unknown>>, own: Readonly<Record<string, unknown>>): Promise<Manifest>
   /** What was handed on of a snapshot's runs that were written since the start: who opens them need not read it. */
   indexesOf(manifest: Manifest): readonly RunIndex[]
   /** Called when the newest snapshot lies in other files, because runs were merged. */
@@ -115,8 +116,12 @@ class ThreadKeeper implements Keeper {
     return (await this.#ask({ kind: 'commit', tick, about, ...(goOn === undefined ? {} : { goOn }) }))[0]
   }
 
-  async pin(tick: number, notes: Readonly<Record<string, unknown>>): Promise<Manifest> {
-    return (await this.#ask({ kind: 'pin', tick, notes }))[0]
+  async pin(
+    tick: number,
+    notes: Readonly<Record<string, unknown>>,
+    own: Readonly<Record<string, unknown>>,
+  ): Promise<Manifest> {
+    return (await this.#ask({ kind: 'pin', tick, notes, own }))[0]
   }
 
   onMerged(listener: (manifest: Manifest) => void): void {

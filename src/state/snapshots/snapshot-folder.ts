@@ -6,6 +6,7 @@ import { mergeRuns } from '../runs/run-compaction.ts'
 import type { RunFile, RunIndex } from '../runs/run-format.ts'
 import { runsToMerge } from '../runs/tiers.ts'
 import { filesOfSnapshot, findBase } from './base.ts'
+import { replaced, without } from './files-that-count.ts'
 import {
   baseName,
   baseNames,
@@ -24,6 +25,8 @@ export interface SnapshotOptions {
   /** About how much is merged at a time. */
   readonly stepBytes?: number
 }
+
+type Notes = Readonly<Record<string, unknown>>
 
 const keptManifests = 2
 const unfinished = '.new'
@@ -182,17 +185,21 @@ export class SnapshotFolder {
   /**
    * Makes one of the snapshots the base, in the place of the one before.
    * @param notes joins what its manifest says of it
+   * @param own joins what the snapshot's own manifest says, before there is a base: for who finds that one alone
    * @returns its manifest, once it is durable
    * @throws MillraceError state/snapshot: the base before stays
    */
-  async pin(tick: number, notes: Readonly<Record<string, unknown>>): Promise<Manifest> {
+  async pin(tick: number, notes: Notes, own: Notes = {}): Promise<Manifest> {
     try {
       return await this.#inTurn(async () => {
         const found = this.#kept.find((manifest) => manifest.tick === tick)
         if (found === undefined) throw new Bug(`there is no snapshot at tick ${tick} to make the base of`)
         // Whether its name would outlast a crash could not be told any more.
         if (this.#uncertain) throw new IoError('failed', this.#folder)
-        const base = { ...found, about: { ...found.about, ...notes } }
+        const noted = { ...found, about: { ...found.about, ...own } }
+        await this.#publish(noted, manifestName(tick))
+        this.#kept = this.#kept.map((manifest) => (manifest === found ? noted : manifest))
+        const base = { ...noted, about: { ...noted.about, ...notes } }
         await this.#publish(base, baseName(tick))
         this.#base = base
         this.#doubtful = false
@@ -364,25 +371,6 @@ export class SnapshotFolder {
     this.#turn = result.catch(() => {})
     return result
   }
-}
-
-/** What of older runs still counts. */
-function without(files: readonly RunFile[], goOn: ReadonlySet<string>): RunFile[] {
-  return files
-    .map((file) => ({ ...file, arrangements: file.arrangements.filter((name) => goOn.has(name)) }))
-    .filter(({ arrangements }) => arrangements.length > 0)
-}
-
-/** The files with some, which are neighbours as far as they are still there, merged into one. */
-function replaced(files: readonly RunFile[], merged: readonly RunFile[], one: RunFile): RunFile[] {
-  const names = new Set(merged.map(({ name }) => name))
-  // An arrangement that ended meanwhile counts no more in what was made of it either.
-  const counting = new Set(files.filter(({ name }) => names.has(name)).flatMap(({ arrangements }) => arrangements))
-  const arrangements = one.arrangements.filter((name) => counting.has(name))
-  const from = files.findIndex(({ name }) => names.has(name))
-  const kept = files.filter(({ name }) => !names.has(name))
-  if (arrangements.length > 0) kept.splice(from, 0, { ...one, arrangements })
-  return kept
 }
 
 function givenUp(what: string, error: unknown): unknown {
