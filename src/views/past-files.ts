@@ -65,6 +65,8 @@ export class PastFiles implements PastReader {
   readonly #ends = new WeakMap<Pack, { readonly first: Pack; readonly place: PackPlace }>()
   readonly #open = new Map<number, PageFile>()
   #next: number
+  /** Written since `named`: a snapshot that was given up may have lost their names, so that what they have is moved. */
+  readonly #unnamed = new Set<number>()
   /** What was saved last. */
   #saved: { readonly lists: readonly (Listed | null)[]; readonly stored: StoredPasts } | null = null
 
@@ -139,7 +141,8 @@ export class PastFiles implements PastReader {
       pages.push(rawPage(encodePack(pack)), ...pack.pages)
     }
     await this.#moveWorn(lists, moved, pages, slices)
-    if (moved.size === 0 && this.#saved !== null && sameLists(this.#saved.lists, lists)) return this.#saved.stored
+    const known = moved.size === 0 && this.#unnamed.size === 0 && this.#saved !== null
+    if (known && sameLists(this.#saved!.lists, lists)) return this.#saved!.stored
     const stored = await this.#write(lists, moved, pages, slices)
     for (const [place, { pack, loose }] of fresh) {
       if (loose === null) this.#places.set(pack, place)
@@ -147,6 +150,11 @@ export class PastFiles implements PastReader {
     }
     this.#saved = { lists, stored }
     return stored
+  }
+
+  /** A snapshot that names all that was written is durable. */
+  named(): void {
+    this.#unnamed.clear()
   }
 
   /** Where a view's packs lie, those that are to be written included, without what it doesn't retain any more. */
@@ -194,6 +202,10 @@ export class PastFiles implements PastReader {
     let left = wornBytes
     const worn = new Set<number>()
     for (const [file, bytes] of live) {
+      if (this.#unnamed.has(file)) {
+        worn.add(file)
+        continue
+      }
       const size = await this.#fileOf(file).then(
         (opened) => opened.size,
         () => Number.POSITIVE_INFINITY,
@@ -251,6 +263,7 @@ export class PastFiles implements PastReader {
     })
     if (named.size > 0) {
       this.#next++
+      this.#unnamed.add(file)
       await writePages(this.#disk, this.#pathOf(file), pages, slices)
       await this.#disk.syncFolder(this.#folder)
     }

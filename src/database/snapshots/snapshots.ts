@@ -303,6 +303,7 @@ export class Snapshots {
       }
       const manifest = await keeper.commit(tick, about, goOn)
       this.#files.named()
+      this.#pasts.named()
       this.#newest = { tick, program }
       return { manifest, states, pinned }
     } finally {
