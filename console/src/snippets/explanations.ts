@@ -1,17 +1,8 @@
 /** How explanations of rows and events are asked for elsewhere. */
 import type { EventRef } from 'millrace/client'
 import { topicNamed } from '../ask/catalog.ts'
-import {
-  apiPath,
-  curl,
-  inspecting,
-  type Snippets,
-  sqlCondition,
-  sqlName,
-  sqlText,
-  tsOptions,
-  tsValue,
-} from './snippet.ts'
+import { sqlCondition, sqlName, sqlText, tsOptions, tsValue } from './quotes.ts'
+import { apiPath, curl, inspecting, type Snippets } from './snippet.ts'
 
 type RowKey = Readonly<Record<string, string | null>>
 

@@ -1,17 +1,7 @@
 /** How topics, views and queries are asked for elsewhere. */
 import type { TopicInfo } from '../ask/catalog.ts'
-import {
-  apiPath,
-  curl,
-  inspecting,
-  type Snippets,
-  sqlName,
-  sqlOrder,
-  tsOptions,
-  tsProperty,
-  tsValue,
-  typed,
-} from './snippet.ts'
+import { sqlName, sqlOrder, tsOptions, tsProperty, tsValue } from './quotes.ts'
+import { apiPath, curl, inspecting, type Snippets, typed } from './snippet.ts'
 
 export interface ViewAsked {
   readonly name: string

@@ -1,6 +1,7 @@
 /** How what is known of the server itself is asked for elsewhere. */
 import type { TopicInfo, ViewInfo } from '../ask/catalog.ts'
-import { apiPath, curl, inspecting, type Snippets, sqlName, sqlText, tsValue } from './snippet.ts'
+import { sqlName, sqlText, tsValue } from './quotes.ts'
+import { apiPath, curl, inspecting, type Snippets } from './snippet.ts'
 
 /** @param taken what of the answer: `{ verdict }` */
 export function statusSnippets(taken: string): Snippets {
