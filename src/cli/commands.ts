@@ -8,7 +8,7 @@ import { addKeys } from './keys.ts'
 import { actAs, type Format, formats, repeated } from './option-values.ts'
 import { endWithReader } from './output.ts'
 import { addProject } from './project.ts'
-import { connect, defaultPort, defaultUrl } from './remote.ts'
+import { connect, connectBriefly, defaultPort, defaultUrl } from './remote.ts'
 import { describeError, exitCodeOf } from './report.ts'
 import type { Input } from './run.ts'
 import type { TailFrom } from './tail.ts'
@@ -131,7 +131,7 @@ function addRemote(program: Command, ends: Ends): void {
     .option('--json', 'print the answers')
     .action(async (topic: string, file: string, flags: { url: string; json?: boolean }) => {
       const { append } = await import('./append.ts')
-      await ends(append(nodeIo(), connect(flags.url), topic, file, flags.json ?? false))
+      await ends(append(nodeIo(), connectBriefly(flags.url), topic, file, flags.json ?? false))
     })
   program
     .command('query')
@@ -157,7 +157,7 @@ function addRemote(program: Command, ends: Ends): void {
         return ends(followQuery(connect(flags.url, flags.as), clock, sql, { parameters, numbers }, stop.signal))
       }
       const { query } = await import('./query.ts')
-      return ends(query(connect(flags.url, flags.as), sql, { format, numbers, parameters, asOf, replay }))
+      return ends(query(connectBriefly(flags.url, flags.as), sql, { format, numbers, parameters, asOf, replay }))
     })
   program
     .command('diff')

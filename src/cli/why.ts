@@ -5,7 +5,7 @@ import type { FindBody, JourneyBody, WhyBody } from '../protocol/why.ts'
 import { findText, journeyText } from './journey-text.ts'
 import { actAs, repeated } from './option-values.ts'
 import { writeOut } from './output.ts'
-import { connect, defaultUrl } from './remote.ts'
+import { connectBriefly, defaultUrl } from './remote.ts'
 import { type Paint, plain, whyText } from './why-tree.ts'
 
 /** Commands that ask a running server what its rows are made of. */
@@ -85,7 +85,7 @@ async function answered(
   path: string,
   text: (answer: string) => string,
 ): Promise<number> {
-  const answer = await (await connect(url, as).open(path)).text()
+  const answer = await (await connectBriefly(url, as).open(path)).text()
   await writeOut(json ? answer : text(answer))
   return 0
 }
