@@ -205,7 +205,7 @@ describe.skipIf(noBrowser !== null)(`what is copied${noBrowser === null ? '' : `
       ])
       await answer.body?.cancel()
     }
-  }, 180_000)
+  })
 
   it('is answered as curl', async () => {
     expect(of('curl').length).toBeGreaterThan(40)
@@ -219,7 +219,7 @@ describe.skipIf(noBrowser !== null)(`what is copied${noBrowser === null ? '' : `
         expect([place, answer.text.length > 0]).toEqual([place, true])
       }
     }
-  }, 180_000)
+  })
 
   it('compiles and runs as TypeScript', async () => {
     const programs = [...new Map(of('TypeScript').map((one) => [one.text, one])).values()]
