@@ -35,7 +35,7 @@ export function dominanceOf(join: Join, side: 'left' | 'right'): Dominance | nul
     if ((lane !== 'i32' && lane !== 'i64') || !sameOrigin(large, value, aggregate.input, argument)) continue
     const pairs = largeKeys.map((key, i) => ({ key, group: groupOf(small, smallKeys[i], aggregate) }))
     const groups = groupedBy({ join, side, large, aggregate }, pairs)
-    if (groups !== null) return { value, max, ...groups }
+    if (groups !== null) return { value, max, joined: largeKeys, ...groups }
   }
   return null
 }

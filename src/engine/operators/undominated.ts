@@ -12,6 +12,8 @@ export interface Dominance {
   /** A column of 32 or 64 bits; the greatest value counts, or the least. */
   readonly value: number
   readonly max: boolean
+  /** The keys that the rows are joined by: the join tells an error in any of them, whatever stands beside the row. */
+  readonly joined: readonly number[]
   /** Columns that say which group. */
   readonly keys: readonly number[]
   /** A time of which the window says which group, too; at its very start it may belong to the window before as well. */
@@ -45,7 +47,7 @@ export class Undominated extends BaseOperator {
 
   push(batch: Batch, _port: number): void {
     const { arena, memory } = this.step
-    const { value, window } = this.#dominance
+    const { value, joined, window } = this.#dominance
     const keys = this.#dominance.keys.map((key) => batch.columns[key])
     const time = window === null ? null : batch.columns[window.time]
     const start = window === null || time === null ? null : window.windows.panes(this.step, time, batch.rows)
@@ -53,7 +55,7 @@ export class Undominated extends BaseOperator {
     const groups = arena.allocate(batch.rows * 4)
     this.#table.locate(keys, batch.rows, groups, true)
     const values = batch.columns[value]
-    const plain = this.#plain(batch, [values, ...keys])
+    const plain = this.#plain(batch, [values, ...keys, ...joined.map((key) => batch.columns[key])])
     this.#raise(groups, values, plain, batch)
     const { u32 } = memory
     const { list, rows } = listRows(arena, batch.rows, (i) => {
