@@ -76,6 +76,11 @@ export const pages: readonly Shown[] = [
     ready: (page) => page.getByText('the newest first').waitFor(),
   },
   {
+    name: 'topic-schema',
+    address: '/topics/orders?tab=schema',
+    ready: (page) => page.getByText('Watermark').waitFor(),
+  },
+  {
     name: 'topic-append',
     address: '/topics/orders?tab=append',
     ready: (page) => page.getByLabel('amount').waitFor(),

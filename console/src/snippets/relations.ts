@@ -99,6 +99,35 @@ export function topicSnippets(
   }
 }
 
+/** Events from an offset on, as they come. */
+export function topicLiveSnippets(topic: string, from: number): Snippets {
+  const step = "  if (step.kind === 'events') for (const { offset, data } of step.events) console.log(offset, data)\n"
+  return {
+    curl: curl(apiPath(['topics', topic, 'live'], [['from', String(from)]]), { follow: true }),
+    typescript: typed(`for await (const step of db${tsProperty(topic)}.live({ from: ${from} })) {\n${step}}`),
+  }
+}
+
+/** How many events came when. SQL sees a table's rows, not its events. */
+export function volumeSnippets({ name, kind }: Pick<TopicInfo, 'name' | 'kind'>, buckets: number): Snippets {
+  const minutes = `SELECT date_trunc('minute', _appended_at) AS minute, count(*) AS events, min(_offset) AS first_offset
+FROM ${sqlName(name)} GROUP BY 1 ORDER BY 1;`
+  return {
+    ...(kind === 'table' ? {} : { sql: minutes }),
+    curl: curl(apiPath(['topics', name, 'volume'], [['buckets', String(buckets)]])),
+    typescript: inspecting(`const { buckets } = await server.volume(${tsValue(name)}, { buckets: ${buckets} })`),
+  }
+}
+
+/** What is known of a topic's columns and of its time. */
+export function schemaSnippets(topic: string): Snippets {
+  const found = `const topic = topics.find(({ name }) => name === ${tsValue(topic)})`
+  return {
+    curl: curl('/v1/catalog'),
+    typescript: inspecting(`const { topics } = await server.relations.catalog()\n${found}`),
+  }
+}
+
 export function sqlSnippets(sql: string): Snippets {
   return {
     sql,

@@ -3,11 +3,13 @@ import { useEffect, useMemo } from 'preact/hooks'
 import { useAsked } from '../ask/asked.ts'
 import type { TopicInfo } from '../ask/catalog.ts'
 import { server } from '../ask/server.ts'
+import { CopyMenu } from '../design/copy-menu.tsx'
 import { Empty, Trouble, Waiting } from '../design/empty.tsx'
 import { Table, type TableColumn } from '../design/table.tsx'
 import { tableColumns } from '../rows/columns.tsx'
 import { query, setQuery } from '../shell/place.ts'
 import { sqlName } from '../snippets/quotes.ts'
+import { topicLiveSnippets } from '../snippets/relations.ts'
 import { count, plural } from '../text/numbers.ts'
 import { EventDetail } from './event-detail.tsx'
 import { EventTail, type FeedState, type TopicEvent } from './event-feed.ts'
@@ -47,6 +49,7 @@ function Tail({ topic }: { readonly topic: TopicInfo }): JSX.Element {
         <button type="button" class="button plain" onClick={() => setQuery({ from: String(earlier) }, false)}>
           Earlier
         </button>
+        <CopyMenu of="events as they come" snippets={topicLiveSnippets(topic.name, Math.max(0, topic.events - 100))} />
       </p>
       <EventTable topic={topic} events={state.events} fresh={state} />
     </>

@@ -1,7 +1,9 @@
 import type { JSX } from 'preact'
 import type { TopicInfo } from '../ask/catalog.ts'
 import { Badge } from '../design/badge.tsx'
+import { CopyMenu } from '../design/copy-menu.tsx'
 import { type SimpleColumn, SimpleTable } from '../design/simple-table.tsx'
+import { schemaSnippets } from '../snippets/relations.ts'
 import { duration, moment } from '../text/times.ts'
 
 /** A topic's columns, and how it tells the time. */
@@ -22,6 +24,10 @@ export function TopicSchema({ topic }: { readonly topic: TopicInfo }): JSX.Eleme
   ]
   return (
     <div class="topic-schema">
+      <p class="line label topic-head">
+        Columns, and how it tells the time.
+        <CopyMenu of="columns" snippets={schemaSnippets(topic.name)} />
+      </p>
       <SimpleTable label="Columns" columns={columns} rows={topic.columns} keyOf={({ name }) => name} />
       <dl class="facts">
         {topic.event_time === null ? (

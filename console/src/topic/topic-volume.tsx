@@ -2,8 +2,10 @@ import type { JSX } from 'preact'
 import { useAsked } from '../ask/asked.ts'
 import type { TopicInfo } from '../ask/catalog.ts'
 import { LineChart } from '../chart/line-chart.tsx'
+import { CopyMenu } from '../design/copy-menu.tsx'
 import { Trouble } from '../design/empty.tsx'
 import { setQuery } from '../shell/place.ts'
+import { volumeSnippets } from '../snippets/relations.ts'
 import { microsToMs } from '../text/times.ts'
 
 const buckets = 120
@@ -31,7 +33,10 @@ export function TopicVolume({ topic }: { readonly topic: TopicInfo }): JSX.Eleme
   }
   return (
     <div class="volume">
-      <p class="label">When events were appended. Drag over a stretch, or click, to see its events.</p>
+      <p class="line label topic-head">
+        When events were appended. Drag over a stretch, or click, to see its events.
+        <CopyMenu of="when events were appended" snippets={volumeSnippets(topic, buckets)} />
+      </p>
       <LineChart
         label={`Events of ${topic.name} over time`}
         x={x}
