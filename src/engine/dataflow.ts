@@ -39,6 +39,8 @@ export class Dataflow {
 
   /** All state, under names that are the same wherever the same is computed. */
   readonly arrangements: StatePart[] = []
+  /** Those of them that an engine may begin without. */
+  readonly spare = new Set<StatePart>()
 
   /** What is counted by itself. */
   parts: readonly Counted[] = []

@@ -155,12 +155,12 @@ export class Engine {
   }
 }
 
-/** Names of everything that has state in a program: what a snapshot has to know for an engine to begin with it. */
+/** Names of the state of a program that a snapshot has to have for an engine to begin with it. */
 export function arrangementsOf(program: Program): readonly string[] {
   const core = new Core(program, { tracked: true }, null, 0)
-  const { arrangements } = core
+  const { needed } = core
   core.destroy()
-  return arrangements
+  return needed
 }
 
 /** What dies with its memory. */
@@ -192,6 +192,10 @@ class Core {
 
   get arrangements(): readonly string[] {
     return this.#flow.arrangements.map(({ name }) => name)
+  }
+
+  get needed(): readonly string[] {
+    return this.#flow.arrangements.filter((part) => !this.#flow.spare.has(part)).map(({ name }) => name)
   }
 
   step(input: TickInput): TickOutput {

@@ -31,10 +31,13 @@ export function nameArrangements(flow: Dataflow, made: ReadonlyMap<string, reado
     }
   }
   for (const [meaning, operators] of made) {
-    operators.forEach((operator, ordinal) => {
+    // What may be missing comes last: so the others have the names that they had before there was any of it.
+    const inOrder = [...operators].sort((a, b) => Number(a.spare) - Number(b.spare))
+    inOrder.forEach((operator, ordinal) => {
       for (const [part, arrangement] of operator.arrangements) {
         arrangement.name = nameOf('plan', [meaning, ordinal], part)
         flow.arrangements.push(arrangement)
+        if (operator.spare) flow.spare.add(arrangement)
       }
     })
   }

@@ -88,6 +88,8 @@ export abstract class BaseOperator implements Operator {
   readonly output: Output
   readonly slot: number
   readonly arrangements = new Map<string, StatePart>()
+  /** Whether the same comes of it in the end if it begins without its state: older snapshots may lack that. */
+  readonly spare: boolean = false
   protected readonly step: Step
 
   constructor(step: Step) {

@@ -29,9 +29,11 @@ const present = 8
  *
  * State: each group's best value. Costs a probe per row. Right because a row that is left out is worse than another one
  * whose group's extreme is at least as good by the end of the tick, and from then on. A row with a NULL or an error
- * where it matters goes on: what becomes of it is the join's business.
+ * where it matters goes on: what becomes of it is the join's business. Without its state, as behind a snapshot of a
+ * program that didn't leave rows out, it knows less, and leaves out less.
  */
 export class Undominated extends BaseOperator {
+  override readonly spare = true
   readonly #dominance: Dominance
   readonly #wide: boolean
   readonly #table: Table
