@@ -1,10 +1,12 @@
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { request } from 'node:https'
+import { connect as dial } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { connect } from 'node:tls'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { FarClock } from '../../test/support/far-clock.ts'
 import { type Running, startRunning } from '../../test/support/running-server.ts'
 
 const hasOpenssl = (() => {
@@ -100,6 +102,24 @@ describe.skipIf(!hasOpenssl)('HTTPS', () => {
     )
     expect(plain).not.toBe(200)
     expect((await ask('/livez')).status).toBe(200)
+  })
+
+  it('ends at once though connections are open that speak no TLS yet, or ask for nothing', async () => {
+    use('first')
+    // What ends them after a while never comes: a server that waits for that hangs.
+    running = await startRunning({ tls: tls(), io: new FarClock().io })
+    const { port } = running.server
+    const silent = dial(port, '127.0.0.1').on('error', () => {})
+    const idle = connect({ port, host: '127.0.0.1', rejectUnauthorized: false }).on('error', () => {})
+    const opened = [
+      new Promise((resolve) => silent.once('connect', resolve)),
+      new Promise((resolve) => idle.once('secureConnect', resolve)),
+    ]
+    await Promise.all(opened)
+    expect((await ask('/livez')).status).toBe(200)
+    const ended = [silent, idle].map((socket) => new Promise((resolve) => socket.resume().once('close', resolve)))
+    await running.server.close()
+    await Promise.all(ended)
   })
 
   it('is refused at the start with what is no certificate', async () => {

@@ -3,33 +3,51 @@ import { networkOf } from '../io/addresses.ts'
 /** What of a socket is needed here. */
 interface Socket {
   readonly remoteAddress?: string | undefined
+  readonly remotePort?: number | undefined
   once(event: 'close', task: () => void): unknown
   destroy(): void
   destroySoon(): void
 }
 
+/** What of Node's response is needed here. */
+interface Response {
+  readonly destroyed: boolean
+  once(event: 'close', task: () => void): unknown
+  emit(event: 'close'): unknown
+  destroy(): unknown
+}
+
 /**
- * The connections that are open, so that one address can't have all of them, and none holds up the server's end.
+ * The connections that are open, so that one address can't have all of them, none holds up the server's end, and none
+ * leaves requests behind that nobody waits for.
  * @see Shares for what is counted once it is known who asks
  */
 export class Connections {
   readonly #most: number
+  readonly #mostRequests: number
   readonly #isTrusted: (address: string) => boolean
   readonly #byNetwork = new Map<string, number>()
-  /** How many requests each has at work. */
-  readonly #atWork = new Map<Socket, number>()
+  /** What each is to be answered still. */
+  readonly #atWork = new Map<Socket, Set<Response>>()
+  /** Sockets below TLS that is not spoken yet, by who is at their other end. */
+  readonly #greeting = new Map<string, Socket>()
 
   /**
    * @param most of one address, those over IPv6 by its first 64 bits
+   * @param mostRequests of one connection that are not answered yet
    * @param isTrusted a proxy, behind which are many callers
    */
-  constructor(most: number, isTrusted: (address: string) => boolean) {
+  constructor(most: number, mostRequests: number, isTrusted: (address: string) => boolean) {
     this.#most = most
+    this.#mostRequests = mostRequests
     this.#isTrusted = isTrusted
   }
 
-  /** One that comes in. Where its address has as many as it may, it is closed: no request of it was read yet. */
-  take(socket: Socket): void {
+  /**
+   * One that comes in. Where its address has as many as it may, it is closed: no request of it was read yet.
+   * @param secure requests come out of another socket, which is over this one: see `open`
+   */
+  take(socket: Socket, secure: boolean): void {
     const address = socket.remoteAddress ?? ''
     const network = networkOf(address)
     const held = this.#byNetwork.get(network) ?? 0
@@ -38,32 +56,66 @@ export class Connections {
       return
     }
     this.#byNetwork.set(network, held + 1)
-    this.#atWork.set(socket, 0)
     socket.once('close', () => {
-      this.#atWork.delete(socket)
       const rest = (this.#byNetwork.get(network) as number) - 1
       if (rest === 0) this.#byNetwork.delete(network)
       else this.#byNetwork.set(network, rest)
     })
+    if (!secure) {
+      this.open(socket)
+      return
+    }
+    const peer = peerOf(socket)
+    this.#greeting.set(peer, socket)
+    socket.once('close', () => {
+      if (this.#greeting.get(peer) === socket) this.#greeting.delete(peer)
+    })
   }
 
-  /** A request of it. @returns ends it */
-  work(socket: Socket): () => void {
-    this.#add(socket, 1)
-    return () => this.#add(socket, -1)
+  /** Requests may come out of it from now on. */
+  open(socket: Socket): void {
+    const responses = new Set<Response>()
+    this.#greeting.delete(peerOf(socket))
+    this.#atWork.set(socket, responses)
+    socket.once('close', () => {
+      this.#atWork.delete(socket)
+      // Node tells the one whose turn it was; those of requests behind it would wait for ever.
+      for (const response of responses) if (!response.destroyed) hangUp(response)
+    })
   }
 
-  #add(socket: Socket, change: number): void {
-    const requests = this.#atWork.get(socket)
-    if (requests !== undefined) this.#atWork.set(socket, requests + change)
+  /**
+   * A request of it, until its answer has gone out.
+   * @param onRest told when the connection has nothing more to answer
+   * @returns whether it is one too many
+   */
+  work(socket: Socket, response: Response, onRest: () => void): boolean {
+    const responses = this.#atWork.get(socket)
+    if (responses === undefined) return false
+    if (responses.size >= this.#mostRequests) return true
+    responses.add(response)
+    response.once('close', () => {
+      if (responses.delete(response) && responses.size === 0) onRest()
+    })
+    return false
+  }
+
+  isAtWork(socket: Socket): boolean {
+    return (this.#atWork.get(socket)?.size ?? 0) > 0
   }
 
   /** Closes those that wait for a request, or have sent none yet, as browsers open them in advance. */
   closeIdle(): void {
-    for (const [socket, requests] of this.#atWork) if (requests === 0) socket.destroySoon()
+    for (const [socket, { size }] of this.#atWork) if (size === 0) socket.destroySoon()
+    for (const socket of this.#greeting.values()) socket.destroy()
   }
+}
 
-  get size(): number {
-    return this.#atWork.size
-  }
+function hangUp(response: Response): void {
+  response.destroy()
+  response.emit('close')
+}
+
+function peerOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress} ${remotePort}`
 }

@@ -24,6 +24,8 @@ export interface Limits {
   readonly connections: number
   /** Of one address; a proxy that is trusted may have all of them. */
   readonly connectionsOfAddress: number
+  /** Requests of one connection that are not answered yet: one with more is closed. */
+  readonly requestsOfConnection: number
   /** Rows of one answer. */
   readonly viewRows: number
   /** Bytes of rendered answers that are kept for who asks the same. */
@@ -63,6 +65,7 @@ export const defaultLimits: Limits = {
   liveQueries: 16,
   connections: 8192,
   connectionsOfAddress: 2048,
+  requestsOfConnection: 256,
   viewRows: 100_000,
   answerBytes: 64 * 1024 * 1024,
   sqlRows: 10_000,

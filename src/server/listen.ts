@@ -145,7 +145,9 @@ class Door {
     certificate: Certificate | null,
   ) {
     this.#proxies = proxies
-    this.#connections = new Connections(limits.connectionsOfAddress, (address) => proxies.isTrusted(address))
+    this.#connections = new Connections(limits.connectionsOfAddress, limits.requestsOfConnection, (address) =>
+      proxies.isTrusted(address),
+    )
     this.#secure = certificate !== null
     this.#api = api
     this.#clock = clock
@@ -171,9 +173,11 @@ class Door {
     }
     this.server.maxConnections = limits.connections
     // Of TLS the socket below it: what is in it isn't known yet.
-    this.server.on('connection', (socket: Socket) => this.#connections.take(socket))
-    this.server.on('clientError', refuseConnection)
+    this.server.on('connection', (socket: Socket) => this.#connections.take(socket, this.#secure))
+    this.server.on('secureConnection', (socket: Socket) => this.#connections.open(socket))
+    this.server.on('clientError', (error, socket: Socket) => this.#refuse(error, socket))
     this.server.on('request', (message, response) => void this.#exchange(message, response))
+    this.server.setTimeout(limits.slowReaderMs, (socket) => this.#endQuiet(socket))
   }
 
   /** Connections from now on get the renewed certificate. */
@@ -190,7 +194,14 @@ class Door {
   async #exchange(message: IncomingMessage, response: ServerResponse): Promise<void> {
     const start = this.#clock.monotonicMs()
     const { socket } = message
-    const endWork = this.#connections.work(socket)
+    const isOneTooMany = this.#connections.work(socket, response, () => {
+      // A connection that is kept for the next request would keep the server from closing.
+      if (this.#closing) socket.end()
+    })
+    if (isOneTooMany) {
+      socket.destroy()
+      return
+    }
     const address = this.#proxies.clientOf(socket.remoteAddress ?? '', headerOf(message, 'x-forwarded-for'))
     const request = new Incoming(message, response, address, this.#intake)
     try {
@@ -209,10 +220,27 @@ class Door {
       if (!isGone) this.#logger?.error({ err: error }, 'an answer broke off')
     } finally {
       request.release()
-      endWork()
-      // A connection that is kept for the next request would keep the server from closing.
-      if (this.#closing) socket.end()
     }
+  }
+
+  /** One in which nothing has moved for a while: its reader takes nothing, or it was kept for a next request. */
+  #endQuiet(socket: Socket): void {
+    if (socket.writableLength > 0 || !this.#connections.isAtWork(socket)) socket.destroy()
+  }
+
+  /** What is no HTTP gets its answer here: no request came of it. */
+  #refuse(error: NodeJS.ErrnoException, socket: Socket): void {
+    // It would come in the middle of an answer before it, or be taken for that.
+    if (error.code === 'ECONNRESET' || !socket.writable || this.#connections.isAtWork(socket)) {
+      socket.destroy()
+      return
+    }
+    socket.end(refusalOf(error))
+    // Closing at once could take the answer from who still sends; who never closes his side is not waited for.
+    socket.once(
+      'close',
+      this.#clock.after(this.#limits.dropMs, () => socket.destroy()),
+    )
   }
 
   async #send(message: IncomingMessage, response: ServerResponse, answer: ApiAnswer): Promise<void> {
@@ -295,7 +323,7 @@ class Door {
     const closed = new Promise((resolve) => server.close(resolve))
     const cancel = this.#clock.after(graceMs, () => server.closeAllConnections())
     server.closeIdleConnections()
-    if (!this.#secure) this.#connections.closeIdle()
+    this.#connections.closeIdle()
     await closed
     cancel()
     await this.#api.flush()
@@ -311,19 +339,12 @@ const clientErrors: Readonly<Record<string, readonly [ErrorCode, string]>> = {
   ERR_HTTP_REQUEST_TIMEOUT: ['request/slow', 'the request took too long to arrive'],
 }
 
-/** What is no HTTP gets its answer here: no request came of it. */
-function refuseConnection(error: NodeJS.ErrnoException, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) {
-    socket.destroy()
-    return
-  }
-  const [code, what] = clientErrors[error.code ?? ''] ?? ['request/malformed', 'this is no HTTP request']
+function refusalOf({ code: reason = '' }: NodeJS.ErrnoException): string {
+  const [code, what] = clientErrors[reason] ?? ['request/malformed', 'this is no HTTP request']
   const { status, headers, body } = problemAnswer(new MillraceError(code, what))
-  const text = new TextDecoder().decode(body as Uint8Array)
-  const lines = Object.entries({ ...headers, 'content-length': String(text.length), connection: 'close' })
-  socket.end(
-    `HTTP/1.1 ${status} ${status === 431 ? 'Request Header Fields Too Large' : 'Error'}\r\n${lines
-      .map(([name, value]) => `${name}: ${value}\r\n`)
-      .join('')}\r\n${text}`,
-  )
+  const bytes = body as Uint8Array
+  const lines = Object.entries({ ...headers, 'content-length': String(bytes.length), connection: 'close' })
+  return `HTTP/1.1 ${status} ${status === 431 ? 'Request Header Fields Too Large' : 'Error'}\r\n${lines
+    .map(([name, value]) => `${name}: ${value}\r\n`)
+    .join('')}\r\n${new TextDecoder().decode(bytes)}`
 }
