@@ -102,8 +102,10 @@ export function failingColumns(plan: Plan, mayFail: MayFail): readonly boolean[]
       const below = failingColumns(plan.input, mayFail)
       return plan.outputs.map((output) => canFail(output, below))
     }
-    case 'hop':
-      return [...failingColumns(plan.input, mayFail), false, false]
+    case 'hop': {
+      const below = failingColumns(plan.input, mayFail)
+      return [...below, below[plan.time], below[plan.time]]
+    }
     case 'aggregate': {
       const below = failingColumns(plan.input, mayFail)
       const calls = plan.calls.map(

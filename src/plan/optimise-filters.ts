@@ -24,7 +24,7 @@ class Pushing {
   /** The plan filtered by conditions over its columns. */
   push(plan: Plan, conditions: readonly Scalar[]): Plan {
     const failing = failingColumns(plan, this.#mayFail)
-    const unsafe = conditions.filter((condition) => fails(condition, plan, failing))
+    const unsafe = conditions.filter((condition) => this.#fails(condition, plan, failing))
     const safe = without(conditions, unsafe)
     if (plan.op === 'map') return this.#intoMap(plan, safe, unsafe)
     return above(this.#below(plan, safe), unsafe)
@@ -69,6 +69,15 @@ class Pushing {
     }
   }
 
+  /** Whether a condition over a plan's columns can fail. What is compared with a time within a window can't. */
+  #fails(condition: Scalar, plan: Plan, failing: readonly boolean[]): boolean {
+    if (!canFail(condition, failing)) return false
+    const bound = windowBound(plan, condition)
+    if (bound === null || failing[bound.column]) return true
+    const { input, time } = bound.hop
+    return failingColumns(input, this.#mayFail)[time]
+  }
+
   /** Past a node whose columns begin with its input's. */
   #through(plan: Plan, safe: readonly Scalar[], passes: (index: number) => boolean): Plan {
     const movable = safe.filter((condition) => reads(condition, passes))
@@ -81,7 +90,7 @@ class Pushing {
     const own = conjunctsOf(plan.filter)
     const inside = (condition: Scalar): Scalar => mapColumns(condition, (index) => plan.outputs[index])
     // Where the map's own filter fails, the row must stay for it to fail: nothing more can be asked before it.
-    if (own.some((condition) => fails(condition, plan.input, failing))) {
+    if (own.some((condition) => this.#fails(condition, plan.input, failing))) {
       const input = this.push(plan.input, [])
       const same = map(input, plan.filter, plan.outputs, namesOf(plan))
       return filtered(same, filterOf([...safe, ...unsafe], failingColumns(same, this.#mayFail)))
@@ -122,13 +131,6 @@ class Pushing {
     const pushed = { ...plan, left: this.push(plan.left, left), right: this.push(plan.right, own.right) }
     return above(rejoined(pushed, plan.leftKeys, plan.rightKeys, conjunction(stays)), without(safe, left))
   }
-}
-
-/** Whether a condition over a plan's columns can fail. What is compared with a time within a window can't. */
-function fails(condition: Scalar, plan: Plan, failing: readonly boolean[]): boolean {
-  if (!canFail(condition, failing)) return false
-  const bound = windowBound(plan, condition)
-  return bound === null || failing[bound.column]
 }
 
 function above(plan: Plan, conditions: readonly Scalar[]): Plan {

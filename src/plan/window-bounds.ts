@@ -22,7 +22,7 @@ const lowerBounds: Readonly<Record<string, boolean>> = { '>': true, '>=': true, 
 
 /**
  * What a condition over a plan's columns says of a window. As the window's ends are times there are, so is every one
- * between them: the condition can fail only where the column holds an error.
+ * between them: the condition can fail only where the column holds an error, or the time that the window is of does.
  */
 export function windowBound(plan: Plan, condition: Scalar): WindowBound | null {
   if (condition.op !== 'call' || condition.args.length !== 2) return null
