@@ -14,6 +14,7 @@ import { explainRoutes } from './explain-sql.ts'
 import { Front, refusalHeaders, unlimited } from './front.ts'
 import { Guard, type GuardOptions } from './guard.ts'
 import { holding } from './held.ts'
+import { withoutNames } from './hidden-names.ts'
 import { appendEvents, appendMixed } from './ingest.ts'
 import { Gate, type Limits } from './limits.ts'
 import { streamView } from './live.ts'
@@ -340,7 +341,7 @@ export class Api {
       }
     } catch (error) {
       leave()
-      throw error
+      throw withoutNames(error, sight)
     }
   }
 

@@ -11,6 +11,7 @@ import type { LiveOptions } from '../views/live.ts'
 import { openOrder } from '../views/restricted-read.ts'
 import { changeEvent } from './change-event.ts'
 import type { ApiAnswer, ApiRequest } from './exchange.ts'
+import { withoutNames } from './hidden-names.ts'
 import type { Gate, Limits } from './limits.ts'
 import { Parameters, wholeNumber } from './parameters.ts'
 import { rowsJson } from './rows-json.ts'
@@ -194,7 +195,8 @@ async function* streamOf(
   } catch (error) {
     // The answer has begun: what went wrong can only be told in the stream itself.
     if (!(error instanceof MillraceError)) throw error
-    yield encoder.encode(`${eventHead('problem', null)}${JSON.stringify(problemOf(error))}${eventEnd}`)
+    const told = problemOf(withoutNames(error, session.sight))
+    yield encoder.encode(`${eventHead('problem', null)}${JSON.stringify(told)}${eventEnd}`)
   } finally {
     end()
     await cursors.return()

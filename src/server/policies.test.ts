@@ -263,6 +263,22 @@ describe('policies', () => {
     expect(new Set(await tags()).size).toBe(3)
   })
 
+  it('tell no names of what a caller may not see, where he asks for a topic as a view or for a view as a topic', async () => {
+    await start()
+    const token = await tenant('a')
+    const boss = await signer.sign({ sub: 'boss', role: 'boss' })
+    for (const target of ['/v1/topics/totally/events', '/v1/views/sale', '/v1/topics/revenue/events']) {
+      const { status, body } = await ask(target, boss)
+      expect([target, status, typeof body.hint]).toEqual([target, 404, 'string'])
+    }
+    for (const target of ['/v1/views/sale', '/v1/topics/revenue/events']) {
+      for (const more of ['', '/live', '?limit=1']) {
+        const { status, body } = await ask(target.replace('/events', more === '/live' ? '' : '/events') + more, token)
+        expect([target, more, status, body.hint]).toEqual([target, more, 404, undefined])
+      }
+    }
+  })
+
   it('leave out of the catalog what a caller may not see', async () => {
     await start()
     const { body, text } = await ask('/v1/catalog', await tenant('a'))

@@ -347,6 +347,16 @@ describe('GET /v1/topics/{topic}/live behind a gateway', () => {
     expect(await boss.events('tenant')).toEqual(['b'])
   })
 
+  it('names no other topics to who followed one that is dropped', async () => {
+    running = await startRunning({ gateway: gateway({ policies: [] }) }, app)
+    const stream = await Stream.open('/v1/topics/customer/live', await as('whole'))
+    await stream.next()
+    await running.database.redefine(sqlDefinition('CREATE TABLE sale (tenant text);'))
+    const told = await stream.next()
+    expect(told).toMatchObject({ event: 'problem', body: { code: 'topic/unknown' } })
+    expect(JSON.stringify(told)).not.toContain('sale')
+  })
+
   it('counts as one of its caller’s live streams, and opens with a ticket', async () => {
     running = await startRunning({ gateway: gateway({ shares: { live: 1 } }) }, app)
     const { url } = running

@@ -9,6 +9,7 @@ import { problemOf } from '../protocol/problem.ts'
 import type { Restriction } from '../views/restriction.ts'
 import { EventPrinter, seenEvents } from './event-printer.ts'
 import type { ApiAnswer, ApiRequest } from './exchange.ts'
+import { withoutNames } from './hidden-names.ts'
 import { type LiveServer, openStream, retryMs, settlesWithin, streamHeaders } from './live.ts'
 import { Parameters, wholeNumber } from './parameters.ts'
 import { startOf } from './topic-events.ts'
@@ -85,7 +86,8 @@ async function* streamOf(
   } catch (error) {
     // The answer has begun: what went wrong can only be told in the stream itself.
     if (!(error instanceof MillraceError)) throw error
-    yield encoder.encode(`${eventHead('problem', null)}${JSON.stringify(problemOf(error))}${eventEnd}`)
+    const told = problemOf(withoutNames(error, session.sight))
+    yield encoder.encode(`${eventHead('problem', null)}${JSON.stringify(told)}${eventEnd}`)
   } finally {
     end()
     await cursor.return?.()

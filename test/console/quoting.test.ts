@@ -33,6 +33,14 @@ describe("the snippets' quotes", () => {
     )
   })
 
+  it('make fields of all names', () => {
+    for (const name of ['__proto__', 'constructor', '', "a'b", 'a\nb']) {
+      const given = JSON.parse(`{${JSON.stringify(name)}:{"x":1}}`)
+      const back = runInNewContext(`JSON.stringify(${quotes.tsValue(given)})`)
+      expect([name, back]).toEqual([name, JSON.stringify(given)])
+    }
+  })
+
   it('give every text back behind a shell', () => {
     const values = fc
       .sample(text, 60)

@@ -64,6 +64,8 @@ export function tsValue(value: unknown): string {
 const plainName = /^[A-Za-z_$][\w$]*$/
 
 function tsKey(name: string): string {
+  // Without brackets it would say what the object's prototype is.
+  if (name === '__proto__') return `['${name}']`
   return plainName.test(name) ? name : quoted(name)
 }
 

@@ -51,7 +51,7 @@ export function typed(rest: string): string {
 /** What tells the compiler of the app: its module, or what `millrace generate` writes beside an app in SQL. */
 function programType(file: string | null): string {
   const name = file?.split(/[\\/]/).pop() ?? 'millrace.ts'
-  return /\.sql$/i.test(name) ? "import('./millrace.gen.ts').Program" : `typeof import('./${name}')`
+  return /\.sql$/i.test(name) ? "import('./millrace.gen.ts').Program" : `typeof import(${tsValue(`./${name}`)})`
 }
 
 /** Of whatever a server runs. @param rest what is done with `server` */
