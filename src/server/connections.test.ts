@@ -98,6 +98,24 @@ describe('what is no HTTP', () => {
     expect(text()).toBe('')
   })
 
+  it('in a body is answered, and nothing is appended', async () => {
+    running = await startRunning()
+    const head = 'POST /v1/append HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n'
+    for (const body of ['ZZ\r\n', '5\r\nhello\r\nZZ\r\n']) {
+      const { socket, text } = dialled()
+      const closed = new Promise((resolve) => socket.once('close', resolve))
+      socket.write(`${head}Content-Type: application/json\r\n\r\n${body}`)
+      await closed
+      expect(text().match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 400'])
+    }
+    // Behind a request that is not answered yet it would be taken for the answer to that.
+    const { socket, text } = dialled()
+    const closed = new Promise((resolve) => socket.once('close', resolve))
+    socket.write(`${get('/v1/views/owners?min_tick=9')}${head}\r\nZZ\r\n`)
+    await closed
+    expect(text()).toBe('')
+  })
+
   it('keeps no connection, though its sender never closes his side', async () => {
     running = await startRunning({ limits: { dropMs: 50 } })
     const { socket, text } = dialled({ allowHalfOpen: true })

@@ -12,6 +12,9 @@ interface Socket {
 /** What of Node's response is needed here. */
 interface Response {
   readonly destroyed: boolean
+  readonly headersSent: boolean
+  /** What is answered, and whether all of it has come. */
+  readonly req: { readonly complete: boolean }
   once(event: 'close', task: () => void): unknown
   emit(event: 'close'): unknown
   destroy(): unknown
@@ -102,6 +105,13 @@ export class Connections {
 
   isAtWork(socket: Socket): boolean {
     return (this.#atWork.get(socket)?.size ?? 0) > 0
+  }
+
+  /** Whether what comes in belongs to no request of it but one that has come in part, and is not answered yet. */
+  isUnanswered(socket: Socket): boolean {
+    const [response, ...others] = this.#atWork.get(socket) ?? []
+    if (response === undefined) return true
+    return others.length === 0 && !response.headersSent && !response.req.complete
   }
 
   /** Closes those that wait for a request, or have sent none yet, as browsers open them in advance. */

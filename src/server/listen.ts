@@ -228,10 +228,10 @@ class Door {
     if (socket.writableLength > 0 || !this.#connections.isAtWork(socket)) socket.destroy()
   }
 
-  /** What is no HTTP gets its answer here: no request came of it. */
+  /** What is no HTTP gets its answer here: no request came of it, or none that came to its end. */
   #refuse(error: NodeJS.ErrnoException, socket: Socket): void {
-    // It would come in the middle of an answer before it, or be taken for that.
-    if (error.code === 'ECONNRESET' || !socket.writable || this.#connections.isAtWork(socket)) {
+    // Elsewhere it would come in the middle of an answer, or be taken for the one to a request before it.
+    if (error.code === 'ECONNRESET' || !socket.writable || !this.#connections.isUnanswered(socket)) {
       socket.destroy()
       return
     }
