@@ -257,6 +257,8 @@ export class QueryMaker {
 
   #source(depth: number): Source {
     const random = this.#random
+    const extreme = depth > 0 && random.chance(0.1) ? this.#withExtreme() : null
+    if (extreme !== null) return extreme
     if (depth > 0 && random.chance(0.4)) return this.#join(depth)
     if (depth > 0 && random.chance(0.35)) {
       const query = this.query(depth - 1)
@@ -301,6 +303,54 @@ export class QueryMaker {
     if (join !== 'FULL JOIN' && random.chance(0.25)) on.push(expression(random, scope, 'boolean', 1))
     return { from: { kind: 'join', join, left: left.from, right: right.from, on }, scope, rows }
   }
+
+  /** Rows joined with the greatest or least value of their group, or nearly so: rows may be left out of it early. */
+  #withExtreme(): Source | null {
+    const random = this.#random
+    const { name, columns, time, rows } = random.pick(this.#relations)
+    const values = columns.filter(({ type }) => ordered(type))
+    if (values.length === 0) return null
+    const [all, large, small] = [this.#alias(), this.#alias(), this.#alias()]
+    const of = (alias: string): Scope => columns.map((column) => leaf(column.type, `${alias}.${column.name}`))
+    const value = columns.indexOf(random.pick(values))
+    const size = time !== null && random.chance(0.5) ? `interval '${random.pick(['3', '10'])} seconds'` : null
+    const groups = random
+      .shuffle(columns.flatMap(({ type }, i) => (keyTypes.includes(type) ? [i] : [])))
+      .slice(0, random.integer(0, 2))
+    const keys = groups.map((i) => of(all)[i])
+    if (size !== null) keys.push(leaf('timestamp', `${all}.window_end`))
+    const most = build(columns[value].type, random.pick(['max(?)', 'min(?)']), of(all)[value])
+    const outputs = [...keys, most].map((each, i): Output => ({ name: `c${i}`, expression: each }))
+    const from: From =
+      size === null
+        ? { kind: 'relation', name, alias: all }
+        : { kind: 'window', call: `tumble(${name}, ${time}, ${size})`, relation: name, alias: all }
+    const where = random.chance(0.15) ? [expression(random, of(all), 'boolean', 1)] : []
+    const query: Select = { kind: 'select', from, where, keys, having: null, outputs, distinct: false }
+    this.#rows.set(query, rows)
+    const found = columnsOf(small, outputs)
+    const on = [...groups, value].map((i, k) =>
+      build('boolean', '? = ?', of(large)[i], found[k < groups.length ? k : keys.length]),
+    )
+    if (size !== null && random.chance(0.9)) {
+      const [at, end] = [leaf('timestamp', `${large}.${time}`), found[groups.length]]
+      on.push(build('boolean', `(? BETWEEN ? - ${size} AND ?)`, at, end, end))
+    }
+    const scope = random.shuffle([...of(large), ...found])
+    if (random.chance(0.25)) on.push(expression(random, scope, 'boolean', 1))
+    const sides: From[] = [
+      { kind: 'relation', name, alias: large },
+      { kind: 'query', query, alias: small },
+    ]
+    const [left, right] = random.shuffle(sides)
+    const join = random.pick(['JOIN', 'JOIN', 'JOIN', 'JOIN', 'LEFT JOIN', 'RIGHT JOIN'])
+    return { from: { kind: 'join', join, left, right, on }, scope, rows: rows * 3 }
+  }
+}
+
+/** Types of which every PostgreSQL has extremes, and whose equal values print alike. */
+function ordered(type: FuzzType): boolean {
+  return keyTypes.includes(type) && !['boolean', 'uuid', 'bytea'].includes(type)
 }
 
 export function windowCall(random: Random, name: string, time: string): string {
