@@ -5,6 +5,7 @@ interface Socket {
   readonly remoteAddress?: string | undefined
   readonly remotePort?: number | undefined
   once(event: 'close', task: () => void): unknown
+  end(): void
   destroy(): void
   destroySoon(): void
 }
@@ -15,7 +16,7 @@ interface Response {
   readonly headersSent: boolean
   /** What is answered, and whether all of it has come. */
   readonly req: { readonly complete: boolean }
-  once(event: 'close', task: () => void): unknown
+  on(event: 'close', task: () => void): unknown
   emit(event: 'close'): unknown
   destroy(): unknown
 }
@@ -34,6 +35,7 @@ export class Connections {
   readonly #atWork = new Map<Socket, Set<Response>>()
   /** Sockets below TLS that is not spoken yet, by who is at their other end. */
   readonly #greeting = new Map<string, Socket>()
+  #closing = false
 
   /**
    * @param most of one address, those over IPv6 by its first 64 bits
@@ -87,18 +89,15 @@ export class Connections {
     })
   }
 
-  /**
-   * A request of it, until its answer has gone out.
-   * @param onRest told when the connection has nothing more to answer
-   * @returns whether it is one too many
-   */
-  work(socket: Socket, response: Response, onRest: () => void): boolean {
+  /** A request of it, until its answer has gone out. @returns whether it is one too many */
+  work(socket: Socket, response: Response): boolean {
     const responses = this.#atWork.get(socket)
     if (responses === undefined) return false
     if (responses.size >= this.#mostRequests) return true
     responses.add(response)
-    response.once('close', () => {
-      if (responses.delete(response) && responses.size === 0) onRest()
+    response.on('close', () => {
+      // A connection that is kept for the next request would keep the server from closing.
+      if (responses.delete(response) && this.#closing && responses.size === 0) socket.end()
     })
     return false
   }
@@ -114,8 +113,12 @@ export class Connections {
     return others.length === 0 && !response.headersSent && !response.req.complete
   }
 
-  /** Closes those that wait for a request, or have sent none yet, as browsers open them in advance. */
-  closeIdle(): void {
+  /**
+   * Ends those that wait for a request, or have sent none yet, as browsers open them in advance; the others once they
+   * have their answers.
+   */
+  close(): void {
+    this.#closing = true
     for (const [socket, { size }] of this.#atWork) if (size === 0) socket.destroySoon()
     for (const socket of this.#greeting.values()) socket.destroy()
   }

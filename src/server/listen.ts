@@ -132,7 +132,6 @@ class Door {
   readonly #proxies: Proxies
   readonly #connections: Connections
   readonly #secure: boolean
-  #closing = false
   #endWatch = (): void => {}
 
   /** @throws MillraceError usage for a certificate that is none */
@@ -194,11 +193,7 @@ class Door {
   async #exchange(message: IncomingMessage, response: ServerResponse): Promise<void> {
     const start = this.#clock.monotonicMs()
     const { socket } = message
-    const isOneTooMany = this.#connections.work(socket, response, () => {
-      // A connection that is kept for the next request would keep the server from closing.
-      if (this.#closing) socket.end()
-    })
-    if (isOneTooMany) {
+    if (this.#connections.work(socket, response)) {
       socket.destroy()
       return
     }
@@ -316,14 +311,13 @@ class Door {
   }
 
   async close(): Promise<void> {
-    this.#closing = true
     this.#endWatch()
     this.#api.close()
     const { server } = this
     const closed = new Promise((resolve) => server.close(resolve))
     const cancel = this.#clock.after(graceMs, () => server.closeAllConnections())
     server.closeIdleConnections()
-    this.#connections.closeIdle()
+    this.#connections.close()
     await closed
     cancel()
     await this.#api.flush()
