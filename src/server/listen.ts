@@ -59,6 +59,8 @@ export interface RunningServer {
 
 /** How long requests may take to finish when the server closes. */
 const graceMs = 5_000
+/** More than this is written as its reader takes it. */
+const sliceBytes = 256 * 1024
 /** An idle connection is kept for so long. */
 const keepAliveMs = 72_000
 
@@ -254,14 +256,14 @@ class Door {
     if (body instanceof Uint8Array) all.push('content-length', String(body.length))
     if (unread) all.push('connection', 'close')
     response.writeHead(status, all)
-    if (empty || body === null || body instanceof Uint8Array) {
+    if (empty || body === null || (body instanceof Uint8Array && (unread || body.length <= sliceBytes))) {
       const bytes = !empty && body instanceof Uint8Array ? body : undefined
       if (unread) this.#endBeforeBody(message, response, bytes)
       else response.end(bytes)
       if (empty) await closeBody(body)
       return
     }
-    for await (const piece of body) {
+    for await (const piece of body instanceof Uint8Array ? slicesOf(body) : body) {
       if (response.destroyed) break
       if (!response.write(piece)) await this.#drained(response)
     }
@@ -322,6 +324,11 @@ class Door {
     cancel()
     await this.#api.flush()
   }
+}
+
+/** Handed over at once, a large body would look like one that nobody takes for as long as it is on its way. */
+function* slicesOf(bytes: Uint8Array): Iterable<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += sliceBytes) yield bytes.subarray(at, at + sliceBytes)
 }
 
 async function closeBody(body: ApiAnswer['body']): Promise<void> {
