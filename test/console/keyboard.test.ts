@@ -120,6 +120,7 @@ describe.skipIf(noBrowser !== null)(`the console by keyboard${noBrowser === null
       await page.waitForURL(/why\?eq\.city=/)
       const menu = page.getByRole('button', { name: 'Copy as: How it came about' })
       await menu.press('Enter')
+      await expect.poll(() => menu.getAttribute('aria-expanded')).toBe('true')
       await page.keyboard.press('Tab')
       expect(await page.evaluate('document.activeElement.textContent')).toBe('curl')
       await page.keyboard.press('Escape')

@@ -1,5 +1,5 @@
 import type { JSX } from 'preact'
-import { useEffect, useRef, useState } from 'preact/hooks'
+import { useLayoutEffect, useRef, useState } from 'preact/hooks'
 import type { Snippets } from '../snippets/snippet.ts'
 import { CopyForms } from './copy-as.tsx'
 
@@ -19,7 +19,8 @@ export function CopyMenu({ of, snippets }: CopyMenuProps): JSX.Element {
     if (box.current?.contains(document.activeElement)) button.current?.focus()
     setOpen(false)
   }
-  useEffect(() => {
+  // Before it is painted: whoever sees it may press Escape at once.
+  useLayoutEffect(() => {
     if (!open) return
     const outside = ({ target }: Event): void => {
       if (!box.current?.contains(target as Node)) setOpen(false)

@@ -1,5 +1,5 @@
 import type { JSX } from 'preact'
-import { useEffect } from 'preact/hooks'
+import { useLayoutEffect } from 'preact/hooks'
 import { useAsked } from '../ask/asked.ts'
 import type { TopicInfo } from '../ask/catalog.ts'
 import { Badge } from '../design/badge.tsx'
@@ -16,7 +16,8 @@ interface EventDetailProps {
 
 /** One event with all that is known of it, beside the list. */
 export function EventDetail({ topic, event }: EventDetailProps): JSX.Element {
-  useEffect(() => {
+  // Before it is painted: whoever sees it may press Escape at once.
+  useLayoutEffect(() => {
     const onKeyDown = ({ key }: KeyboardEvent): void => {
       if (key === 'Escape') setQuery({ event: null })
     }

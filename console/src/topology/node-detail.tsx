@@ -1,6 +1,6 @@
 import type { TopologyBody } from 'millrace/client'
 import type { JSX } from 'preact'
-import { useEffect, useRef } from 'preact/hooks'
+import { useLayoutEffect, useRef } from 'preact/hooks'
 import { useAsked } from '../ask/asked.ts'
 import { CopyMenu } from '../design/copy-menu.tsx'
 import { Trouble, Waiting } from '../design/empty.tsx'
@@ -24,7 +24,8 @@ export function NodeDetail({ node }: { readonly node: TopologyNode }): JSX.Eleme
     }
     setQuery({ node: null })
   }
-  useEffect(() => {
+  // Before it is painted: whoever sees it may press Escape at once.
+  useLayoutEffect(() => {
     const onKeyDown = ({ key, target }: KeyboardEvent): void => {
       if (key === 'Escape' && !(target instanceof Element && target.closest('dialog'))) close()
     }
