@@ -1,13 +1,14 @@
 import { Prng } from '../src/io/twin/prng.ts'
 import type { LiveMessage } from '../src/views/live.ts'
 import type { ViewName } from './app.ts'
+import { Follower } from './follower.ts'
 import { type History, Violation } from './history.ts'
-import { changesOf, codeOf, type Life } from './life.ts'
+import { changesOf, type Life } from './life.ts'
 
 type Bag = Map<string, number>
 
 /** Follows one view, pulls when it likes, loses the connection now and then and goes on with its last tick. */
-export class Subscriber {
+export class Subscriber extends Follower<LiveMessage> {
   readonly name: string
   readonly view: ViewName
   readonly #index: number
@@ -17,12 +18,9 @@ export class Subscriber {
   rows: Bag = new Map()
   #tick: number | null = null
   #snapshot: Bag | null = null
-  /** It has all there is, and waits for more. */
-  waiting = false
-  /** The program is gone. */
-  #stop = false
 
   constructor(index: number, seed: number, views: readonly ViewName[], history: History) {
+    super()
     this.name = `subscriber ${index}`
     this.#index = index
     this.#seed = seed
@@ -35,46 +33,21 @@ export class Subscriber {
     return this.#tick
   }
 
-  stop(): void {
-    this.#stop = true
-  }
-
   async live(life: Life): Promise<void> {
     const prng = new Prng(Math.imul(this.#seed, 999_983) + this.#index * 31 + life.number * 65_537)
-    this.#stop = false
-    while (!this.#stop) {
+    this.stopped = false
+    while (!this.stopped) {
       this.#snapshot = null
       const resume = this.#tick !== null && prng.chance(0.9) ? { fromTick: this.#tick } : {}
       if (resume.fromTick === undefined) this.#tick = null
       life.trace(this.name, `follows ${this.view} from ${this.#tick ?? 'the start'}`)
       const plain = life.database.live(this.view, { ...resume, pieceRows: 1 + prng.below(6) })
       const cursor = life.live?.(plain, resume.fromTick !== undefined) ?? plain
-      for (let pulls = 1 + prng.below(12); (pulls > 0 || life.settling) && !this.#stop; pulls--) {
-        if (prng.chance(0.6)) await life.sleep(prng.below(400))
-        const message = await this.#pull(life, cursor)
-        if (message === null) return
-        this.#take(life, message)
-      }
-      await cursor.return?.()
+      if (!(await this.drain(life, prng, cursor))) return
     }
   }
 
-  async #pull(life: Life, cursor: AsyncIterator<LiveMessage>): Promise<LiveMessage | null> {
-    this.waiting = true
-    try {
-      const { value, done } = await cursor.next()
-      return done === true ? null : value
-    } catch (error) {
-      const code = codeOf(error)
-      const poisoned = code === 'log/poisoned' && life.plan.failSync !== null
-      if (poisoned || (life.closing && code === 'log/closed')) return null
-      throw error
-    } finally {
-      this.waiting = false
-    }
-  }
-
-  #take(life: Life, message: LiveMessage): void {
+  protected take(life: Life, message: LiveMessage): void {
     const { kind, tick } = message
     life.trace(this.name, `${kind} at ${tick}${kind === 'reset' ? '' : ` with ${message.rows.length}`}`)
     if (this.#tick !== null && tick < this.#tick) {

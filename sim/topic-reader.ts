@@ -1,12 +1,13 @@
 import type { TopicMessage } from '../src/database/live/topic-cursor.ts'
 import { Prng } from '../src/io/twin/prng.ts'
+import { Follower } from './follower.ts'
 import { type History, type LogContent, type LoggedEvent, type TopicName, topicNames, Violation } from './history.ts'
-import { codeOf, type Life } from './life.ts'
+import type { Life } from './life.ts'
 import { topicOf } from './program.ts'
 import { eventsOf } from './topic-events.ts'
 
 /** Follows one topic from its beginning, pulls when it likes, loses the connection now and then and goes on from there. */
-export class TopicReader {
+export class TopicReader extends Follower<TopicMessage> {
   readonly name: string
   readonly topic: TopicName
   readonly #index: number
@@ -16,12 +17,9 @@ export class TopicReader {
   #next: number | null = null
   /** Of a table: by key, the last event that was told. */
   readonly #rows = new Map<string, string>()
-  /** It has all there is, and waits for more. */
-  waiting = false
-  /** The program is gone. */
-  #stop = false
 
   constructor(index: number, seed: number, history: History) {
+    super()
     this.name = `reader ${index}`
     this.#index = index
     this.#seed = seed
@@ -29,44 +27,19 @@ export class TopicReader {
     this.topic = topicNames[(seed + index) % topicNames.length]
   }
 
-  stop(): void {
-    this.#stop = true
-  }
-
   async live(life: Life): Promise<void> {
     const prng = new Prng(Math.imul(this.#seed, 999_979) + this.#index * 37 + life.number * 65_539)
-    this.#stop = false
-    while (!this.#stop) {
+    this.stopped = false
+    while (!this.stopped) {
       const resumes = this.#next !== null
       life.trace(this.name, `follows ${this.topic} from ${this.#next ?? 'the start'}`)
       const plain = life.database.liveTopic(this.topic, { from: this.#next ?? 0, resumes })
       const cursor = life.events?.(plain, resumes) ?? plain
-      for (let pulls = 1 + prng.below(12); (pulls > 0 || life.settling) && !this.#stop; pulls--) {
-        if (prng.chance(0.6)) await life.sleep(prng.below(400))
-        const message = await this.#pull(life, cursor)
-        if (message === null) return
-        this.#take(life, message)
-      }
-      await cursor.return?.()
+      if (!(await this.drain(life, prng, cursor))) return
     }
   }
 
-  async #pull(life: Life, cursor: AsyncIterator<TopicMessage>): Promise<TopicMessage | null> {
-    this.waiting = true
-    try {
-      const { value, done } = await cursor.next()
-      return done === true ? null : value
-    } catch (error) {
-      const code = codeOf(error)
-      const poisoned = code === 'log/poisoned' && life.plan.failSync !== null
-      if (poisoned || (life.closing && code === 'log/closed')) return null
-      throw error
-    } finally {
-      this.waiting = false
-    }
-  }
-
-  #take(life: Life, message: TopicMessage): void {
+  protected take(life: Life, message: TopicMessage): void {
     const gone = life.log.starts().get(topicOf(this.topic).id)?.firstOffset ?? 0
     if (message.kind === 'reset') {
       life.trace(this.name, `reset at ${message.next}, gone before ${gone}`)
